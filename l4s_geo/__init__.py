@@ -1,0 +1,33 @@
+"""Landslide inventories from Sentinel-2 scenes.
+
+    >>> import l4s_geo
+    >>> landslides = l4s_geo.map_scene("scene.tif", dem="dem.tif", out="inventory.gpkg")
+
+`map_scene` maps a scene; `load_bundle` loads a model for use on arrays; every error a user can cause is an
+`L4SError`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from l4s_geo.errors import L4SError
+
+if TYPE_CHECKING:
+    from l4s_geo.pipeline import map_scene
+    from l4s_geo.runtime import load_bundle
+
+__all__ = ["L4SError", "load_bundle", "map_scene"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the heavy modules when they are first used, so that `--help` starts at once."""
+    if name == "map_scene":
+        from l4s_geo.pipeline import map_scene
+
+        return map_scene
+    if name == "load_bundle":
+        from l4s_geo.runtime import load_bundle
+
+        return load_bundle
+    raise AttributeError(f"module 'l4s_geo' has no attribute {name!r}")

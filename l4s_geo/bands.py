@@ -1,0 +1,85 @@
+"""The 14 bands of Landslide4Sense, their order and their value space.
+
+A patch of the data set holds ``raw / M`` with one constant vector M for all patches, where a raw value is
+the Level-1C digital number (reflectance x 10000), the slope in degrees or the elevation in metres. This
+project calls ``raw / M`` *L4S units*. M was published by the organisers in their issue tracker and turns
+every value of the released patches into an integer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from l4s_geo.errors import BandError
+
+__all__ = ["BANDS", "REFLECTANCE_TO_DN", "RGB", "SPECTRAL", "TERRAIN", "parse_band", "scale_of"]
+
+_M = {
+    "B1": 1111.81236406,
+    "B2": 824.63171476,
+    "B3": 663.41636217,
+    "B4": 445.17289745,
+    "B5": 645.8582926,
+    "B6": 1547.73508126,
+    "B7": 1960.44401001,
+    "B8": 1941.32229668,
+    "B9": 674.07572865,
+    "B10": 9.04787384,
+    "B11": 1113.98338755,
+    "B12": 519.90397929,
+    "slope": 20.29228266,
+    "DEM": 772.83144788,
+}
+
+BANDS: tuple[str, ...] = tuple(_M)
+"""All bands in the order of the data set's patches (B8A is left out, B10 is in)."""
+
+SPECTRAL: tuple[str, ...] = BANDS[:12]
+"""The bands of Sentinel-2 among them."""
+
+TERRAIN: tuple[str, ...] = BANDS[12:]
+"""Slope (degrees) and elevation (metres)."""
+
+RGB: tuple[str, ...] = ("B4", "B3", "B2")
+"""Red, green, blue."""
+
+REFLECTANCE_TO_DN = 10000.0
+"""Sentinel-2's quantification value: digital number = reflectance x 10000."""
+
+_ALIASES = {"SLOPE": "slope", "DEM": "DEM", "ELEVATION": "DEM"}
+_WORD = re.compile(r"[A-Z0-9]+")
+_SPECTRAL_NAME = re.compile(r"B0?(1[0-2]|[1-9])")
+
+
+def parse_band(name: str) -> str | None:
+    """Return a band's canonical name, or None if it is none of the 14.
+
+    The first word counts, as people write it: "b04", "B4 (red)", "Slope" are B4, B4 and slope.
+    """
+    first = _WORD.match(name.strip().upper())
+    text = first[0] if first else ""
+    if match := _SPECTRAL_NAME.fullmatch(text):
+        return f"B{match[1]}"
+    return _ALIASES.get(text)
+
+
+def scale_of(bands: Iterable[str]) -> NDArray[np.float64]:
+    """Return the divisors M that turn raw values into L4S units.
+
+    Args:
+        bands: canonical band names.
+
+    Returns:
+        (bands,) float64, in the order given: DN, degrees or metres per L4S unit.
+
+    Raises:
+        BandError: a name is none of the 14 bands.
+    """
+    names = list(bands)
+    if unknown := [name for name in names if name not in _M]:
+        raise BandError(f"Unknown band {', '.join(unknown)}; the bands are {', '.join(BANDS)}.")
+    return np.array([_M[name] for name in names])

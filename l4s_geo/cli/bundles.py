@@ -1,0 +1,73 @@
+"""l4s bundles: the models that are installed."""
+
+from __future__ import annotations
+
+import click
+
+from l4s_geo.cli.console import user_errors
+
+__all__ = ["main"]
+
+
+@click.group(no_args_is_help=True)
+def main() -> None:
+    """List, show, add and remove models."""
+
+
+@main.command("list")
+def list_bundles() -> None:
+    """List the installed bundles."""
+    with user_errors():
+        from l4s_geo.library import installed, is_embedded
+
+        for name, bundle in installed().items():
+            score = f"  F1 {bundle.scores['test_f1']:.3f}" if "test_f1" in bundle.scores else ""
+            origin = "embedded" if is_embedded(name) else "added"
+            click.echo(f"{name}  {bundle.version}  {' '.join(bundle.bands)}{score}  {origin}\n    {bundle.description}")
+
+
+@main.command()
+@click.argument("bundle")
+def show(bundle: str) -> None:
+    """Show a bundle: its name or path. Ends with its model card."""
+    with user_errors():
+        from l4s_geo.library import find_bundle
+
+        found = find_bundle(bundle)
+        click.echo(f"{found.name} {found.version}: {found.description}")
+        click.echo(f"at         {found.location}")
+        click.echo(f"bands      {', '.join(found.bands)}")
+        for band, value in found.optional.items():
+            click.echo(f"optional   {band}: {value:g} L4S units stand for it")
+        click.echo(f"trained on {found.trained_on} ({found.level})")
+        click.echo(f"threshold  {found.threshold:g}")
+        click.echo(f"licence    {found.license}")
+        for member in found.members:
+            click.echo(f"network    {member.file}, {member.architecture}, normalisation {member.normalization}")
+            click.echo(f"           SHA-256 {member.sha256}")
+        for name, value in found.scores.items():
+            click.echo(f"score      {name} {value:.4f}")
+        if card := found.card():
+            click.echo(f"\n{card}")
+
+
+@main.command()
+@click.argument("path", type=click.Path())
+def add(path: str) -> None:
+    """Install a bundle, a folder or zip, so that it runs by its name."""
+    with user_errors():
+        from l4s_geo.library import add_bundle
+
+        bundle = add_bundle(path)
+        click.echo(f"{bundle.name} {bundle.version} is installed: --bundle {bundle.name}")
+
+
+@main.command()
+@click.argument("name")
+def remove(name: str) -> None:
+    """Remove a bundle that was added."""
+    with user_errors():
+        from l4s_geo.library import remove_bundle
+
+        remove_bundle(name)
+        click.echo(f"{name} is removed")

@@ -1,0 +1,91 @@
+"""What the commands share: the way a user's mistake ends, and the progress of a run."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+import click
+
+from l4s_geo.errors import L4SError
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+__all__ = ["Console", "user_errors"]
+
+
+@contextmanager
+def user_errors() -> Iterator[None]:
+    """End the command with one sentence on stderr and exit code 2 on a user's mistake, 130 on Ctrl-C."""
+    try:
+        yield
+    except L4SError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        click.echo("Stopped; nothing was written.", err=True)
+        sys.exit(130)
+
+
+class Console:
+    """Shows a run on stderr: lines, and a bar with rate and remaining time; a context manager."""
+
+    def __init__(self, quiet: bool, verbose: bool) -> None:
+        self._quiet = quiet
+        self._verbose = verbose
+        self._bar: Progress | None = None
+        self._task: TaskID | None = None
+
+    def say(self, text: str) -> None:
+        """Print a line unless the user asked for quiet."""
+        if self._quiet:
+            return
+        self._stop()
+        click.echo(text, err=True)
+
+    def detail(self, text: str) -> None:
+        """Print a line if the user asked for more."""
+        if self._verbose:
+            self.say(text)
+
+    def progress(self, done: int, total: int) -> None:
+        """Move the bar."""
+        if self._quiet or not sys.stderr.isatty():
+            return
+        if self._bar is None or self._task is None:
+            self._start(total)
+        if self._bar is not None and self._task is not None:
+            rate = self._bar.tasks[0].finished_speed or self._bar.tasks[0].speed
+            self._bar.update(self._task, completed=done, rate=f"{rate:.0f} windows/s" if rate else "")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop()
+
+    def _start(self, total: int) -> None:
+        from rich.console import Console as Terminal
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self._bar = Progress(
+            TextColumn("Mapping"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(),
+            console=Terminal(stderr=True),
+        )
+        self._task = self._bar.add_task("", total=total, rate="")
+        self._bar.start()
+
+    def _stop(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = self._task = None

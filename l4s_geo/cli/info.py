@@ -1,0 +1,33 @@
+"""l4s info: what a scene is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from l4s_geo.cli.console import user_errors
+from l4s_geo.cli.options import scene_options
+
+__all__ = ["main"]
+
+
+@click.command(context_settings={"max_content_width": 100})
+@scene_options
+def main(inputs: dict[str, Any]) -> None:
+    """Say what SCENE is, and which installed bundles can map it.
+
+    Prints its product, processing level and time, its bands, units and offset, its grid, its terrain, the share of it
+    that is masked, and for each installed bundle whether it runs, or why not.
+    """
+    with user_errors():
+        from l4s_geo.inputs import Inputs, open_stack
+        from l4s_geo.introduce import able_bundles, introduction, masked
+
+        with open_stack(Inputs(**inputs)) as stack:
+            for line in introduction(stack):
+                click.echo(line)
+            if (hidden := masked(stack)) is not None:
+                click.echo(f"Masked: {hidden.mean():.1%} of the scene")
+            for line in able_bundles(stack):
+                click.echo(line)

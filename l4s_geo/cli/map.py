@@ -1,0 +1,74 @@
+"""l4s-map: map the landslides of a scene."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from l4s_geo.cli.console import Console, user_errors
+from l4s_geo.cli.options import scene_options
+
+__all__ = ["main"]
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@scene_options
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(),
+    help="Inventory to write; the suffix chooses the format: .gpkg (styled in QGIS), .geojson (WGS 84), .fgb, "
+    ".parquet, .shp.",
+)
+@click.option("--probability", type=click.Path(), help="Also write the probability raster, a GeoTIFF (COG).")
+@click.option("--bundle", default="rgb", show_default=True, help="Model: the name of an installed one, or a path.")
+@click.option(
+    "--threshold",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    help="Probability from which a pixel is landslide.  [default: the bundle's]",
+)
+@click.option(
+    "--min-area",
+    type=click.FloatRange(0),
+    default=500,
+    show_default=True,
+    metavar="M2",
+    help="Minimum mapping unit: smaller landslides are left out.",
+)
+@click.option(
+    "--overlap",
+    type=click.IntRange(0, 127),
+    default=32,
+    show_default=True,
+    metavar="PIXELS",
+    help="What neighbouring windows share; more is smoother and slower.",
+)
+@click.option(
+    "--device",
+    type=click.Choice(["auto", "cuda", "cpu"]),
+    default="auto",
+    show_default=True,
+    help="Where the networks run; the first line of the output says which it is.",
+)
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
+@click.option("-v", "--verbose", is_flag=True, help="Print more about the bundle and the run.")
+@click.version_option(package_name="l4s-geo")
+def main(inputs: dict[str, Any], quiet: bool, verbose: bool, **options: Any) -> None:
+    r"""Map the landslides of a Sentinel-2 scene as polygons.
+
+    SCENE is a SAFE product (folder or zip), a STAC item (path or URL), a folder of band files, or a raster whose
+    bands are named B1…B12, slope, DEM or stand in a known order. It is mapped on a 10 m grid: its own if it has one,
+    else one in its UTM zone.
+
+    \b
+    Examples:
+      l4s-map scene.tif --dem dem.tif --out inventory.gpkg
+      l4s-map S2A_MSIL2A_….SAFE --dem north.tif --dem south.tif --out inventory.gpkg
+      l4s-map --band B4=B04.tif --band B3=B03.tif --band B2=B02.tif --out slides.geojson
+      l4s-map scene.tif --aoi 85.2,27.9,85.6,28.2 --out slides.gpkg --probability probability.tif
+    """
+    with user_errors(), Console(quiet, verbose) as console:
+        from l4s_geo.pipeline import map_scene
+
+        map_scene(**inputs, **options, reporter=console)

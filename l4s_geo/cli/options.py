@@ -1,0 +1,126 @@
+"""Options that several commands share.
+
+`scene_options` adds SCENE and all that describes a scene (--band, --bands, --dem, --slope, --units, --resampling,
+--mask, --mask-classes, --aoi); the command gets them as one mapping, ready for `map_scene` or `Inputs`.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+__all__ = ["scene_options"]
+
+
+def _band_files(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    """Parse ``B4=red.tif`` pairs."""
+    files: dict[str, str] = {}
+    for value in values:
+        band, equals, path = value.partition("=")
+        if not (band and equals and path):
+            raise click.BadParameter(f"{value!r} is not of the form BAND=FILE, for instance B4=red.tif.")
+        if band in files:
+            raise click.BadParameter(f"{band} is given twice.")
+        files[band] = path
+    return files
+
+
+def _names(context: click.Context, parameter: click.Parameter, value: str | None) -> list[str] | None:
+    """Parse ``B2,B3,B4``."""
+    return [name.strip() for name in value.split(",")] if value else None
+
+
+def _classes(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[int, ...] | None:
+    """Parse ``3,8,9``; "none" for none."""
+    if value is None or value.strip().lower() == "none":
+        return None if value is None else ()
+    try:
+        return tuple(int(number) for number in value.split(","))
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is not a list of numbers, for instance 3,8,9,10, or none.") from None
+
+
+_OPTIONS = [
+    click.argument("scene", required=False, type=click.Path()),
+    click.option(
+        "--band",
+        "files",
+        multiple=True,
+        metavar="BAND=FILE",
+        callback=_band_files,
+        help="A single-band file of the scene, instead of SCENE; repeat for each band.",
+    ),
+    click.option(
+        "--bands",
+        metavar="NAMES",
+        callback=_names,
+        help="Names of SCENE's bands in order, if the file does not carry them: B2,B3,B4,… (- leaves one aside).",
+    ),
+    click.option(
+        "--dem",
+        multiple=True,
+        type=click.Path(),
+        help="Elevations in metres, any CRS and resolution; repeat for a mosaic. Gives the terrain attributes, and "
+        "slope and DEM to bundles that need them.",
+    ),
+    click.option("--slope", type=click.Path(), help="A ready slope in degrees, in place of one computed from the DEM."),
+    click.option(
+        "--units",
+        type=click.Choice(["auto", "dn", "reflectance", "l4s"]),
+        default="auto",
+        show_default=True,
+        help="What the scene's values are: digital numbers (reflectance × 10000), reflectance (0..1) or "
+        "Landslide4Sense units.",
+    ),
+    click.option(
+        "--resampling",
+        type=click.Choice(["nearest", "bilinear", "cubic", "average"]),
+        help="How bands come to the 10 m grid.  [default: coarser bands nearest, another grid bilinear]",
+    ),
+    click.option(
+        "--mask",
+        type=click.Path(),
+        help="A raster that is not 0, or polygons, where nothing is to be mapped (clouds, water).",
+    ),
+    click.option(
+        "--mask-classes",
+        metavar="NUMBERS",
+        callback=_classes,
+        help="Classes of a Level-2A scene classification (SCL) that are not mapped, or none.  [default: "
+        "0,1,3,8,9,10,11: no data, saturated, cloud shadow, clouds, cirrus, snow]",
+    ),
+    click.option(
+        "--aoi",
+        metavar="FILE|BOX",
+        help="Area of interest: a vector file in any CRS, or west,south,east,north in degrees or metres.",
+    ),
+]
+
+
+def scene_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add SCENE and its options to a command, which gets them as `inputs: dict`."""
+
+    @functools.wraps(command)
+    def collected(
+        *,
+        scene: str | None,
+        files: dict[str, str],
+        dem: tuple[str, ...],
+        units: str,
+        mask_classes: tuple[int, ...] | None,
+        **rest: Any,
+    ) -> None:
+        if (scene is None) == (not files):
+            raise click.UsageError("Give either SCENE or --band BAND=FILE for each band.")
+        inputs = {name: rest.pop(name) for name in ("bands", "slope", "resampling", "mask", "aoi")}
+        inputs |= {"scene": scene or files, "dem": list(dem) or None, "units": None if units == "auto" else units}
+        if mask_classes is not None:
+            inputs["mask_classes"] = mask_classes
+        command(inputs=inputs, **rest)
+
+    for option in reversed(_OPTIONS):
+        collected = option(collected)
+    return collected

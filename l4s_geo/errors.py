@@ -1,0 +1,37 @@
+"""Errors a user can cause and mend.
+
+Each message is one sentence that says what was found, what was expected and what to do. Commands print it
+and exit with code 2. Every class also inherits the built-in it refines, so callers can catch either.
+"""
+
+
+class L4SError(Exception):
+    """Root of all errors that this package raises on purpose."""
+
+
+class SceneError(L4SError, ValueError):
+    """The scene cannot be read, or is not something that can be mapped."""
+
+
+class BandError(SceneError):
+    """The scene lacks bands that the bundle needs, or its bands cannot be told apart."""
+
+
+class TerrainError(L4SError, ValueError):
+    """The DEM cannot be read or does not cover the scene."""
+
+
+class BundleError(L4SError, ValueError):
+    """A model bundle is unknown, damaged or of another format."""
+
+
+class DeviceError(L4SError, RuntimeError):
+    """The device or the inference runtime asked for is not to be had."""
+
+
+class OutputError(L4SError, OSError):
+    """A result cannot be written where it was asked for."""
+
+
+class DataError(L4SError, ValueError):
+    """Training data is missing, damaged or does not fit together."""

@@ -1,0 +1,262 @@
+"""map_scene: the one place that knows the order of the steps."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from l4s_geo.describe import (
+    TERRAIN_COLUMNS,
+    detection_attributes,
+    geometry_attributes,
+    terrain_attributes,
+    touches,
+)
+from l4s_geo.errors import L4SError, SceneError
+from l4s_geo.grid import PIXEL
+from l4s_geo.inputs import Inputs, Resampling, open_stack
+from l4s_geo.introduce import cautions, introduction, masked
+from l4s_geo.inventory import COLUMNS, FORMATS, check_output, staged, write_inventory
+from l4s_geo.library import DEFAULT, require_bands
+from l4s_geo.predict import OVERLAP, predict
+from l4s_geo.raster import SUFFIXES, write_probability
+from l4s_geo.runtime import Device, LoadedBundle, load_bundle
+from l4s_geo.sources.http import shown
+from l4s_geo.sources.mask import SCL_DEFAULT
+from l4s_geo.stack import Stack
+from l4s_geo.terrain import MAX_VOID
+from l4s_geo.units import Units
+from l4s_geo.vectorize import components, polygons
+
+if TYPE_CHECKING:
+    from geopandas import GeoDataFrame
+
+__all__ = ["MIN_AREA", "Reporter", "map_scene"]
+
+MIN_AREA = 500.0
+"""Default minimum mapping unit, m²: five pixels."""
+
+PathLike = str | os.PathLike[str]
+
+
+class Reporter(Protocol):
+    """Hears how a run goes; the command line shows it, Python by default ignores it."""
+
+    def say(self, text: str) -> None:
+        """Take a line that every user should see."""
+
+    def detail(self, text: str) -> None:
+        """Take a line for those who asked for more."""
+
+    def progress(self, done: int, total: int) -> None:
+        """Take the number of windows mapped so far."""
+
+
+class _Silent:
+    """Ignores everything."""
+
+    def say(self, text: str) -> None: ...
+
+    def detail(self, text: str) -> None: ...
+
+    def progress(self, done: int, total: int) -> None: ...
+
+
+def map_scene(
+    scene: PathLike | Mapping[str, PathLike],
+    *,
+    bands: Sequence[str] | None = None,
+    dem: PathLike | Sequence[PathLike] | None = None,
+    slope: PathLike | None = None,
+    units: Units | None = None,
+    resampling: Resampling | None = None,
+    mask: PathLike | None = None,
+    mask_classes: Sequence[int] = SCL_DEFAULT,
+    aoi: PathLike | None = None,
+    out: PathLike | None = None,
+    probability: PathLike | None = None,
+    bundle: PathLike = DEFAULT,
+    threshold: float | None = None,
+    min_area: float = MIN_AREA,
+    overlap: int = OVERLAP,
+    device: Device = "auto",
+    reporter: Reporter | None = None,
+) -> GeoDataFrame:
+    """Map the landslides of a Sentinel-2 scene.
+
+    Args:
+        scene: a SAFE product (folder or zip), a STAC item (path or URL), a folder of band files, a raster whose bands
+            are named or stand in a known order, or single-band files by band name:
+            ``{"B4": "red.tif", "B3": "green.tif", "B2": "blue.tif"}``.
+        bands: names of a raster's bands, in order, if it does not carry them.
+        dem: elevations in metres, any CRS and resolution, one file or several: for the terrain attributes, and for
+            bundles that need slope or DEM.
+        slope: a ready slope in degrees, used in place of one computed from the DEM.
+        units: "dn", "reflectance" or "l4s"; None takes those that the source states, or detects them.
+        resampling: "nearest", "bilinear", "cubic" or "average"; None repeats the pixels of coarser bands and
+            interpolates where the grid changes.
+        mask: a raster that is not 0, or a vector file with polygons, where nothing is to be mapped.
+        mask_classes: classes of a Level-2A product's scene classification (SCL) that are not mapped.
+        aoi: area of interest: a vector file in any CRS, or "west,south,east,north".
+        out: inventory to write; the suffix chooses the format (.gpkg, .geojson, .fgb, .parquet, .shp).
+        probability: probability raster to write, a Cloud Optimized GeoTIFF.
+        bundle: name of an installed bundle, or path of a bundle's folder or zip.
+        threshold: probability from which a pixel is landslide; None takes the bundle's.
+        min_area: minimum mapping unit, m²: smaller landslides are left out.
+        overlap: pixels that neighbouring windows share, 0 to 127.
+        device: "auto", "cuda" or "cpu".
+        reporter: hears how the run goes.
+
+    Returns:
+        One row a landslide with the columns of `l4s_geo.inventory.COLUMNS`, in the CRS of the mapping grid.
+
+    Raises:
+        L4SError: one of its children, if an input cannot be used, the device is not to be had or an output cannot
+            be written; nothing is left half-written.
+    """
+    started, created = perf_counter(), datetime.now(UTC).replace(microsecond=0)
+    tell = reporter or _Silent()
+    inputs = Inputs(scene, bands, dem, slope, units, resampling, mask, mask_classes, aoi)
+    _check_options(threshold, min_area)
+    inventory_path, probability_path = (Path(p) if p is not None else None for p in (out, probability))
+    if inventory_path:
+        check_output(inventory_path, tuple(FORMATS), "inventory")
+    if probability_path:
+        check_output(probability_path, SUFFIXES, "probability raster")
+
+    model = load_bundle(bundle, device)
+    tell.say(f"Device: {model.device} ({model.runtime})")
+    if not 0 <= overlap < model.bundle.window:
+        raise L4SError(f"The overlap is {overlap} pixels; expected 0 to {model.bundle.window - 1}.")
+    threshold = model.threshold if threshold is None else threshold
+
+    with open_stack(inputs) as stack:
+        for line in introduction(stack):
+            tell.say(line)
+        require_bands(model.bundle, stack.scene.name, stack.bands, stack.scene.acquisition.level)
+        for line in cautions(stack, model.bundle):
+            tell.say(line)
+        for line in _details(model):
+            tell.detail(line)
+        surface = predict(stack, model, overlap, tell.progress)
+        valid = np.isfinite(surface)
+        if not valid.any():
+            raise SceneError(
+                f"No pixel of the scene {stack.scene.name} can be mapped: none is valid in all of "
+                f"{', '.join(model.bands)}, unmasked and in the area of interest; check the files' nodata values, the "
+                "mask, and that the DEM covers the scene."
+            )
+        hidden = masked(stack)
+        frame = _inventory(stack, model, surface, hidden, threshold, min_area, created)
+        facts = {
+            **_provenance(stack, model),
+            "created": created.isoformat(),
+            "threshold": threshold,
+            "min_area_m2": min_area,
+            "overlap_px": overlap,
+            "valid_share": round(float(valid.mean()), 6),
+            "masked_share": round(float(hidden.mean()), 6) if hidden is not None else 0.0,
+        }
+        if stack.dem and stack.dem.voids_filled:
+            tell.say(f"Terrain: voids of the DEM up to {MAX_VOID} pixels across were filled by interpolation")
+        window = stack.area.window() if stack.area else stack.grid.whole
+
+    if hidden is not None:
+        tell.say(f"Masked: {hidden.mean():.1%} of the scene")
+    with staged(inventory_path, probability_path) as (inventory_part, probability_part):
+        if inventory_part:
+            write_inventory(frame, inventory_part, facts)
+        if probability_part:
+            write_probability(surface[window.slices], stack.grid.part(window), probability_part, facts)
+    area = float(frame["area_m2"].sum()) / 1e6
+    tell.say(
+        f"{len(frame)} landslides, {area:.3f} km² of {valid.sum() * PIXEL**2 / 1e6:.1f} km² mapped, "
+        f"{perf_counter() - started:.1f} s on {model.device}"
+    )
+    return frame
+
+
+def _details(model: LoadedBundle) -> list[str]:
+    bundle = model.bundle
+    return [
+        f"Bundle: {bundle.name} {bundle.version}, {bundle.location}, needs {', '.join(bundle.bands)}",
+        *(f"Network: {m.architecture}, normalisation {m.normalization}, weight {m.weight:g}" for m in bundle.members),
+    ]
+
+
+def _check_options(threshold: float | None, min_area: float) -> None:
+    if threshold is not None and not 0 < threshold < 1:
+        raise L4SError(f"The threshold is {threshold}; expected a probability above 0 and under 1.")
+    if not (min_area >= 0 and math.isfinite(min_area)):
+        raise L4SError(f"The minimum area is {min_area} m²; expected 0 or more.")
+
+
+def _inventory(
+    stack: Stack,
+    model: LoadedBundle,
+    surface: NDArray[np.float32],
+    hidden: NDArray[np.bool_] | None,
+    threshold: float,
+    min_area: float,
+    created: datetime,
+) -> GeoDataFrame:
+    """Vectorise a probability raster and describe what was found."""
+    import geopandas as gpd
+
+    found = components(surface >= threshold, max(1, math.ceil(min_area / PIXEL**2 - 1e-9)))
+    shapes = polygons(found, stack.grid)
+    geometry = geometry_attributes(shapes)
+    columns: dict[str, Any] = {
+        "id": np.arange(1, found.count + 1),
+        **geometry,
+        "n_pixels": found.n_pixels,
+        **detection_attributes(found, surface),
+        **dict.fromkeys(TERRAIN_COLUMNS, np.nan),
+        "touches_edge": touches(found, np.isnan(surface), border=True),
+        "touches_mask": touches(found, hidden) if hidden is not None else False,
+        "scene": stack.scene.name,
+        "bundle": _identity(model),
+        "threshold": threshold,
+        "created": created.isoformat(),
+    }
+    if stack.has_terrain:
+        columns |= terrain_attributes(found, stack.terrain, stack.grid, geometry["length_m"])
+    frame = gpd.GeoDataFrame(columns, geometry=shapes, crs=stack.grid.crs, index=range(found.count))
+    return frame.astype(COLUMNS)[[*COLUMNS, "geometry"]]
+
+
+def _identity(model: LoadedBundle) -> str:
+    return f"{model.name} {model.bundle.version} ({model.bundle.sha256[:12]})"
+
+
+def _provenance(stack: Stack, model: LoadedBundle) -> dict[str, Any]:
+    """Facts that let somebody else judge, and repeat, the run."""
+    scene = stack.scene
+    return {
+        "software": f"l4s-geo {version('l4s-geo')}",
+        "scene": scene.name,
+        **{key: value for key, value in asdict(scene.acquisition).items() if value},
+        "bands": {band: f"{shown(ref.path)}#{ref.index}" for band, ref in scene.bands.items()},
+        "units": stack.units,
+        "offset": {band: ref.offset for band, ref in scene.bands.items() if ref.offset},
+        "dem": list(stack.dem.paths) if stack.dem else [],
+        "slope": stack.dem.slope_path if stack.dem else None,
+        "crs": stack.grid.crs_name,
+        "transform": list(stack.grid.transform)[:6],
+        "shape": list(stack.grid.shape),
+        "bundle": model.name,
+        "bundle_version": model.bundle.version,
+        "bundle_sha256": model.bundle.sha256,
+        "device": model.device,
+        "runtime": model.runtime,
+    }

@@ -1,0 +1,113 @@
+"""Scenes in a folder of single-band files, as downloads and preprocessing leave them.
+
+A file's band is told by its name: B2.tif, b02.tif, S2A_20230101_B02.tif, T29UNU_20221005T115411_B02_10m.jp2. Where
+a product comes with folders per resolution (R10m, R20m, R60m), a band's finest file is taken. Whatever else lies
+in the folder is left aside.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from l4s_geo.bands import SPECTRAL, TERRAIN, parse_band
+from l4s_geo.errors import BandError, SceneError
+from l4s_geo.sources.geotiff import open_band_files
+from l4s_geo.sources.scene import BandRef, Scene, grid_of, opened
+
+__all__ = ["open_folder"]
+
+_SUFFIXES = (".tif", ".tiff", ".jp2")
+_RESOLUTION_FOLDER = re.compile(r"R?\d+m", re.IGNORECASE)
+_TOKEN = re.compile(r"(?<![A-Z0-9])(?:B8A|B0?[1-9]|B1[0-2]|SCL)(?![A-Z0-9])", re.IGNORECASE)
+
+
+def open_folder(path: str | os.PathLike[str]) -> Scene:
+    """Describe the scene of a folder of band files.
+
+    Args:
+        path: the folder; its subfolders are looked into only if they are named for a resolution, like R10m.
+
+    Raises:
+        SceneError: it is not a folder, is part of a SAFE product, or a band file cannot be used.
+        BandError: it holds no band of Sentinel-2, or two files that could be the same band.
+    """
+    folder = Path(path)
+    if not folder.is_dir():
+        raise SceneError(f"The folder {folder} does not exist; give one that holds band files like B02.tif.")
+    _check_outside_product(folder)
+    candidates: dict[str, list[Path]] = {}
+    for file in _rasters(folder):
+        if band := _band_of(file):
+            candidates.setdefault(band, []).append(file)
+    if not any(band in SPECTRAL for band in candidates):
+        raise BandError(
+            f"The folder {folder} holds no band file; expected names with a band in them, like B02.tif, b2.tif or "
+            f"T29UNU_20221005T115411_B02_10m.jp2 (suffixes {', '.join(_SUFFIXES)}), in it or in R10m, R20m, R60m."
+        )
+    files = {band: _finest(band, found) for band, found in candidates.items()}
+    classes = files.pop("SCL", None)
+    ordered = {band: files[band] for band in (*SPECTRAL, *TERRAIN) if band in files}
+    scene = open_band_files(ordered, folder.resolve().name)
+    return replace(scene, classes=BandRef(str(classes)) if classes else None)
+
+
+def _rasters(folder: Path) -> list[Path]:
+    """Return the raster files of a folder and of its folders per resolution, in order of their names."""
+    inner = sorted(p for p in folder.iterdir() if p.is_dir() and _RESOLUTION_FOLDER.fullmatch(p.name))
+    files = (file for place in (folder, *inner) for file in sorted(place.iterdir()))
+    return [f for f in files if f.suffix.lower() in _SUFFIXES and not f.name.startswith(".") and f.is_file()]
+
+
+def _band_of(file: Path) -> str | None:
+    """Return the band a file's name tells, "SCL" for the scene classification, or None.
+
+    Slope and DEM must be the whole name: a "dem" within a longer one is as likely another area's. A name with
+    several bands is a composite.
+    """
+    whole = parse_band(file.stem)
+    if whole in TERRAIN:
+        return whole
+    tokens = {token.upper() for token in _TOKEN.findall(file.stem)}
+    bands = {parse_band(token) or token for token in tokens}
+    if len(bands) != 1 or bands == {"B8A"}:
+        return None
+    return bands.pop()
+
+
+def _finest(band: str, files: Iterable[Path]) -> Path:
+    """Return the file with the smallest pixels.
+
+    Raises:
+        BandError: another one's are as small.
+    """
+    first, *others = files
+    if not others:
+        return first
+    sizes = {file: _pixel_size(band, file) for file in (first, *others)}
+    best, second, *_ = sorted(sizes, key=sizes.__getitem__)
+    if math.isclose(sizes[best], sizes[second], rel_tol=1e-6):
+        raise BandError(
+            f"Both {best} and {second} could be {band}, with pixels of the same size; expected one file for each "
+            "band and resolution, so move one of them away."
+        )
+    return best
+
+
+def _pixel_size(band: str, file: Path) -> float:
+    with opened(str(file), f"band {band}") as dataset:
+        return abs(float(grid_of(dataset, f"band {band}").transform.a))
+
+
+def _check_outside_product(folder: Path) -> None:
+    """Refuse the inside of a SAFE product: without the product's metadata its values' offset would stay unknown."""
+    for parent in folder.resolve().parents:
+        if parent.suffix.upper() == ".SAFE" and any(parent.glob("MTD_MSIL*.xml")):
+            raise SceneError(
+                f"The folder {folder} is part of the product {parent.name}, whose metadata say how its values become "
+                f"reflectance; give the product instead: {parent}."
+            )

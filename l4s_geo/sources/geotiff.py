@@ -1,0 +1,139 @@
+"""Scenes in GeoTIFF, VRT or any raster GDAL opens: one file with all bands, or one file a band."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from l4s_geo.bands import BANDS, SPECTRAL, parse_band
+from l4s_geo.errors import BandError, SceneError
+from l4s_geo.grid import Grid
+from l4s_geo.sources.scene import BandRef, Scene, grid_of, opened, sample
+
+__all__ = ["open_band_files", "open_raster"]
+
+PathLike = str | os.PathLike[str]
+
+_SENTINEL_2 = (*BANDS[:8], "B8A", *BANDS[8:12])
+_LEVEL_2A = (*BANDS[:8], "B8A", "B9", "B11", "B12")
+_LEFT_ASIDE = ("B8A", "SCL", "-")
+# Cirrus is absorbed on its way down and back: B10 sees a hundredth of the light of its neighbours.
+_B10_DARKER = 5.0
+
+
+def open_raster(path: PathLike, bands: Sequence[str] | None = None) -> Scene:
+    """Describe a multi-band raster.
+
+    Its bands are told by the names given, else by their descriptions, else by their order: 14 bands are those of
+    Landslide4Sense; 13 are Sentinel-2's (B8A and B10 included) and 12 are Level-2A's (no B10) or Landslide4Sense's
+    (no B8A), if B10, which is far darker than all others, stands where it must. Bands with other names (B8A, SCL…)
+    are left aside.
+
+    Args:
+        path: anything GDAL opens.
+        bands: names of its bands, in order.
+
+    Raises:
+        SceneError: it is missing, not a raster, or not georeferenced.
+        BandError: its bands cannot be told apart.
+    """
+    text = os.fspath(path)
+    with opened(text, "scene") as dataset:
+        grid = grid_of(dataset, "scene")
+        descriptions = [description or "" for description in dataset.descriptions]
+        count = dataset.count
+    names, order = list(bands or descriptions), ""
+    if bands and len(bands) != count:
+        raise BandError(f"{len(bands)} band names were given for the {count} bands of {text}; give one for each.")
+    if bands and (unknown := [b for b in bands if not parse_band(b) and b.upper() not in _LEFT_ASIDE]):
+        raise BandError(f"Band name {unknown[0]!r} is unknown; the bands are {', '.join(BANDS)} and B8A.")
+    if not any(parse_band(name) for name in names):
+        names, order = _by_order(text, count)
+    parsed = [parse_band(name) for name in names]
+    present = [name for name in parsed if name]
+    if repeated := sorted({name for name in present if present.count(name) > 1}):
+        raise BandError(f"The scene {text} holds more than one band named {', '.join(repeated)}; keep one of each.")
+    refs = {name: BandRef(text, index) for index, name in enumerate(parsed, start=1) if name}
+    notes = (f"the bands have no names and were taken for {order}; --bands overrules",) if order else ()
+    return Scene(Path(text).stem, refs, grid, notes=notes)
+
+
+def open_band_files(files: Mapping[str, PathLike], name: str | None = None) -> Scene:
+    """Describe a scene of single-band files.
+
+    All files must share CRS and extent; pixel sizes may differ (10, 20 and 60 m), and the finest is the scene's.
+
+    Args:
+        files: path by band name ("B4", "b04", "slope", …).
+        name: the scene's name; by default that of the files' folder.
+
+    Raises:
+        SceneError: a file is missing, not a raster, not georeferenced, or of another extent.
+        BandError: a name is none of the 14 bands, or a file has several bands.
+    """
+    refs: dict[str, BandRef] = {}
+    grids: dict[str, Grid] = {}
+    for given, path in files.items():
+        band = parse_band(given)
+        if band is None:
+            raise BandError(f"Band name {given!r} is unknown; the bands are {', '.join(BANDS)}.")
+        if band in refs:
+            raise BandError(f"Band {band} is given twice; give one file for each band.")
+        with opened(os.fspath(path), f"band {band}") as dataset:
+            if dataset.count != 1:
+                raise BandError(
+                    f"The file {path} given for {band} has {dataset.count} bands; expected a single-band raster."
+                )
+            grids[band] = grid_of(dataset, f"band {band}")
+        refs[band] = BandRef(os.fspath(path))
+    if not refs:
+        raise BandError("No band file was given; expected some like B4=red.tif.")
+    finest = min(grids, key=lambda band: abs(grids[band].transform.a))
+    for band, grid in grids.items():
+        _check_same_extent(band, grid, finest, grids[finest])
+    first = Path(next(iter(refs.values())).path)
+    return Scene(name or first.resolve().parent.name or first.stem, refs, grids[finest])
+
+
+def _by_order(path: str, count: int) -> tuple[list[str], str]:
+    """Tell unnamed bands by their number, and by where B10 stands among them."""
+    if count == len(BANDS):
+        return list(BANDS), "the 14 of Landslide4Sense"
+    orders = {
+        13: [(_SENTINEL_2, "Sentinel-2's 13")],
+        12: [(SPECTRAL, "the 12 of Landslide4Sense, no B8A"), (_LEVEL_2A, "Level-2A's 12, no B10")],
+    }
+    if count in orders:
+        medians = [float(np.nanmedian(sample(BandRef(path, i + 1), "scene"))) for i in range(count)]
+        darkest = int(np.argmin(medians))
+        alone = medians[darkest] < min(m for i, m in enumerate(medians) if i != darkest) / _B10_DARKER
+        for order, text in orders[count]:
+            if ("B10" in order) == alone and (not alone or order[darkest] == "B10"):
+                return list(order), text
+    raise BandError(
+        f"The scene {path} has {count} bands without names, which no known order fits; expected band descriptions "
+        f"(B1…B12, slope, DEM) or exactly the {len(BANDS)} Landslide4Sense bands in order, so name them (--bands "
+        "B2,B3,B4,…) or give single-band files (--band B4=red.tif)."
+    )
+
+
+def _check_same_extent(band: str, grid: Grid, reference_band: str, reference: Grid) -> None:
+    if grid.crs != reference.crs:
+        raise SceneError(
+            f"Band {band} is in {grid.crs_name} and band {reference_band} in {reference.crs_name}; expected one CRS "
+            "for all bands, so warp them to one first."
+        )
+    tolerance = abs(reference.transform.a) / 2
+    if not np.allclose(grid.bounds, reference.bounds, rtol=0, atol=tolerance):
+        raise SceneError(
+            f"Band {band} ({grid.height} × {grid.width} pixels) does not cover the same ground as band "
+            f"{reference_band} ({reference.height} × {reference.width} pixels): bounds {_text(grid)} against "
+            f"{_text(reference)}. Expected one extent for all bands, so crop them to one first."
+        )
+
+
+def _text(grid: Grid) -> str:
+    return "(" + ", ".join(f"{value:.6g}" for value in grid.bounds) + ")"

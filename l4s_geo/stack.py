@@ -1,0 +1,204 @@
+"""A scene and its terrain on the mapping grid, read window by window in L4S units."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType, TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from rasterio.enums import Resampling
+
+from l4s_geo.bands import SPECTRAL, TERRAIN, scale_of
+from l4s_geo.errors import BandError, SceneError
+from l4s_geo.grid import Grid, Window, mapping_grid
+from l4s_geo.reader import Reader
+from l4s_geo.sources.dem import DEM
+from l4s_geo.sources.mask import Area, Mask
+from l4s_geo.sources.scene import Scene, sample
+from l4s_geo.terrain import Terrain, horn
+from l4s_geo.units import Units, detect_units, raw_factors
+
+__all__ = ["Stack"]
+
+
+class Stack:
+    """A scene with its terrain and masks; a context manager that keeps the files open.
+
+    Reading is not thread-safe: a thread needs a stack of its own. Within one read, files are decoded in parallel.
+    """
+
+    def __init__(
+        self,
+        scene: Scene,
+        dem: DEM | None = None,
+        units: Units | None = None,
+        masks: Sequence[Mask] = (),
+        area: Area | None = None,
+        resampling: Resampling | None = None,
+    ) -> None:
+        """Open a scene's files on its mapping grid, `mapping_grid(scene.grid)`.
+
+        Args:
+            scene: the scene.
+            dem: terrain on the mapping grid; takes the place of the scene's own slope and DEM bands.
+            units: the units of the scene's values; None takes those that the source states, or detects them.
+            masks: what hides pixels, on the mapping grid.
+            area: where a map is wanted; None for everywhere.
+            resampling: how bands are brought to the mapping grid; None repeats the pixels of coarser bands, as in
+                the data set, and interpolates bilinearly where the grid changes.
+
+        Raises:
+            SceneError: the scene cannot be read or holds no valid pixel.
+        """
+        self.scene = scene
+        self.dem = dem
+        self.masks = tuple(masks)
+        self.area = area
+        self.grid: Grid = mapping_grid(scene.grid)
+        self.units_given = (units or scene.units) is not None
+        self.units: Units = units or scene.units or _detect(scene)
+        self._reader = Reader(self.grid, resampling)
+
+    @property
+    def bands(self) -> tuple[str, ...]:
+        """The bands that can be read."""
+        return (
+            *(b for b in self.scene.bands if not (self.dem and b in TERRAIN)),
+            *(TERRAIN if self.dem else ()),
+        )
+
+    @property
+    def has_terrain(self) -> bool:
+        """Whether elevations are known, from a DEM or from the scene's own band."""
+        return self.dem is not None or "DEM" in self.scene.bands
+
+    def hidden(self, window: Window) -> NDArray[np.bool_]:
+        """Return (rows, cols) bool: True where a mask hides a pixel."""
+        out = np.zeros((window.height, window.width), bool)
+        for mask in self.masks:
+            out |= mask.read(window)
+        return out
+
+    def read(
+        self, bands: Sequence[str], window: Window, instead: Mapping[str, float] = MappingProxyType({})
+    ) -> NDArray[np.float32]:
+        """Read bands of a window.
+
+        Args:
+            bands: canonical names.
+            window: a window of `self.grid`.
+            instead: what stands for bands that are not among `self.bands`, in L4S units.
+
+        Returns:
+            (bands, rows, cols) float32, L4S units; NaN where the scene has no valid value or a mask hides it.
+
+        Raises:
+            SceneError: a file cannot be read to its end.
+        """
+        present = [b for b in bands if b in self.bands]
+        known = self.read_raw(present, window) / scale_of(present).astype(np.float32)[:, None, None]
+        if present == list(bands):
+            return known
+        out = np.empty((len(bands), window.height, window.width), np.float32)
+        for place, band in enumerate(bands):
+            out[place] = known[present.index(band)] if band in present else instead[band]
+        return out
+
+    def read_raw(self, bands: Sequence[str], window: Window) -> NDArray[np.float32]:
+        """Read bands of a window as raw values: digital numbers, slope in degrees, DEM in metres.
+
+        Args:
+            bands: canonical names, each one of `self.bands`.
+            window: a window of `self.grid`.
+
+        Returns:
+            (bands, rows, cols) float32; NaN where the scene has no valid value or a mask hides it.
+        """
+        out = np.empty((len(bands), window.height, window.width), np.float32)
+        own = [b for b in bands if not (self.dem and b in TERRAIN)]
+        out[[bands.index(b) for b in own]] = self._own(own, window)
+        if self.dem and len(own) < len(bands):
+            elevation, slope = self.dem.read(window)
+            for band, values in (("slope", slope), ("DEM", elevation)):
+                if band in bands:
+                    out[bands.index(band)] = values
+        if self.masks:
+            out[:, self.hidden(window)] = np.nan
+        return out
+
+    def terrain(self, window: Window) -> Terrain | None:
+        """Read the terrain of a window, or None if no elevations are known.
+
+        The aspect is that of the elevations on the mapping grid.
+        """
+        grown, inner = _grow(window, self.grid)
+        if self.dem:
+            elevation, slope = self.dem.read(grown)
+        elif "DEM" in self.scene.bands:
+            (elevation,) = self._own(["DEM"], grown)
+            slope = horn(elevation, self.grid.transform.a)[0]
+            if "slope" in self.scene.bands:
+                (slope,) = self._own(["slope"], grown)
+        else:
+            return None
+        aspect = horn(elevation, self.grid.transform.a)[1]
+        return Terrain(elevation[inner], slope[inner], aspect[inner])
+
+    def close(self) -> None:
+        """Close the scene's files."""
+        self._reader.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _own(self, bands: Sequence[str], window: Window) -> NDArray[np.float32]:
+        """Read the scene's own bands as raw values, masked or not; NaN where invalid."""
+        refs = [self.scene.bands[b] for b in bands]
+        out = self._reader.read(refs, window)
+        spectral = [i for i, b in enumerate(bands) if b in SPECTRAL]
+        if self.units == "dn" and spectral:
+            # Sentinel-2 marks pixels without data by 0 in every band, whether or not the file says so.
+            out[:, (out[spectral] == 0).all(axis=0)] = np.nan
+        for values, ref, factor in zip(out, refs, raw_factors(bands, self.units), strict=True):
+            if (ref.scale * factor, ref.offset) != (1.0, 0.0):
+                values *= np.float32(ref.scale * factor)
+                values += np.float32(ref.offset * factor)
+            if ref.offset:
+                np.maximum(values, 0, out=values)
+        return out
+
+
+def _detect(scene: Scene) -> Units:
+    names = [b for b in scene.bands if b in SPECTRAL]
+    if not names:
+        raise BandError(
+            f"The scene {scene.name} holds no band of Sentinel-2 (its bands: {', '.join(scene.bands)}); expected "
+            "some of B1…B12."
+        )
+    chosen = [b for b in ("B4", "B3", "B2") if b in names] or names
+    values = [sample(scene.bands[b], f"band {b}").ravel() for b in chosen]
+    size = min(v.size for v in values)
+    pixels = np.stack([v[:size] for v in values])
+    if not np.isfinite(pixels).any() or not np.nanmax(pixels) > 0:
+        raise SceneError(
+            f"The scene {scene.name} holds no valid pixel: all of {', '.join(chosen)} is nodata; check the file and "
+            "its nodata value."
+        )
+    return detect_units(np.where(pixels == 0, np.nan, pixels), chosen)
+
+
+def _grow(window: Window, grid: Grid) -> tuple[Window, tuple[slice, slice]]:
+    """Grow a window by one pixel within the grid; return it and the slices that cut the window out of it."""
+    row, col = max(window.row - 1, 0), max(window.col - 1, 0)
+    bottom = min(window.row + window.height + 1, grid.height)
+    right = min(window.col + window.width + 1, grid.width)
+    grown = Window(row, col, bottom - row, right - col)
+    top, left = window.row - row, window.col - col
+    return grown, (slice(top, top + window.height), slice(left, left + window.width))

@@ -1,0 +1,61 @@
+"""Multi-band rasters without names: told by number and order, or not at all."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from l4s_geo.bands import BANDS, SPECTRAL
+from l4s_geo.errors import BandError
+from l4s_geo.sources.geotiff import open_raster
+
+SENTINEL_2 = ("B1", "B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A", "B9", "B10", "B11", "B12")
+
+
+def bands(order: tuple[str, ...]) -> np.ndarray:
+    """Bands as bright as they are in the data set, on average."""
+    dn = {"B10": 12, "B8A": 2000, "slope": 25, "DEM": 900}
+    rng = np.random.default_rng(0)
+    return np.stack([rng.normal(dn.get(b, 900), 3, (40, 40)) for b in order]).clip(1).astype(np.uint16)
+
+
+@pytest.mark.parametrize(
+    "order", [BANDS, SENTINEL_2, SPECTRAL, tuple(b for b in SENTINEL_2 if b != "B10")], ids=["14", "13", "12", "L2A"]
+)
+def test_known_orders_are_told_by_where_b10_stands(write_raster, order: tuple[str, ...]) -> None:
+    scene = open_raster(write_raster("scene.tif", bands(order)))
+    assert {name: ref.index for name, ref in scene.bands.items()} == {
+        b: i for i, b in enumerate(order, start=1) if b != "B8A"
+    }
+    assert "taken for" in scene.notes[0]
+
+
+def test_real_products_without_names_are_told(data) -> None:
+    folder = data / "s2_l1c_l2a_barbellino"
+    level_1c = open_raster(folder / "S2A1C_20190723_022_Barbellino_TOA_10.tif")
+    assert level_1c.bands["B11"].index == 11
+    assert "no B8A" in level_1c.notes[0]
+    with pytest.raises(BandError, match="11 bands"):
+        open_raster(folder / "S2A2A_20190723_022_Barbellino_BOA_10.tif")
+
+
+@pytest.mark.parametrize("count", [1, 3, 4, 10, 13])
+def test_other_rasters_are_not_guessed(write_raster, count: int) -> None:
+    dn = np.random.default_rng(0).integers(300, 900, (count, 40, 40)).astype(np.uint16)
+    with pytest.raises(BandError, match=f"{count} bands without names"):
+        open_raster(write_raster("scene.tif", dn))
+
+
+def test_names_given_overrule_the_files(write_raster) -> None:
+    path = write_raster("scene.tif", bands(("B4", "B3", "B2", "B8A")), names=("B2", "B3", "B4", "B8"))
+    scene = open_raster(path, ["B4", "B3", "B2", "-"])
+    assert {name: ref.index for name, ref in scene.bands.items()} == {"B4": 1, "B3": 2, "B2": 3}
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [(["B4"], "1 band names were given for the 4"), (["B4", "B3", "B2", "red"], "'red' is unknown")],
+)
+def test_names_that_do_not_fit_are_refused(write_raster, names: list[str], message: str) -> None:
+    with pytest.raises(BandError, match=message):
+        open_raster(write_raster("scene.tif", bands(("B4", "B3", "B2", "B8"))), names)

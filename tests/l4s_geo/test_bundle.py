@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import json
+import shutil
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from l4s_geo.bundle import read_bundle, write_bundle
+from l4s_geo.errors import BundleError
+
+
+@pytest.fixture
+def copy(red_bundle: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(red_bundle, tmp_path / "copy"))
+
+
+def test_what_is_written_is_read_back(red_bundle: Path, tmp_path: Path) -> None:
+    bundle = replace(read_bundle(red_bundle), scores={"f1": 0.5}, trained_on="nothing", created="2026-01-02T03:04:05Z")
+    write_bundle(bundle, {m.file: bundle.network(m) for m in bundle.members}, tmp_path / "again")
+    again = read_bundle(tmp_path / "again")
+    assert replace(again, location=bundle.location) == bundle
+
+
+def test_it_is_a_stac_item_of_the_model_extension(red_bundle: Path) -> None:
+    item = json.loads((red_bundle / "bundle.json").read_text())
+    assert (item["type"], item["stac_version"]) == ("Feature", "1.1.0")
+    assert any("mlm" in extension for extension in item["stac_extensions"])
+    assert {"mlm:name", "mlm:architecture", "mlm:tasks", "mlm:input", "mlm:output"} <= item["properties"].keys()
+    (asset,) = item["assets"].values()
+    assert asset["file:checksum"].startswith("1220")
+
+
+@pytest.mark.parametrize("inside", ["", "red/"])
+def test_a_zip_reads_like_the_folder(red_bundle: Path, tmp_path: Path, inside: str) -> None:
+    path = tmp_path / "red.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in red_bundle.iterdir():
+            archive.write(file, inside + file.name)
+    bundle = read_bundle(path)
+    assert bundle.network(bundle.members[0]) == (red_bundle / "linear.onnx").read_bytes()
+
+
+def test_an_altered_network_is_refused(copy: Path) -> None:
+    network = copy / "linear.onnx"
+    network.write_bytes(network.read_bytes() + b"\0")
+    bundle = read_bundle(copy)
+    with pytest.raises(BundleError, match="SHA-256"):
+        bundle.network(bundle.members[0])
+
+
+def test_a_missing_network_is_named(copy: Path) -> None:
+    (copy / "linear.onnx").unlink()
+    bundle = read_bundle(copy)
+    with pytest.raises(BundleError, match=r"linear\.onnx"):
+        bundle.network(bundle.members[0])
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"properties": {"l4s:format": 1}}'])
+def test_a_damaged_description_is_refused(copy: Path, text: str) -> None:
+    (copy / "bundle.json").write_text(text)
+    with pytest.raises(BundleError, match=r"bundle\.json"):
+        read_bundle(copy)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        (("properties", "l4s:format"), 99, "format 99"),
+        (("properties", "l4s:threshold"), 1.5, "threshold 1.5"),
+        (("properties", "l4s:bands"), ["B4", "B8A"], "B8A"),
+        (("properties", "mlm:input", 0, "l4s:normalization"), "magic", "magic"),
+        (("properties", "mlm:input", 0, "bands"), ["B4"], "do not fit"),
+    ],
+)
+def test_impossible_values_are_named(copy: Path, path: tuple, value: object, message: str) -> None:
+    item = json.loads((copy / "bundle.json").read_text())
+    place = item
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    (copy / "bundle.json").write_text(json.dumps(item))
+    with pytest.raises(BundleError, match=message):
+        read_bundle(copy)
+
+
+@pytest.mark.parametrize("name", ["../linear.onnx", "/etc/passwd", "a/../../b.onnx"])
+def test_a_network_outside_the_bundle_is_not_read(copy: Path, name: str) -> None:
+    text = (copy / "bundle.json").read_text().replace("linear.onnx", name)
+    (copy / "bundle.json").write_text(text)
+    bundle = read_bundle(copy)
+    with pytest.raises(BundleError, match="plain file name"):
+        bundle.network(bundle.members[0])
+
+
+def test_a_cut_zip_is_refused(red_bundle: Path, tmp_path: Path) -> None:
+    whole = Path(shutil.make_archive(str(tmp_path / "whole"), "zip", red_bundle))
+    cut = tmp_path / "cut.zip"
+    cut.write_bytes(whole.read_bytes()[:-100])
+    with pytest.raises(BundleError, match=r"cut\.zip"):
+        read_bundle(cut)

@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from l4s_geo.bands import RGB, scale_of
+from l4s_geo.grid import Window, blend_weights, starts
+from l4s_geo.predict import predict
+from l4s_geo.runtime import load_bundle
+from l4s_geo.sources.geotiff import open_raster
+from l4s_geo.stack import Stack
+from support import make_bundle
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory):
+    """Pixelwise network: each pixel's probability depends on its red alone, so blending must not change it."""
+    return load_bundle(make_bundle(tmp_path_factory.mktemp("m") / "pixel", RGB, "fixed", slope=1, shift=-1), "cpu")
+
+
+def scene(write_raster, rows: int, cols: int, nodata: float | None = 0) -> tuple[Path, np.ndarray]:
+    dn = np.random.default_rng(3).integers(300, 3000, (3, rows, cols)).astype(np.uint16)
+    return write_raster("scene.tif", dn, names=RGB, nodata=nodata), dn
+
+
+def expected(dn: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(1 - dn[0] / scale_of(["B4"])[0]))
+
+
+@pytest.mark.parametrize("shape", [(300, 260), (128, 128), (129, 400), (50, 300), (40, 30), (1, 1)])
+@pytest.mark.parametrize("overlap", [0, 32, 100])
+def test_every_pixel_is_predicted_up_to_the_outer_ring(write_raster, model, shape, overlap: int) -> None:
+    path, dn = scene(write_raster, *shape)
+    with Stack(open_raster(path), units="dn") as stack:
+        got = predict(stack, model, overlap)
+    np.testing.assert_allclose(got, expected(dn), atol=1e-5)
+
+
+def test_nodata_stays_nodata(write_raster, model) -> None:
+    path, dn = scene(write_raster, 300, 300)
+    dn[:, :140, :140] = 0
+    dn[0, 200, 200] = 0
+    path = write_raster("holed.tif", dn, names=RGB, nodata=0)
+    with Stack(open_raster(path)) as stack:
+        got = predict(stack, model)
+    valid = (dn > 0).all(axis=0)
+    np.testing.assert_array_equal(np.isfinite(got), valid)
+    np.testing.assert_allclose(got[valid], expected(dn)[valid], atol=1e-5)
+
+
+def test_blending_equals_the_weighted_mean_over_all_windows(write_raster, red_bundle: Path) -> None:
+    """With a network that depends on the window, against the definition written out for the whole raster."""
+    model = load_bundle(red_bundle, "cpu")
+    path, dn = scene(write_raster, 300, 270)
+    dn[:, :, 100:] = dn[:, :, 100:] // 2 + 300
+    path = write_raster("scene.tif", dn, names=RGB)
+    with Stack(open_raster(path)) as stack:
+        got = predict(stack, model, 40)
+        values = stack.read(RGB, stack.grid.whole)
+    total, share = np.zeros((300, 270)), np.zeros((300, 270))
+    weights = blend_weights(128).astype(np.float64)
+    for row in starts(300, 128, 40):
+        for col in starts(270, 128, 40):
+            area = Window(row, col, 128, 128).slices
+            total[area] += weights * model.predict(values[(slice(None), *area)][None])[0]
+            share[area] += weights
+    np.testing.assert_allclose(got, total / share, atol=1e-5)
+
+
+def test_windows_without_a_valid_pixel_are_not_run(write_raster, model, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, dn = scene(write_raster, 256, 512)
+    dn[:, :, 128:] = 0
+    path = write_raster("scene.tif", dn, names=RGB, nodata=0)
+    run = []
+    monkeypatch.setattr(
+        type(model),
+        "predict",
+        lambda self, w, domain=None: run.append(len(w)) or np.zeros((len(w), 128, 128), np.float32),
+    )
+    with Stack(open_raster(path)) as stack:
+        predict(stack, model, 0)
+    assert sum(run) == 2
+
+
+def test_progress_ends_at_the_total(write_raster, model) -> None:
+    path, _ = scene(write_raster, 300, 300)
+    seen: list[tuple[int, int]] = []
+    with Stack(open_raster(path)) as stack:
+        predict(stack, model, progress=lambda done, total: seen.append((done, total)))
+    assert seen[-1] == (9, 9)
+
+
+def test_separated_normalisation_uses_the_whole_scene(write_raster, tmp_path: Path) -> None:
+    """A scene and the same scene brighter give the same map, and a window's own statistics do not matter."""
+    model = load_bundle(make_bundle(tmp_path / "domain", RGB, "domain", slope=1, shift=0), "cpu")
+    path, dn = scene(write_raster, 256, 256)
+    dn[:, :, 128:] *= 2
+    maps = []
+    for factor in (1, 3):
+        path = write_raster(f"scene{factor}.tif", dn * factor, names=RGB)
+        with Stack(open_raster(path)) as stack:
+            maps.append(predict(stack, model))
+    np.testing.assert_allclose(maps[0], maps[1], atol=1e-4)
+    z = (dn[0] - dn[0].mean()) / dn[0].std()
+    np.testing.assert_allclose(maps[0], 1 / (1 + np.exp(-z)), atol=1e-3)

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from l4s_geo.bands import BANDS, scale_of
+from l4s_geo.errors import SceneError
+from l4s_geo.units import detect_units, raw_factors
+
+
+@pytest.mark.parametrize("units", ["dn", "reflectance", "l4s"])
+@pytest.mark.parametrize("file", ["l4s_14band_labelled.npz", "l4s_14band_unlabelled.npz"])
+def test_units_of_every_real_patch_are_told(data, units: str, file: str) -> None:
+    for patch in np.load(data / file)["dn"]:
+        dn = np.moveaxis(patch, -1, 0).reshape(14, -1).astype(np.float64)
+        values = {"dn": dn, "reflectance": dn / 1e4, "l4s": dn / scale_of(BANDS)[:, None]}[units]
+        assert detect_units(values.astype(np.float32), BANDS) == units
+
+
+@pytest.mark.parametrize("units", ["dn", "reflectance", "l4s"])
+def test_all_units_lead_to_the_same_raw_values(units: str) -> None:
+    dn = np.array([900.0, 700, 30, 1500])
+    bands = ("B2", "B4", "slope", "DEM")
+    values = {"dn": dn, "reflectance": dn / [1e4, 1e4, 1, 1], "l4s": dn / scale_of(bands)}[units]
+    np.testing.assert_allclose(values * raw_factors(bands, units), dn, rtol=1e-6)
+
+
+def test_nothing_valid_is_an_error() -> None:
+    with pytest.raises(SceneError, match="no valid pixel"):
+        detect_units(np.full((3, 10), np.nan, np.float32), ("B4", "B3", "B2"))
+
+
+def test_values_without_light_are_an_error() -> None:
+    with pytest.raises(SceneError, match="not positive"):
+        detect_units(np.full((3, 10), -1, np.float32), ("B4", "B3", "B2"))

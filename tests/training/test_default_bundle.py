@@ -1,0 +1,51 @@
+"""The embedded bundle ``rgb`` is what its card says."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from l4s_geo import load_bundle
+from l4s_geo.bands import RGB
+from l4s_training.data import sources, splits
+from l4s_training.evaluate import bundle_predictor, evaluate
+
+
+@pytest.fixture(scope="module")
+def bundle():
+    return load_bundle("rgb", "cpu")
+
+
+def test_it_is_one_small_rgb_network_normalised_by_window(bundle):
+    assert bundle.bands == RGB
+    assert [m.normalization for m in bundle.bundle.members] == ["window"]
+    assert sum(p.stat().st_size for p in bundle.bundle.location.iterdir()) < 60e6
+
+
+def test_the_scale_of_the_values_does_not_matter(bundle):
+    rng = np.random.default_rng(0)
+    windows = (1 + 0.3 * rng.standard_normal((2, 3, 128, 128))).clip(0.1).astype(np.float32)
+    assert np.allclose(bundle.predict(windows), bundle.predict(windows * 377), atol=1e-3)
+
+
+def test_scores_of_the_test_blocks_are_reproduced(bundle, data):
+    patches = sources.read(data / "l4s_rgb_pairs.npz", RGB)
+    test = patches.take(splits.split(patches.ids, patches.numbers, splits.DEFAULT).test)
+    scores = evaluate(bundle_predictor(bundle, test), test, bundle.threshold)
+    stated = bundle.bundle.scores
+    assert scores.f1 == pytest.approx(stated["test_f1"], abs=2e-3)
+    assert scores.precision == pytest.approx(stated["test_precision"], abs=2e-3)
+    assert scores.recall == pytest.approx(stated["test_recall"], abs=2e-3)
+    assert scores.f1 > 0.55
+
+
+def test_values_in_l4s_units_are_mapped_like_the_8_bit_values_it_was_trained_on(bundle, data):
+    exact = sources.read(data / "l4s_14band_labelled.npz", RGB)
+    eight_bit = sources.read(data / "l4s_rgb_pairs.npz", RGB)
+    _, at, twins = np.intersect1d(exact.numbers, eight_bit.numbers, return_indices=True)
+    first = bundle.predict(exact.windows(at)) >= bundle.threshold
+    second = bundle.predict(eight_bit.windows(twins)) >= bundle.threshold
+    assert len(at) == 9
+    assert (first == second).mean() > 0.99
+    scores = evaluate(bundle_predictor(bundle, exact), exact, bundle.threshold)
+    assert scores.f1 == pytest.approx(bundle.bundle.scores["l4s_14band_labelled_f1"], abs=2e-3)

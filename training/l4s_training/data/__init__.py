@@ -1,0 +1,1 @@
+"""Labelled patches: reading them, splitting them by place, augmenting them."""
