@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from l4s_geo.errors import BandError
 
-__all__ = ["BANDS", "REFLECTANCE_TO_DN", "RGB", "SPECTRAL", "TERRAIN", "parse_band", "scale_of"]
+__all__ = ["BANDS", "REFLECTANCE_TO_DN", "RGB", "SENSED", "SPECTRAL", "TERRAIN", "parse_band", "scale_of"]
 
 _M = {
     "B1": 1111.81236406,
@@ -44,6 +44,9 @@ SPECTRAL: tuple[str, ...] = BANDS[:12]
 TERRAIN: tuple[str, ...] = BANDS[12:]
 """Slope (degrees) and elevation (metres)."""
 
+SENSED: tuple[str, ...] = (*SPECTRAL[:8], "B8A", *SPECTRAL[8:])
+"""All bands of Sentinel-2. B8A is not among the 14, but a scene may hold it: the cloud detector asks for it."""
+
 RGB: tuple[str, ...] = ("B4", "B3", "B2")
 """Red, green, blue."""
 
@@ -52,11 +55,11 @@ REFLECTANCE_TO_DN = 10000.0
 
 _ALIASES = {"SLOPE": "slope", "DEM": "DEM", "ELEVATION": "DEM"}
 _WORD = re.compile(r"[A-Z0-9]+")
-_SPECTRAL_NAME = re.compile(r"B0?(1[0-2]|[1-9])")
+_SPECTRAL_NAME = re.compile(r"B0?(1[0-2]|8A|[1-9])")
 
 
 def parse_band(name: str) -> str | None:
-    """Return a band's canonical name, or None if it is none of the 14.
+    """Return a band's canonical name, or None if it is neither one of the 14 nor B8A.
 
     The first word counts, as people write it: "b04", "B4 (red)", "Slope" are B4, B4 and slope.
     """

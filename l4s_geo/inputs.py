@@ -13,9 +13,10 @@ from rasterio.enums import Resampling as Method
 
 from l4s_geo.errors import SceneError
 from l4s_geo.grid import mapping_grid
+from l4s_geo.sources.clouds import CloudMask
 from l4s_geo.sources.dem import DEM
 from l4s_geo.sources.http import http_options
-from l4s_geo.sources.mask import SCL_CLASSES, SCL_DEFAULT, Mask, RasterMask, open_area, open_mask
+from l4s_geo.sources.mask import SCL_CLASSES, SCL_DEFAULT, RasterMask, open_area, open_mask
 from l4s_geo.sources.open import open_scene
 from l4s_geo.stack import Stack
 from l4s_geo.units import UNITS, Units
@@ -51,6 +52,8 @@ class Inputs:
     """A raster that is not 0, or a vector file with polygons, where nothing is to be mapped."""
     mask_classes: Sequence[int] = SCL_DEFAULT
     """Classes of a Level-2A product's scene classification that are not mapped."""
+    clouds: bool = False
+    """Whether to detect clouds with s2cloudless and mask them: Level-1C scenes only."""
     aoi: PathLike | None = None
     """Area of interest: a vector file, or "west,south,east,north"."""
 
@@ -77,13 +80,15 @@ def open_stack(inputs: Inputs) -> Iterator[Stack]:
         scene = open_scene(inputs.scene, inputs.bands)
         grid = mapping_grid(scene.grid)
         dem = files.enter_context(DEM(inputs.dem, grid, inputs.slope)) if inputs.dem else None
-        masks: list[Mask] = []
-        if scene.classes and inputs.mask_classes:
-            classes = RasterMask(scene.classes, grid, "scene classification", tuple(inputs.mask_classes))
-            masks.append(files.enter_context(classes))
-        if inputs.mask is not None:
-            mask = open_mask(inputs.mask, grid)
-            masks.append(files.enter_context(mask) if isinstance(mask, RasterMask) else mask)
         area = open_area(inputs.aoi, grid) if inputs.aoi is not None else None
         method = Method[inputs.resampling] if inputs.resampling else None
-        yield files.enter_context(Stack(scene, dem, inputs.units, masks, area, method))
+        stack = files.enter_context(Stack(scene, dem, inputs.units, area, method))
+        if scene.classes and inputs.mask_classes:
+            classes = RasterMask(scene.classes, grid, "scene classification", tuple(inputs.mask_classes))
+            stack.masks.append(files.enter_context(classes))
+        if inputs.mask is not None:
+            mask = open_mask(inputs.mask, grid)
+            stack.masks.append(files.enter_context(mask) if isinstance(mask, RasterMask) else mask)
+        if inputs.clouds:
+            stack.masks.append(CloudMask(scene, grid, stack.units))
+        yield stack

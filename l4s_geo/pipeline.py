@@ -82,6 +82,7 @@ def map_scene(
     resampling: Resampling | None = None,
     mask: PathLike | None = None,
     mask_classes: Sequence[int] = SCL_DEFAULT,
+    clouds: bool = False,
     aoi: PathLike | None = None,
     out: PathLike | None = None,
     probability: PathLike | None = None,
@@ -107,6 +108,7 @@ def map_scene(
             interpolates where the grid changes.
         mask: a raster that is not 0, or a vector file with polygons, where nothing is to be mapped.
         mask_classes: classes of a Level-2A product's scene classification (SCL) that are not mapped.
+        clouds: whether to detect clouds with s2cloudless and mask them (Level-1C, extra ``clouds``).
         aoi: area of interest: a vector file in any CRS, or "west,south,east,north".
         out: inventory to write; the suffix chooses the format (.gpkg, .geojson, .fgb, .parquet, .shp).
         probability: probability raster to write, a Cloud Optimized GeoTIFF.
@@ -126,7 +128,7 @@ def map_scene(
     """
     started, created = perf_counter(), datetime.now(UTC).replace(microsecond=0)
     tell = reporter or _Silent()
-    inputs = Inputs(scene, bands, dem, slope, units, resampling, mask, mask_classes, aoi)
+    inputs = Inputs(scene, bands, dem, slope, units, resampling, mask, mask_classes, clouds, aoi)
     _check_options(threshold, min_area)
     inventory_path, probability_path = (Path(p) if p is not None else None for p in (out, probability))
     if inventory_path:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rasterio.enums import Resampling
 
-from l4s_geo.bands import SPECTRAL, TERRAIN, scale_of
+from l4s_geo.bands import BANDS, SPECTRAL, TERRAIN, scale_of
 from l4s_geo.errors import BandError, SceneError
 from l4s_geo.grid import Grid, Window, mapping_grid
 from l4s_geo.reader import Reader
@@ -34,7 +34,6 @@ class Stack:
         scene: Scene,
         dem: DEM | None = None,
         units: Units | None = None,
-        masks: Sequence[Mask] = (),
         area: Area | None = None,
         resampling: Resampling | None = None,
     ) -> None:
@@ -44,7 +43,6 @@ class Stack:
             scene: the scene.
             dem: terrain on the mapping grid; takes the place of the scene's own slope and DEM bands.
             units: the units of the scene's values; None takes those that the source states, or detects them.
-            masks: what hides pixels, on the mapping grid.
             area: where a map is wanted; None for everywhere.
             resampling: how bands are brought to the mapping grid; None repeats the pixels of coarser bands, as in
                 the data set, and interpolates bilinearly where the grid changes.
@@ -54,7 +52,8 @@ class Stack:
         """
         self.scene = scene
         self.dem = dem
-        self.masks = tuple(masks)
+        self.masks: list[Mask] = []
+        """What hides pixels, on the mapping grid."""
         self.area = area
         self.grid: Grid = mapping_grid(scene.grid)
         self.units_given = (units or scene.units) is not None
@@ -64,10 +63,8 @@ class Stack:
     @property
     def bands(self) -> tuple[str, ...]:
         """The bands that can be read."""
-        return (
-            *(b for b in self.scene.bands if not (self.dem and b in TERRAIN)),
-            *(TERRAIN if self.dem else ()),
-        )
+        own = [b for b in self.scene.bands if b in BANDS and not (self.dem and b in TERRAIN)]
+        return (*own, *(TERRAIN if self.dem else ()))
 
     @property
     def has_terrain(self) -> bool:

@@ -1,7 +1,7 @@
 """Options that several commands share.
 
 `scene_options` adds SCENE and all that describes a scene (--band, --bands, --dem, --slope, --units, --resampling,
---mask, --mask-classes, --aoi); the command gets them as one mapping, ready for `map_scene` or `Inputs`.
+--mask, --mask-classes, --clouds, --aoi); the command gets them as one mapping, ready for `map_scene` or `Inputs`.
 """
 
 from __future__ import annotations
@@ -93,6 +93,11 @@ _OPTIONS = [
         "0,1,3,8,9,10,11: no data, saturated, cloud shadow, clouds, cirrus, snow]",
     ),
     click.option(
+        "--clouds",
+        is_flag=True,
+        help="Detect clouds with s2cloudless and mask them: Level-1C with B8A and B10; needs the extra clouds.",
+    ),
+    click.option(
         "--aoi",
         metavar="FILE|BOX",
         help="Area of interest: a vector file in any CRS, or west,south,east,north in degrees or metres.",
@@ -115,7 +120,7 @@ def scene_options(command: Callable[..., None]) -> Callable[..., None]:
     ) -> None:
         if (scene is None) == (not files):
             raise click.UsageError("Give either SCENE or --band BAND=FILE for each band.")
-        inputs = {name: rest.pop(name) for name in ("bands", "slope", "resampling", "mask", "aoi")}
+        inputs = {name: rest.pop(name) for name in ("bands", "slope", "resampling", "mask", "clouds", "aoi")}
         inputs |= {"scene": scene or files, "dem": list(dem) or None, "units": None if units == "auto" else units}
         if mask_classes is not None:
             inputs["mask_classes"] = mask_classes

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from l4s_geo.bands import SPECTRAL, TERRAIN, parse_band
+from l4s_geo.bands import SENSED, SPECTRAL, TERRAIN, parse_band
 from l4s_geo.errors import BandError, SceneError
 from l4s_geo.sources.geotiff import open_band_files
 from l4s_geo.sources.scene import BandRef, Scene, grid_of, opened
@@ -51,7 +51,7 @@ def open_folder(path: str | os.PathLike[str]) -> Scene:
         )
     files = {band: _finest(band, found) for band, found in candidates.items()}
     classes = files.pop("SCL", None)
-    ordered = {band: files[band] for band in (*SPECTRAL, *TERRAIN) if band in files}
+    ordered = {band: files[band] for band in (*SENSED, *TERRAIN) if band in files}
     scene = open_band_files(ordered, folder.resolve().name)
     return replace(scene, classes=BandRef(str(classes)) if classes else None)
 
@@ -74,9 +74,7 @@ def _band_of(file: Path) -> str | None:
         return whole
     tokens = {token.upper() for token in _TOKEN.findall(file.stem)}
     bands = {parse_band(token) or token for token in tokens}
-    if len(bands) != 1 or bands == {"B8A"}:
-        return None
-    return bands.pop()
+    return bands.pop() if len(bands) == 1 else None
 
 
 def _finest(band: str, files: Iterable[Path]) -> Path:

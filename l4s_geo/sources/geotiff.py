@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from l4s_geo.bands import BANDS, SPECTRAL, parse_band
+from l4s_geo.bands import BANDS, SENSED, SPECTRAL, parse_band
 from l4s_geo.errors import BandError, SceneError
 from l4s_geo.grid import Grid
 from l4s_geo.sources.scene import BandRef, Scene, grid_of, opened, sample
@@ -17,9 +17,8 @@ __all__ = ["open_band_files", "open_raster"]
 
 PathLike = str | os.PathLike[str]
 
-_SENTINEL_2 = (*BANDS[:8], "B8A", *BANDS[8:12])
-_LEVEL_2A = (*BANDS[:8], "B8A", "B9", "B11", "B12")
-_LEFT_ASIDE = ("B8A", "SCL", "-")
+_LEVEL_2A = tuple(band for band in SENSED if band != "B10")
+_LEFT_ASIDE = ("SCL", "-")
 # Cirrus is absorbed on its way down and back: B10 sees a hundredth of the light of its neighbours.
 _B10_DARKER = 5.0
 
@@ -29,8 +28,8 @@ def open_raster(path: PathLike, bands: Sequence[str] | None = None) -> Scene:
 
     Its bands are told by the names given, else by their descriptions, else by their order: 14 bands are those of
     Landslide4Sense; 13 are Sentinel-2's (B8A and B10 included) and 12 are Level-2A's (no B10) or Landslide4Sense's
-    (no B8A), if B10, which is far darker than all others, stands where it must. Bands with other names (B8A, SCL…)
-    are left aside.
+    (no B8A), if B10, which is far darker than all others, stands where it must. Bands with other names (SCL…) are
+    left aside.
 
     Args:
         path: anything GDAL opens.
@@ -79,7 +78,7 @@ def open_band_files(files: Mapping[str, PathLike], name: str | None = None) -> S
     for given, path in files.items():
         band = parse_band(given)
         if band is None:
-            raise BandError(f"Band name {given!r} is unknown; the bands are {', '.join(BANDS)}.")
+            raise BandError(f"Band name {given!r} is unknown; the bands are {', '.join(BANDS)} and B8A.")
         if band in refs:
             raise BandError(f"Band {band} is given twice; give one file for each band.")
         with opened(os.fspath(path), f"band {band}") as dataset:
@@ -103,7 +102,7 @@ def _by_order(path: str, count: int) -> tuple[list[str], str]:
     if count == len(BANDS):
         return list(BANDS), "the 14 of Landslide4Sense"
     orders = {
-        13: [(_SENTINEL_2, "Sentinel-2's 13")],
+        13: [(SENSED, "Sentinel-2's 13")],
         12: [(SPECTRAL, "the 12 of Landslide4Sense, no B8A"), (_LEVEL_2A, "Level-2A's 12, no B10")],
     }
     if count in orders:

@@ -23,7 +23,7 @@ from affine import Affine
 from rasterio.crs import CRS
 from rasterio.errors import CRSError
 
-from l4s_geo.bands import REFLECTANCE_TO_DN, SPECTRAL, parse_band
+from l4s_geo.bands import REFLECTANCE_TO_DN, SENSED, SPECTRAL, parse_band
 from l4s_geo.errors import BandError, SceneError
 from l4s_geo.grid import PIXEL, Grid
 from l4s_geo.sources.jp2 import is_complete
@@ -33,12 +33,11 @@ from l4s_geo.sources.scene import Acquisition, BandRef, Scene, grid_of, opened, 
 __all__ = ["is_safe", "open_safe"]
 
 _IMAGE_TAGS = ("IMAGE_FILE", "IMAGE_FILE_2A", "IMAGE_ID", "IMAGE_ID_2A")
-_IMAGE = re.compile(r"_(B(?:0[1-9]|1[0-2])|SCL)(?:_(10|20|60)m)?$")
-_BANDS = ("B1", "B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A", "B9", "B10", "B11", "B12")
-_BY_ID = {str(number): band for number, band in enumerate(_BANDS)}
+_IMAGE = re.compile(r"_(B(?:0[1-9]|1[0-2]|8A)|SCL)(?:_(10|20|60)m)?$")
+_BY_ID = {str(number): band for number, band in enumerate(SENSED)}
 _METRES = {
     **dict.fromkeys(("B2", "B3", "B4", "B8"), 10),
-    **dict.fromkeys(("B5", "B6", "B7", "B11", "B12"), 20),
+    **dict.fromkeys(("B5", "B6", "B7", "B8A", "B11", "B12"), 20),
     **dict.fromkeys(("B1", "B9", "B10", "SCL"), 60),
 }
 _QUANTIFICATION = {
@@ -85,7 +84,7 @@ def open_safe(path: str | os.PathLike[str]) -> Scene:
     scale = REFLECTANCE_TO_DN / metadata.quantification
     bands = {
         band: BandRef(files.gdal_path(images[band]), 1, scale, metadata.offsets.get(band, 0.0) * scale, nodata=0)
-        for band in SPECTRAL
+        for band in SENSED
         if band in images
     }
     classes = BandRef(files.gdal_path(images["SCL"])) if "SCL" in images else None
@@ -116,7 +115,7 @@ def _metadata(files: SafeFiles) -> _Metadata:
             f"The product metadata {what} has no usable {_QUANTIFICATION[level][0]} or {_OFFSET[level]} ({cause}); "
             "expected numbers, so download the product again."
         ) from cause
-    missing = [band for band in _BANDS if offsets and band not in offsets and not (level == "L2A" and band == "B10")]
+    missing = [band for band in SENSED if offsets and band not in offsets and not (level == "L2A" and band == "B10")]
     if not (quantification > 0 and all(map(math.isfinite, (quantification, *offsets.values())))) or missing:
         raise SceneError(
             f"The product metadata {what} states the quantification value {quantification:g} and offsets for "

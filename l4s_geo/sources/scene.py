@@ -59,7 +59,7 @@ class Scene:
 
     name: str
     bands: Mapping[str, BandRef]
-    """By canonical name. All cover the same ground; pixel sizes may differ."""
+    """By canonical name, B8A included. All cover the same ground; pixel sizes may differ."""
     grid: Grid
     """The scene's own grid: that of its finest band."""
     units: Units | None = None

@@ -23,7 +23,7 @@ from urllib.parse import urljoin, urlsplit
 import rasterio
 from rasterio.errors import RasterioError
 
-from l4s_geo.bands import REFLECTANCE_TO_DN, SPECTRAL, parse_band
+from l4s_geo.bands import REFLECTANCE_TO_DN, SENSED, SPECTRAL, parse_band
 from l4s_geo.errors import BandError, SceneError
 from l4s_geo.sources.geotiff import open_band_files
 from l4s_geo.sources.http import DOCUMENT_BYTES, fetch, http_options, is_url, shown
@@ -102,8 +102,8 @@ def open_stac(href: str | os.PathLike[str]) -> Scene:
     for band, asset in _assets(item):
         if band not in found or asset.preference < found[band].preference:
             found[band] = asset
-    chosen = {band: found[band] for band in SPECTRAL if band in found}
-    if not chosen:
+    chosen = {band: found[band] for band in SENSED if band in found}
+    if not set(chosen) & set(SPECTRAL):
         keys = ", ".join(list(item["assets"])[:20]) or "none"
         raise BandError(
             f"The STAC item {name} has no asset that is a single band of Sentinel-2 (its assets: {keys}); expected "

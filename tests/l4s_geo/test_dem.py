@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import shutil
+import subprocess
+
 import numpy as np
 import pytest
 import rasterio
@@ -59,6 +62,40 @@ def test_slope_and_aspect_agree_with_those_of_another_program(data) -> None:
     assert np.abs(slope - reference_slope)[known].max() < 1e-4
     turn = np.abs((aspect - reference_aspect + 180) % 360 - 180)[known & np.isfinite(aspect)]
     assert turn.max() < 1e-3
+
+
+@pytest.mark.parametrize("name", ["dem/bigtujunga.tif", "s2_aberystwyth/SRTM_aber.tif"])
+def test_slope_and_aspect_agree_with_xarray_spatial(data, name: str) -> None:
+    xrspatial = pytest.importorskip("xrspatial", reason="xarray-spatial is not installed")
+    import xarray as xr
+
+    with rasterio.open(data / name) as dataset:
+        elevation, pixel = dataset.read(1).astype(np.float32), dataset.transform.a
+    slope, aspect = horn(elevation, pixel)
+    raster = xr.DataArray(elevation, dims=("y", "x"), attrs={"res": (pixel, pixel)})
+    inner = (slice(1, -1), slice(1, -1))
+    assert np.abs(slope - xrspatial.slope(raster).values)[inner].max() < 1e-3
+    theirs = xrspatial.aspect(raster).values
+    known = np.isfinite(aspect[inner]) & (theirs[inner] >= 0)
+    turn = np.abs((aspect - theirs + 180) % 360 - 180)[inner][known]
+    assert known.mean() > 0.4
+    assert turn.max() < 0.01
+
+
+@pytest.mark.parametrize("name", ["dem/bigtujunga.tif", "s2_aberystwyth/SRTM_aber.tif"])
+@pytest.mark.parametrize("mode", ["slope", "aspect"])
+def test_slope_and_aspect_agree_with_gdaldem(data, tmp_path, name: str, mode: str) -> None:
+    if not shutil.which("gdaldem"):
+        pytest.skip("gdaldem is not installed")
+    subprocess.run(["gdaldem", mode, data / name, tmp_path / "out.tif", "-q"], check=True)
+    with rasterio.open(data / name) as dataset, rasterio.open(tmp_path / "out.tif") as other:
+        elevation = dataset.read(1, masked=True).astype(np.float32).filled(np.nan)
+        theirs = other.read(1, masked=True).filled(np.nan)
+        ours = horn(elevation, dataset.transform.a)[mode == "aspect"]
+    known = np.isfinite(theirs) & np.isfinite(ours)
+    difference = np.abs(ours - theirs)[known]
+    assert known.mean() > 0.4
+    assert np.minimum(difference, 360 - difference).max() < 0.01
 
 
 @pytest.mark.parametrize("pixel", [10, 12.5, 30])

@@ -81,9 +81,8 @@ def write_bands(site: Site, folder: Path) -> dict[str, Path]:
     """Write the bands as plain files, without offset; return their paths by band name."""
     paths = {}
     for band, values in site.bands.items():
-        if band != "B8A":
-            paths[band] = folder / f"{band}.tif"
-            write_raster(paths[band], values, site, site.size(band))
+        paths[band] = folder / f"{band}.tif"
+        write_raster(paths[band], values, site, site.size(band))
     return paths
 
 
