@@ -49,6 +49,8 @@ class Member:
     """Mean and deviation per band; for kind ``domain`` those of the training domain."""
     weight: float = 1.0
     """Share in the ensemble's mean, relative to the other members'."""
+    scale: float = 1.0
+    """Scale promotion: windows are enlarged by this factor before the network sees them."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,11 @@ class Bundle:
         if not 0 < self.threshold < 1:
             raise BundleError(f"Bundle {self.name!r} has threshold {self.threshold}; expected one in (0, 1).")
         for member in self.members:
+            if not (member.weight > 0 and 1 <= member.scale <= 8):
+                raise BundleError(
+                    f"Network {member.file!r} of bundle {self.name!r} has weight {member.weight:g} and scale "
+                    f"{member.scale:g}; expected a weight above 0 and a scale of 1 to 8."
+                )
             if not set(member.bands) <= set(self.bands) or len(member.statistics.mean) != len(member.bands):
                 raise BundleError(
                     f"Network {member.file!r} of bundle {self.name!r} has bands or statistics that do not "
@@ -193,11 +200,12 @@ def _check_size(location: Path, name: str, size: int, limit: int) -> None:
 
 def _to_item(bundle: Bundle) -> dict[str, Any]:
     def mlm_input(member: Member) -> dict[str, Any]:
+        side = round(bundle.window * member.scale)
         return {
             "name": member.file,
             "bands": list(member.bands),
             "input": {
-                "shape": [-1, len(member.bands), bundle.window, bundle.window],
+                "shape": [-1, len(member.bands), side, side],
                 "dim_order": ["batch", "bands", "height", "width"],
                 "data_type": "float32",
             },
@@ -208,6 +216,7 @@ def _to_item(bundle: Bundle) -> dict[str, Any]:
             ],
             "l4s:architecture": member.architecture,
             "l4s:weight": member.weight,
+            "l4s:scale": member.scale,
         }
 
     return {
@@ -303,4 +312,5 @@ def _member(entry: dict[str, Any], assets: dict[str, Any]) -> Member:
         normalization=cast(Kind, kind),
         statistics=Statistics(tuple(float(s["mean"]) for s in scaling), tuple(float(s["stddev"]) for s in scaling)),
         weight=float(entry["l4s:weight"]),
+        scale=float(entry.get("l4s:scale", 1)),
     )

@@ -57,14 +57,28 @@ def geometry_attributes(polygons: NDArray[np.object_]) -> Columns:
     }
 
 
-def detection_attributes(found: Components, probability: NDArray[np.float32]) -> Columns:
-    """Mean and maximum probability of each component: prob_mean, prob_max, each (count,) float64."""
+def detection_attributes(
+    found: Components, probability: NDArray[np.float32], spread: NDArray[np.float32] | None = None
+) -> Columns:
+    """Measure how sure the networks are of each component.
+
+    Args:
+        found: the components.
+        probability: (rows, cols) float32.
+        spread: (rows, cols) float32, the standard deviation of the probability; None if it is unknown.
+
+    Returns:
+        prob_mean, prob_max and prob_spread (the mean of the spread; NaN if unknown), each (count,) float64.
+    """
     inside = found.labels > 0
     labels, values = found.labels[inside], probability[inside].astype(np.float64)
     highest = np.zeros(found.count + 1)
     np.maximum.at(highest, labels, values)
     mean = np.bincount(labels, values, minlength=found.count + 1)[1:] / found.n_pixels
-    return {"prob_mean": mean, "prob_max": highest[1:]}
+    unsure = np.full(found.count, np.nan)
+    if spread is not None:
+        unsure = np.bincount(labels, spread[inside].astype(np.float64), minlength=found.count + 1)[1:] / found.n_pixels
+    return {"prob_mean": mean, "prob_max": highest[1:], "prob_spread": unsure}
 
 
 def terrain_attributes(

@@ -29,7 +29,7 @@ Resampling = Literal["nearest", "bilinear", "cubic", "average"]
 RESAMPLING: tuple[Resampling, ...] = ("nearest", "bilinear", "cubic", "average")
 
 # GDAL's default cache is a share of the machine's memory; a fixed one keeps a run's memory the same everywhere.
-_GDAL_CACHE_MB = 512
+_GDAL_CACHE = 512 << 20
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def open_stack(inputs: Inputs) -> Iterator[Stack]:
     Raises:
         L4SError: one of its children, if something cannot be read or does not fit.
     """
-    with rasterio.Env(GDAL_CACHEMAX=_GDAL_CACHE_MB, **http_options()), ExitStack() as files:
+    with rasterio.Env(GDAL_CACHEMAX=_GDAL_CACHE, **http_options()), ExitStack() as files:
         scene = open_scene(inputs.scene, inputs.bands)
         grid = mapping_grid(scene.grid)
         dem = files.enter_context(DEM(inputs.dem, grid, inputs.slope)) if inputs.dem else None

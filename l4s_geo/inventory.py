@@ -37,6 +37,7 @@ COLUMNS: dict[str, str] = {
     "n_pixels": "int32",
     "prob_mean": "float64",
     "prob_max": "float64",
+    "prob_spread": "float64",
     "slope_mean_deg": "float64",
     "slope_max_deg": "float64",
     "elev_min_m": "float64",
@@ -60,6 +61,7 @@ _SHAPEFILE_NAMES = {
     "slope_mean_deg": "slope_mean",
     "slope_max_deg": "slope_max",
     "reach_angle_deg": "reach_deg",
+    "prob_spread": "prob_std",
     "touches_edge": "edge",
     "touches_mask": "mask",
 }
@@ -166,7 +168,7 @@ def write_inventory(frame: GeoDataFrame, path: Path, provenance: Mapping[str, An
 
 
 def style(kind: str) -> str:
-    """Return the QGIS style (QML) for "inventory" or "probability"."""
+    """Return the QGIS style (QML) for "inventory", "probability" or "spread"."""
     return (Path(__file__).parent / "styles" / f"{kind}.qml").read_text(encoding="utf-8")
 
 
@@ -226,7 +228,9 @@ def _write_ogr(frame: GeoDataFrame, path: Path, driver: str, **options: Any) -> 
     from pyogrio.errors import DataSourceError, FeatureError, GeometryError
 
     try:
-        pyogrio.write_dataframe(frame, path, driver=driver, geometry_type="Polygon", **options)
+        several = bool((frame.geom_type == "MultiPolygon").any())
+        kind = "MultiPolygon" if several else "Polygon"
+        pyogrio.write_dataframe(frame, path, driver=driver, geometry_type=kind, promote_to_multi=several, **options)
     except (DataSourceError, FeatureError, GeometryError) as error:
         raise OSError(str(error)) from error
 

@@ -22,29 +22,30 @@ from l4s_geo.describe import (
     terrain_attributes,
     touches,
 )
-from l4s_geo.errors import L4SError, SceneError
+from l4s_geo.errors import SceneError
 from l4s_geo.grid import PIXEL
 from l4s_geo.inputs import Inputs, Resampling, open_stack
 from l4s_geo.introduce import cautions, introduction, masked
 from l4s_geo.inventory import COLUMNS, FORMATS, check_output, staged, write_inventory
 from l4s_geo.library import DEFAULT, require_bands
-from l4s_geo.predict import OVERLAP, predict
-from l4s_geo.raster import SUFFIXES, write_probability
+from l4s_geo.predict import OVERLAP, Surface, predict
+from l4s_geo.raster import SUFFIXES, write_surface
 from l4s_geo.runtime import Device, LoadedBundle, load_bundle
+from l4s_geo.settings import MIN_AREA, Settings
 from l4s_geo.sources.http import shown
 from l4s_geo.sources.mask import SCL_DEFAULT
 from l4s_geo.stack import Stack
 from l4s_geo.terrain import MAX_VOID
 from l4s_geo.units import Units
-from l4s_geo.vectorize import components, polygons
+from l4s_geo.vectorize import Connectivity, components, polygons
+from l4s_geo.vectorize import fill_holes as fill_small_holes
+from l4s_geo.vectorize import simplify as simplify_outlines
+from l4s_geo.views import Augmentation
 
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame
 
-__all__ = ["MIN_AREA", "Reporter", "map_scene"]
-
-MIN_AREA = 500.0
-"""Default minimum mapping unit, m²: five pixels."""
+__all__ = ["Reporter", "map_scene"]
 
 PathLike = str | os.PathLike[str]
 
@@ -86,10 +87,16 @@ def map_scene(
     aoi: PathLike | None = None,
     out: PathLike | None = None,
     probability: PathLike | None = None,
+    spread: PathLike | None = None,
     bundle: PathLike = DEFAULT,
     threshold: float | None = None,
     min_area: float = MIN_AREA,
     overlap: int = OVERLAP,
+    tta: Augmentation = "none",
+    skip_flat: float = 0.0,
+    connectivity: Connectivity = 4,
+    fill_holes: float = 0.0,
+    simplify: float = 0.0,
     device: Device = "auto",
     reporter: Reporter | None = None,
 ) -> GeoDataFrame:
@@ -112,10 +119,16 @@ def map_scene(
         aoi: area of interest: a vector file in any CRS, or "west,south,east,north".
         out: inventory to write; the suffix chooses the format (.gpkg, .geojson, .fgb, .parquet, .shp).
         probability: probability raster to write, a Cloud Optimized GeoTIFF.
+        spread: raster to write of the standard deviation over networks and views.
         bundle: name of an installed bundle, or path of a bundle's folder or zip.
         threshold: probability from which a pixel is landslide; None takes the bundle's.
         min_area: minimum mapping unit, m²: smaller landslides are left out.
         overlap: pixels that neighbouring windows share, 0 to 127.
+        tta: test-time augmentation: "none", "flips" (4 views) or "d4" (8 views).
+        skip_flat: windows whose slope never reaches so many degrees are not run and count as landslide-free.
+        connectivity: 4, or 8 for pixels that meet at a corner to belong together (multipolygons then).
+        fill_holes: holes up to this area, m², are filled.
+        simplify: tolerance, m, to which the pixel steps of outlines are smoothed; shared borders stay shared.
         device: "auto", "cuda" or "cpu".
         reporter: hears how the run goes.
 
@@ -129,29 +142,39 @@ def map_scene(
     started, created = perf_counter(), datetime.now(UTC).replace(microsecond=0)
     tell = reporter or _Silent()
     inputs = Inputs(scene, bands, dem, slope, units, resampling, mask, mask_classes, clouds, aoi)
-    _check_options(threshold, min_area)
-    inventory_path, probability_path = (Path(p) if p is not None else None for p in (out, probability))
-    if inventory_path:
-        check_output(inventory_path, tuple(FORMATS), "inventory")
-    if probability_path:
-        check_output(probability_path, SUFFIXES, "probability raster")
+    paths = [Path(p) if p is not None else None for p in (out, probability, spread)]
+    for path, suffixes, what in zip(
+        paths, (tuple(FORMATS), SUFFIXES, SUFFIXES), ("inventory", "probability raster", "spread raster"), strict=True
+    ):
+        if path:
+            check_output(path, suffixes, what)
 
     model = load_bundle(bundle, device)
     tell.say(f"Device: {model.device} ({model.runtime})")
-    if not 0 <= overlap < model.bundle.window:
-        raise L4SError(f"The overlap is {overlap} pixels; expected 0 to {model.bundle.window - 1}.")
-    threshold = model.threshold if threshold is None else threshold
+    settings = Settings(
+        threshold=model.threshold if threshold is None else threshold,
+        min_area=min_area,
+        overlap=overlap,
+        tta=tta,
+        skip_flat=skip_flat,
+        connectivity=connectivity,
+        fill_holes=fill_holes,
+        simplify=simplify,
+    )
+    settings.check(model.bundle, spread_wanted=spread is not None)
 
     with open_stack(inputs) as stack:
         for line in introduction(stack):
             tell.say(line)
         require_bands(model.bundle, stack.scene.name, stack.bands, stack.scene.acquisition.level)
+        if settings.skip_flat > 0 and not stack.has_terrain:
+            raise SceneError("Flat windows cannot be skipped without terrain; give a DEM (--dem).")
         for line in cautions(stack, model.bundle):
             tell.say(line)
         for line in _details(model):
             tell.detail(line)
-        surface = predict(stack, model, overlap, tell.progress)
-        valid = np.isfinite(surface)
+        surface = predict(stack, model, settings.overlap, settings.tta, settings.skip_flat, tell.progress)
+        valid = np.isfinite(surface.probability)
         if not valid.any():
             raise SceneError(
                 f"No pixel of the scene {stack.scene.name} can be mapped: none is valid in all of "
@@ -159,13 +182,11 @@ def map_scene(
                 "mask, and that the DEM covers the scene."
             )
         hidden = masked(stack)
-        frame = _inventory(stack, model, surface, hidden, threshold, min_area, created)
+        frame = _inventory(stack, model, surface, hidden, settings, created)
         facts = {
             **_provenance(stack, model),
             "created": created.isoformat(),
-            "threshold": threshold,
-            "min_area_m2": min_area,
-            "overlap_px": overlap,
+            **asdict(settings),
             "valid_share": round(float(valid.mean()), 6),
             "masked_share": round(float(hidden.mean()), 6) if hidden is not None else 0.0,
         }
@@ -175,11 +196,14 @@ def map_scene(
 
     if hidden is not None:
         tell.say(f"Masked: {hidden.mean():.1%} of the scene")
-    with staged(inventory_path, probability_path) as (inventory_part, probability_part):
+    with staged(*paths) as (inventory_part, probability_part, spread_part):
         if inventory_part:
             write_inventory(frame, inventory_part, facts)
+        part = stack.grid.part(window)
         if probability_part:
-            write_probability(surface[window.slices], stack.grid.part(window), probability_part, facts)
+            write_surface(surface.probability[window.slices], part, probability_part, facts, "probability")
+        if spread_part and surface.spread is not None:
+            write_surface(surface.spread[window.slices], part, spread_part, facts, "spread")
     area = float(frame["area_m2"].sum()) / 1e6
     tell.say(
         f"{len(frame)} landslides, {area:.3f} km² of {valid.sum() * PIXEL**2 / 1e6:.1f} km² mapped, "
@@ -196,39 +220,39 @@ def _details(model: LoadedBundle) -> list[str]:
     ]
 
 
-def _check_options(threshold: float | None, min_area: float) -> None:
-    if threshold is not None and not 0 < threshold < 1:
-        raise L4SError(f"The threshold is {threshold}; expected a probability above 0 and under 1.")
-    if not (min_area >= 0 and math.isfinite(min_area)):
-        raise L4SError(f"The minimum area is {min_area} m²; expected 0 or more.")
-
-
 def _inventory(
     stack: Stack,
     model: LoadedBundle,
-    surface: NDArray[np.float32],
+    surface: Surface,
     hidden: NDArray[np.bool_] | None,
-    threshold: float,
-    min_area: float,
+    settings: Settings,
     created: datetime,
 ) -> GeoDataFrame:
-    """Vectorise a probability raster and describe what was found."""
+    """Vectorise a surface and describe what was found."""
     import geopandas as gpd
 
-    found = components(surface >= threshold, max(1, math.ceil(min_area / PIXEL**2 - 1e-9)))
+    probability = surface.probability
+    unknown = np.isnan(probability)
+    mask = probability >= settings.threshold
+    if settings.fill_holes > 0:
+        mask = fill_small_holes(mask, ~unknown, int(settings.fill_holes / PIXEL**2), settings.connectivity)
+    smallest = max(1, math.ceil(settings.min_area / PIXEL**2 - 1e-9))
+    found = components(mask, smallest, settings.connectivity)
     shapes = polygons(found, stack.grid)
+    if settings.simplify > 0 and found.count:
+        shapes = simplify_outlines(shapes, settings.simplify)
     geometry = geometry_attributes(shapes)
     columns: dict[str, Any] = {
         "id": np.arange(1, found.count + 1),
         **geometry,
         "n_pixels": found.n_pixels,
-        **detection_attributes(found, surface),
+        **detection_attributes(found, probability, surface.spread),
         **dict.fromkeys(TERRAIN_COLUMNS, np.nan),
-        "touches_edge": touches(found, np.isnan(surface), border=True),
+        "touches_edge": touches(found, unknown, border=True),
         "touches_mask": touches(found, hidden) if hidden is not None else False,
         "scene": stack.scene.name,
         "bundle": _identity(model),
-        "threshold": threshold,
+        "threshold": settings.threshold,
         "created": created.isoformat(),
     }
     if stack.has_terrain:

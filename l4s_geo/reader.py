@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rasterio.enums import Resampling
+from rasterio.enums import MaskFlags, Resampling
 from rasterio.errors import RasterioError
 
 from l4s_geo.grid import Grid, Window
@@ -56,29 +56,29 @@ class Reader:
         for place, ref in enumerate(refs):
             files.setdefault((ref.path, ref.nodata), []).append(place)
 
-        def read(file: _File) -> NDArray[np.float32] | RasterioError:
-            indexes = [refs[place].index for place in files[file]]
+        def read(file: _File) -> RasterioError | None:
+            places = files[file]
             try:
-                values = self._rasters[file].read(indexes, window=window.ranges, out_dtype="float32", masked=True)
+                values = _values(self._rasters[file], [refs[place].index for place in places], window, file[1])
             except RasterioError as error:
                 return error
-            return np.where(values.data == file[1], np.nan, values.filled(np.nan))
+            for place, band in zip(places, values, strict=True):
+                out[place] = band
+            return None
 
         pending = list(files)
         for further in reversed(range(1 + http.HTTP.retries)):
             for file in pending:
                 self._open(file)
             failed = []
-            for file, values in zip(pending, self._threads.map(read, pending), strict=True):
-                if not isinstance(values, RasterioError):
-                    out[files[file]] = values
-                elif further and http.is_network(file[0]):
-                    self._close(file)
-                    failed.append(file)
-                else:
-                    raise read_error(file[0], "scene", values) from values
+            for file, error in zip(pending, self._threads.map(read, pending), strict=True):
+                if error is None:
+                    continue
+                if not further or not http.is_network(file[0]):
+                    raise read_error(file[0], "scene", error) from error
+                self._close(file)
+                failed.append(file)
             pending = failed
-        out[~np.isfinite(out)] = np.nan
         return out
 
     def close(self) -> None:
@@ -101,3 +101,18 @@ class Reader:
         """Close a file: only then does GDAL forget the half of a response that a broken connection left."""
         del self._rasters[file]
         self._handles.pop(file).close()
+
+
+def _values(raster: Any, indexes: list[int], window: Window, nodata: float | None) -> NDArray[np.float32]:
+    """Read bands of one file: (bands, rows, cols) float32, NaN where there is no data or no finite value."""
+    if any(MaskFlags.per_dataset in raster.mask_flag_enums[i - 1] for i in indexes):
+        masked = raster.read(indexes, window=window.ranges, out_dtype="float32", masked=True)
+        values: NDArray[np.float32] = masked.filled(np.nan)
+    else:
+        values = raster.read(indexes, window=window.ranges, out_dtype="float32")
+    for empty in {raster.nodatavals[i - 1] for i in indexes} | {nodata}:
+        if empty is not None and not np.isnan(empty):
+            values[values == np.float32(empty)] = np.nan
+    if any(np.issubdtype(raster.dtypes[i - 1], np.floating) for i in indexes):
+        values[np.isinf(values)] = np.nan
+    return values

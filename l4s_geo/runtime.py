@@ -13,6 +13,7 @@ from l4s_geo.bundle import Bundle, Member
 from l4s_geo.errors import BundleError, DeviceError
 from l4s_geo.library import DEFAULT, find_bundle
 from l4s_geo.normalize import Statistics, normalize, statistics_of
+from l4s_geo.views import Augmentation, apply, enlarge, reduce, undo, views
 
 __all__ = ["DEVICES", "Device", "LoadedBundle", "load_bundle"]
 
@@ -52,19 +53,35 @@ class LoadedBundle:
         return self.bundle.threshold
 
     def predict(
-        self, windows: NDArray[np.float32], domain: Statistics | None = None, batch: int = _BATCH
+        self,
+        windows: NDArray[np.float32],
+        domain: Statistics | None = None,
+        tta: Augmentation = "none",
+        batch: int = _BATCH,
     ) -> NDArray[np.float32]:
-        """Predict the probability of landslide.
+        """Predict the probability of landslide: the mean of `vote`, whose arguments it takes."""
+        return self.vote(windows, domain, tta, batch)[0]
+
+    def vote(
+        self,
+        windows: NDArray[np.float32],
+        domain: Statistics | None = None,
+        tta: Augmentation = "none",
+        batch: int = _BATCH,
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Let every network see every view of windows.
 
         Args:
             windows: (n, bands, 128, 128) float32, L4S units, the bundle's bands in order; NaN marks invalid
                 values, which the networks see as average ground.
             domain: statistics of the scene that the windows come from, one entry per band, for networks with
                 ``domain`` normalisation; None computes them from the windows given.
+            tta: test-time augmentation: "none", "flips" (4 views) or "d4" (8 views).
             batch: windows in one call of a network.
 
         Returns:
-            (n, 128, 128) float32 in 0..1: the weighted mean of the members' probabilities.
+            The weighted mean of the probabilities over networks and views, and their standard deviation (the
+            *spread*; 0 if there is one network and one view), each (n, 128, 128) float32.
 
         Raises:
             ValueError: the windows have another shape.
@@ -76,17 +93,22 @@ class LoadedBundle:
                 f"with the bands {', '.join(self.bands)}."
             )
         windows = np.asarray(windows, np.float32)
-        out = np.zeros((len(windows), side, side), np.float32)
-        total = sum(member.weight for member in self.bundle.members)
+        mean = np.zeros((len(windows), side, side), np.float32)
+        squares = np.zeros_like(mean)
+        total = sum(member.weight for member in self.bundle.members) * len(views(tta))
         for member, session in zip(self.bundle.members, self.sessions, strict=True):
             own = windows[:, [self.bands.index(b) for b in member.bands]]
             statistics = self._statistics(member, own, domain)
+            share = np.float32(member.weight / total)
             for start in range(0, len(own), batch):
                 part = slice(start, start + batch)
-                x = normalize(own[part], member.normalization, statistics)
-                (logits,) = session.run(None, {session.get_inputs()[0].name: x})
-                out[part] += np.float32(member.weight / total) * _sigmoid(logits[:, 0])
-        return out
+                x = enlarge(normalize(own[part], member.normalization, statistics), member.scale)
+                for view in views(tta):
+                    (logits,) = session.run(None, {session.get_inputs()[0].name: apply(x, view)})
+                    probability = undo(reduce(_sigmoid(logits[:, 0]), side), view)
+                    mean[part] += share * probability
+                    squares[part] += share * probability**2
+        return mean, np.sqrt(np.maximum(squares - mean**2, 0))
 
     def _statistics(self, member: Member, own: NDArray[np.float32], domain: Statistics | None) -> Statistics:
         if member.normalization != "domain" or not len(own):

@@ -95,7 +95,8 @@ class Stack:
             SceneError: a file cannot be read to its end.
         """
         present = [b for b in bands if b in self.bands]
-        known = self.read_raw(present, window) / scale_of(present).astype(np.float32)[:, None, None]
+        known = self.read_raw(present, window)
+        known /= scale_of(present).astype(np.float32)[:, None, None]
         if present == list(bands):
             return known
         out = np.empty((len(bands), window.height, window.width), np.float32)
@@ -113,14 +114,18 @@ class Stack:
         Returns:
             (bands, rows, cols) float32; NaN where the scene has no valid value or a mask hides it.
         """
-        out = np.empty((len(bands), window.height, window.width), np.float32)
         own = [b for b in bands if not (self.dem and b in TERRAIN)]
-        out[[bands.index(b) for b in own]] = self._own(own, window)
+        values = self._own(own, window)
+        if own == list(bands):
+            out = values
+        else:
+            out = np.empty((len(bands), window.height, window.width), np.float32)
+            out[[bands.index(b) for b in own]] = values
         if self.dem and len(own) < len(bands):
             elevation, slope = self.dem.read(window)
-            for band, values in (("slope", slope), ("DEM", elevation)):
+            for band, terrain in (("slope", slope), ("DEM", elevation)):
                 if band in bands:
-                    out[bands.index(band)] = values
+                    out[bands.index(band)] = terrain
         if self.masks:
             out[:, self.hidden(window)] = np.nan
         return out
@@ -162,7 +167,12 @@ class Stack:
         spectral = [i for i, b in enumerate(bands) if b in SPECTRAL]
         if self.units == "dn" and spectral:
             # Sentinel-2 marks pixels without data by 0 in every band, whether or not the file says so.
-            out[:, (out[spectral] == 0).all(axis=0)] = np.nan
+            empty = out[spectral[0]] == 0
+            for i in spectral[1:]:
+                if not empty.any():
+                    break
+                empty &= out[i] == 0
+            out[:, empty] = np.nan
         for values, ref, factor in zip(out, refs, raw_factors(bands, self.units), strict=True):
             if (ref.scale * factor, ref.offset) != (1.0, 0.0):
                 values *= np.float32(ref.scale * factor)

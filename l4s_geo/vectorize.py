@@ -1,12 +1,14 @@
 """From a probability raster to polygons without seams.
 
-The whole mask is labelled at once and each connected component (4-connectivity, so a polygon never touches
-itself) becomes one polygon along its pixels' edges, holes kept. There are no tiles here, hence no tile borders.
+The whole mask is labelled at once and each connected component becomes one polygon along its pixels' edges, holes
+kept. There are no tiles here, hence no tile borders. With 4-connectivity a polygon never touches itself; with
+8-connectivity pixels that meet at a corner belong together, and such a component is a multipolygon.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import shapely
@@ -16,7 +18,11 @@ from scipy import ndimage
 
 from l4s_geo.grid import Grid
 
-__all__ = ["Components", "components", "polygons"]
+__all__ = ["Components", "Connectivity", "components", "fill_holes", "polygons", "simplify"]
+
+Connectivity = Literal[4, 8]
+
+_CORNERS = np.ones((3, 3), bool)
 
 
 @dataclass(frozen=True)
@@ -27,6 +33,7 @@ class Components:
     """(rows, cols) int32: 0 is background, 1…count the components, in the order of their first pixels."""
     n_pixels: NDArray[np.int64]
     """(count,) int64: pixels of each component."""
+    connectivity: Connectivity = 4
 
     @property
     def count(self) -> int:
@@ -34,28 +41,80 @@ class Components:
         return len(self.n_pixels)
 
 
-def components(mask: NDArray[np.bool_], min_pixels: int = 1) -> Components:
+def components(mask: NDArray[np.bool_], min_pixels: int = 1, connectivity: Connectivity = 4) -> Components:
     """Label the connected components of a mask.
 
     Args:
         mask: (rows, cols) bool.
         min_pixels: components with fewer pixels are left out.
+        connectivity: 4, pixels that share a side belong together; 8, those that share a corner too.
     """
-    labels, count = ndimage.label(mask, output=np.int32)
+    labels = np.empty(mask.shape, np.int32)
+    count = ndimage.label(mask, _CORNERS if connectivity == 8 else None, output=labels)
     sizes = np.bincount(labels.ravel(), minlength=count + 1)
     kept = sizes >= min_pixels
     kept[0] = False
     renumber = np.where(kept, np.cumsum(kept), 0).astype(np.int32)
-    return Components(renumber[labels], sizes[kept].astype(np.int64))
+    np.take(renumber, labels, out=labels, mode="clip")
+    return Components(labels, sizes[kept].astype(np.int64), connectivity)
+
+
+def fill_holes(
+    mask: NDArray[np.bool_], valid: NDArray[np.bool_], max_pixels: int, connectivity: Connectivity = 4
+) -> NDArray[np.bool_]:
+    """Fill holes of a mask that are small and known to be background.
+
+    Args:
+        mask: (rows, cols) bool.
+        valid: (rows, cols) bool: where there is data; a hole with unknown pixels in it stays.
+        max_pixels: largest hole to fill.
+        connectivity: that of the mask; its holes have the other one.
+
+    Returns:
+        The mask with its small holes filled.
+    """
+    holes, count = ndimage.label(~mask, None if connectivity == 8 else _CORNERS)
+    small = np.bincount(holes.ravel(), minlength=count + 1) <= max_pixels
+    small[0] = False
+    small[holes[~valid]] = False
+    for border in (holes[0], holes[-1], holes[:, 0], holes[:, -1]):
+        small[border] = False
+    filled: NDArray[np.bool_] = mask | small[holes]
+    return filled
 
 
 def polygons(found: Components, grid: Grid) -> NDArray[np.object_]:
-    """Return each component's polygon in the grid's CRS: (count,) of `shapely.Polygon`, holes kept, all valid."""
+    """Return each component's outline in the grid's CRS, holes kept, all valid.
+
+    Returns:
+        (count,) of `shapely.Polygon`, or with 8-connectivity of `shapely.MultiPolygon`.
+    """
     out = np.empty(found.count, object)
-    for geometry, label in shapes(found.labels, mask=found.labels > 0, connectivity=4, transform=grid.transform):
+    traced = shapes(found.labels, mask=found.labels > 0, connectivity=found.connectivity, transform=grid.transform)
+    for geometry, label in traced:
         shell, *holes = geometry["coordinates"]
         out[int(label) - 1] = shapely.Polygon(shell, holes)
-    # Two holes that meet at a corner may come as one ring that touches itself; a zero buffer parts them.
+    # Rings that meet at a corner may come as one ring that touches itself; a zero buffer parts them.
     invalid = ~shapely.is_valid(out)
     out[invalid] = shapely.buffer(out[invalid], 0)
+    if found.connectivity == 8:
+        out[:] = [shapely.MultiPolygon(shapely.get_parts(shape).tolist()) for shape in out]
     return out
+
+
+def simplify(outlines: NDArray[np.object_], tolerance: float) -> NDArray[np.object_]:
+    """Smooth the pixel steps of outlines so that neighbours keep the borders they share.
+
+    Visvalingam and Whyatt's algorithm on the coverage (`shapely.coverage_simplify`): a vertex goes if its triangle
+    has an area under tolerance².
+
+    Args:
+        outlines: polygons that do not overlap.
+        tolerance: metres.
+
+    Returns:
+        As many valid outlines; one that would vanish stays as it was.
+    """
+    simpler = shapely.coverage_simplify(outlines, tolerance)
+    spoilt = ~shapely.is_valid(simpler) | shapely.is_empty(simpler)
+    return np.where(spoilt, outlines, simpler)

@@ -78,6 +78,9 @@ class Repeated:
     def __init__(self, dataset: Any, k: int) -> None:
         self._dataset = dataset
         self._k = k
+        self.dtypes = dataset.dtypes
+        self.nodatavals = dataset.nodatavals
+        self.mask_flag_enums = dataset.mask_flag_enums
 
     def read(self, indexes: Any, window: Any, **how: Any) -> Any:
         """Read a window of the fine grid, as a dataset's `read` does."""

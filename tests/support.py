@@ -15,26 +15,37 @@ TRANSFORM = Affine(10, 0, ORIGIN[0], 0, -10, ORIGIN[1])
 
 def make_bundle(folder: Path, bands: tuple[str, ...], kind: str, slope: float = 10.0, shift: float = -20.0) -> Path:
     """Write a bundle whose logit is slope · x + shift, with x the first band as its normalisation leaves it."""
+    return make_ensemble(folder, bands, (slope,), kind=kind, shift=shift)
+
+
+def make_ensemble(
+    folder: Path,
+    bands: tuple[str, ...],
+    slopes: tuple[float, ...],
+    weights: tuple[float, ...] = (1.0,),
+    scales: tuple[float, ...] = (1.0,),
+    kind: str = "fixed",
+    shift: float = 0.0,
+) -> Path:
+    """Write a bundle of several networks, each with logit slope · x + shift."""
     from l4s_geo.bundle import Bundle, Member, write_bundle
     from l4s_geo.normalize import Statistics
 
-    network = linear_network(len(bands), slope, shift)
     n = len(bands)
-    member = Member(
-        file="linear.onnx",
-        sha256=hashlib.sha256(network).hexdigest(),
-        architecture="linear",
-        bands=bands,
-        normalization=kind,
-        statistics=Statistics((0.0,) * n, (1.0,) * n),
-    )
-    bundle = Bundle(folder.name, "1.0.0", "A bundle for tests", bands, (member,), threshold=0.5)
-    write_bundle(bundle, {"linear.onnx": network}, folder)
+    files, members = {}, []
+    for number, (slope, weight, scale) in enumerate(zip(slopes, weights, scales, strict=True)):
+        name = f"linear{number}.onnx" if len(slopes) > 1 else "linear.onnx"
+        files[name] = linear_network(n, slope, shift, round(128 * scale))
+        digest = hashlib.sha256(files[name]).hexdigest()
+        statistics = Statistics((0.0,) * n, (1.0,) * n)
+        members.append(Member(name, digest, "linear", bands, kind, statistics, weight, scale))
+    bundle = Bundle(folder.name, "1.0.0", "A bundle for tests", bands, tuple(members), threshold=0.5)
+    write_bundle(bundle, files, folder)
     return folder
 
 
-def linear_network(bands: int, slope: float, shift: float) -> bytes:
-    """An ONNX network: (n, bands, 128, 128) → logit (n, 1, 128, 128) = slope · first band + shift."""
+def linear_network(bands: int, slope: float, shift: float, side: int = 128) -> bytes:
+    """An ONNX network: (n, bands, side, side) → logit (n, 1, side, side) = slope · first band + shift."""
     from onnx import TensorProto, checker, helper
 
     weights = np.zeros((1, bands, 1, 1), np.float32)
@@ -42,8 +53,8 @@ def linear_network(bands: int, slope: float, shift: float) -> bytes:
     graph = helper.make_graph(
         [helper.make_node("Conv", ["image", "w", "b"], ["logit"])],
         "linear",
-        [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["n", bands, 128, 128])],
-        [helper.make_tensor_value_info("logit", TensorProto.FLOAT, ["n", 1, 128, 128])],
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["n", bands, side, side])],
+        [helper.make_tensor_value_info("logit", TensorProto.FLOAT, ["n", 1, side, side])],
         [
             helper.make_tensor("w", TensorProto.FLOAT, weights.shape, weights.ravel()),
             helper.make_tensor("b", TensorProto.FLOAT, (1,), [shift]),

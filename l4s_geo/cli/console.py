@@ -34,9 +34,11 @@ def user_errors() -> Iterator[None]:
 class Console:
     """Shows a run on stderr: lines, and a bar with rate and remaining time; a context manager."""
 
-    def __init__(self, quiet: bool, verbose: bool) -> None:
+    def __init__(self, quiet: bool, verbose: bool = False, task: str = "Mapping", unit: str = "windows") -> None:
         self._quiet = quiet
         self._verbose = verbose
+        self._title = task
+        self._unit = unit
         self._bar: Progress | None = None
         self._task: TaskID | None = None
 
@@ -60,7 +62,7 @@ class Console:
             self._start(total)
         if self._bar is not None and self._task is not None:
             rate = self._bar.tasks[0].finished_speed or self._bar.tasks[0].speed
-            self._bar.update(self._task, completed=done, rate=f"{rate:.0f} windows/s" if rate else "")
+            self._bar.update(self._task, completed=done, rate=f"{rate:.0f} {self._unit}/s" if rate else "")
 
     def __enter__(self) -> Self:
         return self
@@ -75,7 +77,7 @@ class Console:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
         self._bar = Progress(
-            TextColumn("Mapping"),
+            TextColumn(self._title),
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("{task.fields[rate]}"),

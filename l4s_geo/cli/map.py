@@ -22,6 +22,7 @@ __all__ = ["main"]
     ".parquet, .shp.",
 )
 @click.option("--probability", type=click.Path(), help="Also write the probability raster, a GeoTIFF (COG).")
+@click.option("--spread", type=click.Path(), help="Also write how far networks and views disagree (COG).")
 @click.option("--bundle", default="rgb", show_default=True, help="Model: the name of an installed one, or a path.")
 @click.option(
     "--threshold",
@@ -45,6 +46,35 @@ __all__ = ["main"]
     help="What neighbouring windows share; more is smoother and slower.",
 )
 @click.option(
+    "--tta",
+    type=click.Choice(["none", "flips", "d4"]),
+    default="none",
+    show_default=True,
+    help="Test-time augmentation: the mean over 4 flips, or all 8 flips and turns; 4 or 8 times slower.",
+)
+@click.option(
+    "--skip-flat",
+    type=click.FloatRange(0, 90),
+    default=0,
+    metavar="DEG",
+    help="Do not run windows whose slope never reaches DEG; they count as landslide-free.",
+)
+@click.option(
+    "--connectivity",
+    type=click.Choice(["4", "8"]),
+    default="4",
+    show_default=True,
+    help="8: pixels that meet at a corner belong to one landslide.",
+)
+@click.option("--fill-holes", type=click.FloatRange(0), default=0, metavar="M2", help="Fill holes up to this area.")
+@click.option(
+    "--simplify",
+    type=click.FloatRange(0),
+    default=0,
+    metavar="METRES",
+    help="Smooth the pixel steps of outlines; shared borders stay shared.",
+)
+@click.option(
     "--device",
     type=click.Choice(["auto", "cuda", "cpu"]),
     default="auto",
@@ -54,8 +84,8 @@ __all__ = ["main"]
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
 @click.option("-v", "--verbose", is_flag=True, help="Print more about the bundle and the run.")
 @click.version_option(package_name="l4s-geo")
-def main(inputs: dict[str, Any], quiet: bool, verbose: bool, **options: Any) -> None:
-    r"""Map the landslides of a Sentinel-2 scene as polygons.
+def main(inputs: dict[str, Any], connectivity: str, quiet: bool, verbose: bool, **options: Any) -> None:
+    """Map the landslides of a Sentinel-2 scene as polygons.
 
     SCENE is a SAFE product (folder or zip), a STAC item (path or URL), a folder of band files, or a raster whose
     bands are named B1…B12, slope, DEM or stand in a known order. It is mapped on a 10 m grid: its own if it has one,
@@ -67,8 +97,8 @@ def main(inputs: dict[str, Any], quiet: bool, verbose: bool, **options: Any) -> 
       l4s-map S2A_MSIL2A_….SAFE --dem north.tif --dem south.tif --out inventory.gpkg
       l4s-map --band B4=B04.tif --band B3=B03.tif --band B2=B02.tif --out slides.geojson
       l4s-map scene.tif --aoi 85.2,27.9,85.6,28.2 --out slides.gpkg --probability probability.tif
-    """
+    """  # noqa: D301
     with user_errors(), Console(quiet, verbose) as console:
         from l4s_geo.pipeline import map_scene
 
-        map_scene(**inputs, **options, reporter=console)
+        map_scene(**inputs, **options, connectivity=4 if connectivity == "4" else 8, reporter=console)

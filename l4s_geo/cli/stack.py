@@ -18,7 +18,7 @@ __all__ = ["main"]
 @click.option("--resume", is_flag=True, help="Go on where a stopped run of the same command ended.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
 def main(inputs: dict[str, Any], out: str, resume: bool, quiet: bool) -> None:
-    r"""Write SCENE and its terrain as one raster on the 10 m mapping grid.
+    """Write SCENE and its terrain as one raster on the 10 m mapping grid.
 
     The raster holds the bands of Landslide4Sense that are there, in its order and with their names: digital numbers
     (reflectance × 10000, offset taken off), slope in degrees, DEM in metres; masked pixels are nodata. It is a Cloud
@@ -28,8 +28,8 @@ def main(inputs: dict[str, Any], out: str, resume: bool, quiet: bool) -> None:
     Example:
       l4s stack S2A_MSIL1C_….SAFE --dem dem.tif --out stack.tif
       l4s-map stack.tif --out inventory.gpkg
-    """
-    with user_errors(), Console(quiet, verbose=False) as console:
+    """  # noqa: D301
+    with user_errors(), Console(quiet, task="Stacking", unit="strips") as console:
         from l4s_geo.inputs import Inputs
         from l4s_geo.stack_file import write_stack
 

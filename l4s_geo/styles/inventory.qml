@@ -74,19 +74,20 @@
   <alias field="n_pixels" index="7" name="Pixels"/>
   <alias field="prob_mean" index="8" name="Mean probability"/>
   <alias field="prob_max" index="9" name="Highest probability"/>
-  <alias field="slope_mean_deg" index="10" name="Mean slope (°)"/>
-  <alias field="slope_max_deg" index="11" name="Highest slope (°)"/>
-  <alias field="elev_min_m" index="12" name="Lowest elevation (m)"/>
-  <alias field="elev_max_m" index="13" name="Highest elevation (m)"/>
-  <alias field="relief_m" index="14" name="Relief (m)"/>
-  <alias field="reach_angle_deg" index="15" name="Reach angle (°)"/>
-  <alias field="aspect_deg" index="16" name="Aspect (° from north)"/>
-  <alias field="touches_edge" index="17" name="Touches the edge of the data"/>
-  <alias field="touches_mask" index="18" name="Touches masked ground"/>
-  <alias field="scene" index="19" name="Scene"/>
-  <alias field="bundle" index="20" name="Model bundle"/>
-  <alias field="threshold" index="21" name="Threshold"/>
-  <alias field="created" index="22" name="Mapped at"/>
+  <alias field="prob_spread" index="10" name="Spread of the probability"/>
+  <alias field="slope_mean_deg" index="11" name="Mean slope (°)"/>
+  <alias field="slope_max_deg" index="12" name="Highest slope (°)"/>
+  <alias field="elev_min_m" index="13" name="Lowest elevation (m)"/>
+  <alias field="elev_max_m" index="14" name="Highest elevation (m)"/>
+  <alias field="relief_m" index="15" name="Relief (m)"/>
+  <alias field="reach_angle_deg" index="16" name="Reach angle (°)"/>
+  <alias field="aspect_deg" index="17" name="Aspect (° from north)"/>
+  <alias field="touches_edge" index="18" name="Touches the edge of the data"/>
+  <alias field="touches_mask" index="19" name="Touches masked ground"/>
+  <alias field="scene" index="20" name="Scene"/>
+  <alias field="bundle" index="21" name="Model bundle"/>
+  <alias field="threshold" index="22" name="Threshold"/>
+  <alias field="created" index="23" name="Mapped at"/>
  </aliases>
  <mapTip>&lt;b&gt;Landslide [% "id" %]&lt;/b&gt;&lt;br&gt;[% round("area_m2") %] m², mean probability [% round("prob_mean", 2) %]</mapTip>
  <layerGeometryType>2</layerGeometryType>

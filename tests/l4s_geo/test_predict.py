@@ -9,9 +9,10 @@ from l4s_geo.bands import RGB, scale_of
 from l4s_geo.grid import Window, blend_weights, starts
 from l4s_geo.predict import predict
 from l4s_geo.runtime import load_bundle
+from l4s_geo.sources.dem import DEM
 from l4s_geo.sources.geotiff import open_raster
 from l4s_geo.stack import Stack
-from support import make_bundle
+from support import make_bundle, make_ensemble
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +35,7 @@ def expected(dn: np.ndarray) -> np.ndarray:
 def test_every_pixel_is_predicted_up_to_the_outer_ring(write_raster, model, shape, overlap: int) -> None:
     path, dn = scene(write_raster, *shape)
     with Stack(open_raster(path), units="dn") as stack:
-        got = predict(stack, model, overlap)
+        got = predict(stack, model, overlap).probability
     np.testing.assert_allclose(got, expected(dn), atol=1e-5)
 
 
@@ -44,7 +45,7 @@ def test_nodata_stays_nodata(write_raster, model) -> None:
     dn[0, 200, 200] = 0
     path = write_raster("holed.tif", dn, names=RGB, nodata=0)
     with Stack(open_raster(path)) as stack:
-        got = predict(stack, model)
+        got = predict(stack, model).probability
     valid = (dn > 0).all(axis=0)
     np.testing.assert_array_equal(np.isfinite(got), valid)
     np.testing.assert_allclose(got[valid], expected(dn)[valid], atol=1e-5)
@@ -57,7 +58,7 @@ def test_blending_equals_the_weighted_mean_over_all_windows(write_raster, red_bu
     dn[:, :, 100:] = dn[:, :, 100:] // 2 + 300
     path = write_raster("scene.tif", dn, names=RGB)
     with Stack(open_raster(path)) as stack:
-        got = predict(stack, model, 40)
+        got = predict(stack, model, 40).probability
         values = stack.read(RGB, stack.grid.whole)
     total, share = np.zeros((300, 270)), np.zeros((300, 270))
     weights = blend_weights(128).astype(np.float64)
@@ -76,8 +77,8 @@ def test_windows_without_a_valid_pixel_are_not_run(write_raster, model, monkeypa
     run = []
     monkeypatch.setattr(
         type(model),
-        "predict",
-        lambda self, w, domain=None: run.append(len(w)) or np.zeros((len(w), 128, 128), np.float32),
+        "vote",
+        lambda self, w, domain, tta: run.append(len(w)) or [np.zeros((len(w), 128, 128), np.float32)] * 2,
     )
     with Stack(open_raster(path)) as stack:
         predict(stack, model, 0)
@@ -101,7 +102,53 @@ def test_separated_normalisation_uses_the_whole_scene(write_raster, tmp_path: Pa
     for factor in (1, 3):
         path = write_raster(f"scene{factor}.tif", dn * factor, names=RGB)
         with Stack(open_raster(path)) as stack:
-            maps.append(predict(stack, model))
+            maps.append(predict(stack, model).probability)
     np.testing.assert_allclose(maps[0], maps[1], atol=1e-4)
     z = (dn[0] - dn[0].mean()) / dn[0].std()
     np.testing.assert_allclose(maps[0], 1 / (1 + np.exp(-z)), atol=1e-3)
+
+
+def test_an_ensemble_is_the_weighted_mean_of_its_networks_and_the_spread_their_deviation(
+    write_raster, tmp_path
+) -> None:
+    """Three pixelwise networks, two of them on enlarged windows, against the formula."""
+    slopes, weights, scales = (0.5, 1.0, 2.0), (1.0, 2.0, 3.0), (1.0, 2.0, 2.5)
+    model = load_bundle(make_ensemble(tmp_path / "three", RGB, slopes, weights, scales), "cpu")
+    dn = np.full((3, 150, 140), 1000, np.uint16)
+    dn[0] = 300
+    path = write_raster("flat.tif", dn, names=RGB)
+    with Stack(open_raster(path), units="dn") as stack:
+        got = predict(stack, model, tta="d4")
+    x = 300 / scale_of(["B4"])[0]
+    votes, share = 1 / (1 + np.exp(-np.array(slopes) * x)), np.array(weights) / 6
+    mean = (share * votes).sum()
+    np.testing.assert_allclose(got.probability, mean, atol=1e-5)
+    np.testing.assert_allclose(got.spread, np.sqrt((share * (votes - mean) ** 2).sum()), atol=1e-3)
+
+
+def test_one_network_that_sees_one_view_has_no_spread(write_raster, model) -> None:
+    path, _ = scene(write_raster, 128, 128)
+    with Stack(open_raster(path), units="dn") as stack:
+        assert predict(stack, model).spread is None
+
+
+def test_a_pixelwise_network_does_not_care_for_views(write_raster, model) -> None:
+    path, dn = scene(write_raster, 200, 150)
+    with Stack(open_raster(path), units="dn") as stack:
+        got = predict(stack, model, tta="d4")
+    np.testing.assert_allclose(got.probability, expected(dn), atol=1e-5)
+    assert got.spread.max() < 1e-3
+
+
+def test_flat_windows_are_skipped_and_count_as_landslide_free(write_raster, model) -> None:
+    path, dn = scene(write_raster, 256, 384)
+    elevation = np.zeros((256, 384), np.float32)
+    elevation[:, 320:] = np.arange(64) * 10 * np.tan(np.radians(25))
+    scene_file = open_raster(path)
+    with (
+        DEM(write_raster("dem.tif", elevation), scene_file.grid) as dem,
+        Stack(scene_file, dem, units="dn") as stack,
+    ):
+        got = predict(stack, model, overlap=0, skip_flat=20).probability
+    assert (got[:, :256] == 0).all()
+    np.testing.assert_allclose(got[:, 256:], expected(dn)[:, 256:], atol=1e-5)

@@ -14,6 +14,7 @@ import rasterio
 import shapely
 from affine import Affine
 from click.testing import CliRunner, Result
+from pandas.testing import assert_frame_equal
 
 from l4s_geo import map_scene
 from l4s_geo.bands import BANDS, RGB
@@ -72,8 +73,8 @@ def test_an_area_of_interest_gives_what_the_whole_map_has_there(files, red_bundl
     inside = whole[whole.within(box)]
     assert len(part) == len(inside) == 2
     assert shapely.equals(part.geometry.to_numpy(), inside.geometry.to_numpy()).all()
-    for column in set(COLUMNS) - {"id", "created"}:
-        assert part[column].tolist() == inside[column].tolist(), column
+    columns = [column for column in COLUMNS if column not in ("id", "created")]
+    assert_frame_equal(part[columns], inside[columns].reset_index(drop=True), check_exact=True)
     with rasterio.open(tmp_path / "p.tif") as dataset:
         assert dataset.shape == (170, 110)
         assert dataset.bounds == pytest.approx(box.bounds)
@@ -82,9 +83,9 @@ def test_an_area_of_interest_gives_what_the_whole_map_has_there(files, red_bundl
 def test_only_windows_that_meet_the_area_are_run(files, red_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from l4s_geo.runtime import LoadedBundle
 
-    original, run_windows = LoadedBundle.predict, []
+    original, run_windows = LoadedBundle.vote, []
     monkeypatch.setattr(
-        LoadedBundle, "predict", lambda self, w, d=None: run_windows.append(len(w)) or original(self, w, d)
+        LoadedBundle, "vote", lambda self, w, d, tta: run_windows.append(len(w)) or original(self, w, d, tta)
     )
     x, y = ORIGIN
     map_scene(files[0], bundle=red_bundle, aoi=f"{x},{y - 300},{x + 300},{y}")
@@ -233,6 +234,35 @@ def test_a_dem_of_half_the_scene_maps_what_it_knows(files, red_bundle: Path, wri
     assert found.elev_min_m.isna().tolist() == [False, True, True, False]
 
 
+def test_the_spread_is_written_as_raster_and_attribute(files, red_bundle: Path, tmp_path: Path) -> None:
+    out, spread = tmp_path / "i.gpkg", tmp_path / "spread.tif"
+    result = run("map", files[0], "--tta", "flips", "--out", out, "--spread", spread, "--bundle", red_bundle)
+    assert result.exit_code == 0, result.output
+    found = gpd.read_file(out, layer="landslides")
+    assert (found.prob_spread >= 0).all()
+    with rasterio.open(spread) as dataset:
+        assert dataset.read(1).shape == (300, 320)
+        assert "standard deviation" in dataset.descriptions[0]
+    refused = run("map", files[0], "--out", out, "--spread", spread, "--bundle", red_bundle)
+    assert refused.exit_code == 2
+    assert "--tta flips" in refused.output
+
+
+def test_corners_holes_and_steps_by_option(write_raster, red_bundle: Path, tmp_path: Path) -> None:
+    dn = scene()
+    dn[0, 70:90, 70:90] = 3000  # meets the first body at a corner
+    dn[0, 50:52, 55:57] = 500  # a hole of four pixels
+    path = write_raster("s.tif", dn, names=RGB)
+    plain = map_scene(path, bundle=red_bundle)
+    joined = map_scene(
+        path, bundle=red_bundle, connectivity=8, fill_holes=400, simplify=8, out=tmp_path / "joined.gpkg"
+    )
+    assert (len(plain), len(joined)) == (5, 4)
+    assert joined.n_pixels.sum() == plain.n_pixels.sum() + 4
+    assert joined.is_valid.all()
+    assert gpd.read_file(tmp_path / "joined.gpkg", layer="landslides").geom_type.unique() == ["MultiPolygon"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -241,6 +271,7 @@ def test_a_dem_of_half_the_scene_maps_what_it_knows(files, red_bundle: Path, wri
         (("--aoi", "-70,-30,-69,-29"), "lies outside the scene"),
         (("--mask", "nosuch.tif"), "nosuch.tif"),
         (("--bands", "B4,B3"), "2 band names were given for the 3"),
+        (("--skip-flat", "10"), "without terrain"),
     ],
 )
 def test_options_that_do_not_fit_are_named(files, red_bundle: Path, tmp_path: Path, arguments, message: str) -> None:
@@ -251,7 +282,15 @@ def test_options_that_do_not_fit_are_named(files, red_bundle: Path, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("lon", "lat", "zone"), [(179.99, -17.5, 32701), (179.99, 51.5, 32601), (6.0, 51.0, 32632), (-70, -33, 32719)]
+    ("lon", "lat", "zone"),
+    [
+        (179.99, -17.5, 32701),
+        (179.99, 51.5, 32601),
+        (6.0, 51.0, 32632),
+        (-0.001, 51.0, 32631),
+        (-0.05, 51.0, 32630),
+        (-70, -33, 32719),
+    ],
 )
 def test_scenes_at_awkward_places_are_mapped(write_raster, red_bundle, tmp_path, lon, lat, zone) -> None:
     """Across the antimeridian, where the easting changes zone, and south of the equator."""
