@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import rasterio
@@ -21,7 +23,7 @@ from l4s_geo.sources.open import open_scene
 from l4s_geo.stack import Stack
 from l4s_geo.units import UNITS, Units
 
-__all__ = ["RESAMPLING", "Inputs", "Resampling", "open_stack"]
+__all__ = ["RESAMPLING", "Inputs", "Resampling", "fingerprint", "open_stack"]
 
 PathLike = str | os.PathLike[str]
 Resampling = Literal["nearest", "bilinear", "cubic", "average"]
@@ -92,3 +94,14 @@ def open_stack(inputs: Inputs) -> Iterator[Stack]:
         if inputs.clouds:
             stack.masks.append(CloudMask(scene, grid, stack.units))
         yield stack
+
+
+def fingerprint(inputs: Inputs, stack: Stack, *more: object) -> str:
+    """A digest of all that a result depends on: the inputs, the files as they are now, and what is given besides."""
+    beside = [os.fspath(p) if p is not None else "" for p in (inputs.slope, inputs.mask, inputs.aoi)]
+    dems = list(stack.dem.paths) if stack.dem else []
+    files = [*sorted(ref.path for ref in stack.scene.bands.values()), *dems, *beside]
+    stamps = [(Path(f).stat().st_size, Path(f).stat().st_mtime_ns) if Path(f).is_file() else () for f in files]
+    how = (tuple(inputs.mask_classes), inputs.clouds, inputs.resampling, stack.units, stack.grid)
+    text = repr((files, stamps, sorted(stack.scene.bands.items()), how, more))
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -148,7 +148,7 @@ def staged(*finals: Path | None) -> Iterator[tuple[Path | None, ...]]:
             raise
         names = " and ".join(str(f) for f in finals if f)
         raise OutputError(
-            f"{names} could not be written ({error}); free some space or choose another folder."
+            f"{names} could not be written ({error}); free some space, then run the same command with --resume."
         ) from error
     finally:
         for folder in folders:

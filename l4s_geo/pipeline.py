@@ -22,12 +22,13 @@ from l4s_geo.describe import (
     terrain_attributes,
     touches,
 )
-from l4s_geo.errors import SceneError
+from l4s_geo.errors import SceneError, TerrainError
 from l4s_geo.grid import PIXEL
-from l4s_geo.inputs import Inputs, Resampling, open_stack
+from l4s_geo.inputs import Inputs, Resampling, fingerprint, open_stack
 from l4s_geo.introduce import cautions, introduction, masked
 from l4s_geo.inventory import COLUMNS, FORMATS, check_output, staged, write_inventory
 from l4s_geo.library import DEFAULT, require_bands
+from l4s_geo.parts import Parts
 from l4s_geo.predict import OVERLAP, Surface, predict
 from l4s_geo.raster import SUFFIXES, write_surface
 from l4s_geo.runtime import Device, LoadedBundle, load_bundle
@@ -98,6 +99,7 @@ def map_scene(
     fill_holes: float = 0.0,
     simplify: float = 0.0,
     device: Device = "auto",
+    resume: bool = False,
     reporter: Reporter | None = None,
 ) -> GeoDataFrame:
     """Map the landslides of a Sentinel-2 scene.
@@ -130,6 +132,7 @@ def map_scene(
         fill_holes: holes up to this area, m², are filled.
         simplify: tolerance, m, to which the pixel steps of outlines are smoothed; shared borders stay shared.
         device: "auto", "cuda" or "cpu".
+        resume: go on where a run of the same call was stopped or killed; what it had finished is not repeated.
         reporter: hears how the run goes.
 
     Returns:
@@ -139,7 +142,7 @@ def map_scene(
         L4SError: one of its children, if an input cannot be used, the device is not to be had or an output cannot
             be written; nothing is left half-written.
     """
-    started, created = perf_counter(), datetime.now(UTC).replace(microsecond=0)
+    started, created = perf_counter(), datetime.now(UTC).replace(microsecond=0).isoformat()
     tell = reporter or _Silent()
     inputs = Inputs(scene, bands, dem, slope, units, resampling, mask, mask_classes, clouds, aoi)
     paths = [Path(p) if p is not None else None for p in (out, probability, spread)]
@@ -173,7 +176,18 @@ def map_scene(
             tell.say(line)
         for line in _details(model):
             tell.detail(line)
-        surface = predict(stack, model, settings.overlap, settings.tta, settings.skip_flat, tell.progress)
+        parts = _parts(paths, inputs, stack, model, settings, resume, created)
+        if parts and parts.resumed:
+            created = parts.facts["created"]
+            tell.say("Resuming: what an earlier run has finished is not repeated")
+        try:
+            how = (settings.overlap, settings.tta, settings.skip_flat)
+            surface = predict(stack, model, *how, tell.progress, parts)
+        except (SceneError, TerrainError):
+            # A damaged file stays damaged; a network may come back.
+            if parts and not stack.is_remote:
+                parts.discard()
+            raise
         valid = np.isfinite(surface.probability)
         if not valid.any():
             raise SceneError(
@@ -185,7 +199,7 @@ def map_scene(
         frame = _inventory(stack, model, surface, hidden, settings, created)
         facts = {
             **_provenance(stack, model),
-            "created": created.isoformat(),
+            "created": created,
             **asdict(settings),
             "valid_share": round(float(valid.mean()), 6),
             "masked_share": round(float(hidden.mean()), 6) if hidden is not None else 0.0,
@@ -204,12 +218,31 @@ def map_scene(
             write_surface(surface.probability[window.slices], part, probability_part, facts, "probability")
         if spread_part and surface.spread is not None:
             write_surface(surface.spread[window.slices], part, spread_part, facts, "spread")
+    if parts:
+        parts.discard()
     area = float(frame["area_m2"].sum()) / 1e6
     tell.say(
         f"{len(frame)} landslides, {area:.3f} km² of {valid.sum() * PIXEL**2 / 1e6:.1f} km² mapped, "
         f"{perf_counter() - started:.1f} s on {model.device}"
     )
     return frame
+
+
+def _parts(
+    paths: Sequence[Path | None],
+    inputs: Inputs,
+    stack: Stack,
+    model: LoadedBundle,
+    settings: Settings,
+    resume: bool,
+    created: str,
+) -> Parts | None:
+    """Where finished rows are kept: beside the first output; nowhere if there is none."""
+    beside = next((path for path in paths if path), None)
+    if beside is None:
+        return None
+    how = (model.bundle.sha256, model.device, settings.overlap, settings.tta, settings.skip_flat)
+    return Parts(beside, fingerprint(inputs, stack, *how), resume, {"created": created})
 
 
 def _details(model: LoadedBundle) -> list[str]:
@@ -226,7 +259,7 @@ def _inventory(
     surface: Surface,
     hidden: NDArray[np.bool_] | None,
     settings: Settings,
-    created: datetime,
+    created: str,
 ) -> GeoDataFrame:
     """Vectorise a surface and describe what was found."""
     import geopandas as gpd
@@ -253,7 +286,7 @@ def _inventory(
         "scene": stack.scene.name,
         "bundle": _identity(model),
         "threshold": settings.threshold,
-        "created": created.isoformat(),
+        "created": created,
     }
     if stack.has_terrain:
         columns |= terrain_attributes(found, stack.terrain, stack.grid, geometry["length_m"])

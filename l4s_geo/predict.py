@@ -8,13 +8,16 @@ strip, so mapping strip by strip equals mapping whole.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
+import rasterio
 from numpy.typing import NDArray
 
 from l4s_geo.grid import Window, blend_weights, starts
 from l4s_geo.normalize import Statistics
+from l4s_geo.parts import Parts
 from l4s_geo.runtime import LoadedBundle
 from l4s_geo.stack import Stack
 from l4s_geo.views import Augmentation, views
@@ -40,6 +43,20 @@ class Surface:
     """Standard deviation of the probabilities over networks and views; None if there is one vote only."""
 
 
+@dataclass(frozen=True)
+class _Strip:
+    """One row of windows, read."""
+
+    wanted: NDArray[np.bool_]
+    """(rows, cols): pixels that are valid and asked for."""
+    left: int
+    """First column of `values`."""
+    values: NDArray[np.float32]
+    """(bands, rows, columns that some window needs)."""
+    columns: list[int]
+    """First columns of the windows to run."""
+
+
 def predict(
     stack: Stack,
     model: LoadedBundle,
@@ -47,8 +64,9 @@ def predict(
     tta: Augmentation = "none",
     skip_flat: float = 0.0,
     progress: Progress = lambda done, total: None,
+    parts: Parts | None = None,
 ) -> Surface:
-    """Map a stack.
+    """Map a stack; while the networks run on one row of windows, the next is read.
 
     Args:
         stack: the scene; must have the model's bands.
@@ -58,50 +76,86 @@ def predict(
         skip_flat: slope in degrees that some pixel of a window must reach for it to be run; what only lies in flatter
             windows gets the probability 0. Needs terrain if above 0.
         progress: called after every row of windows.
+        parts: where finished rows are kept, and taken from if they are there; None keeps none.
 
     Returns:
         The surface, NaN where the scene has no valid value in some band that the model needs, a mask hides it, or it
         lies outside the area of interest.
     """
-    side = model.bundle.window
-    grid = stack.grid
+    side, grid = model.bundle.window, stack.grid
     rows, cols = starts(grid.height, side, overlap), starts(grid.width, side, overlap)
     weights = blend_weights(side)
     domain = _domain(stack, model)
     votes = len(model.bundle.members) * len(views(tta))
-    results = [np.full(grid.shape, np.nan, np.float32) for _ in range(2 if votes > 1 else 1)]
+    results = np.full((2 if votes > 1 else 1, *grid.shape), np.nan, np.float32)
     sums = np.zeros((1 + len(results), side, grid.width), np.float32)
-    for number, row in enumerate(rows):
-        strip = Window(row, 0, min(side, grid.height), grid.width)
-        wanted = stack.area.read(strip) if stack.area else np.ones((strip.height, strip.width), bool)
-        meeting = [c for c in cols if wanted[:, c : c + side].any()]
-        if meeting:
-            # Only the columns that some window needs are read.
-            left, right = meeting[0], min(meeting[-1] + side, grid.width)
-            span = Window(row, left, strip.height, right - left)
-            values = stack.read(model.bands, span, model.bundle.optional)
-            wanted[:, left:right] &= np.logical_and.reduce(np.isfinite(values), axis=0)
-            meeting = [c for c in meeting if wanted[:, c : c + side].any()]
-            if skip_flat > 0 and (terrain := stack.terrain(span)) is not None:
-                steep = terrain.slope >= skip_flat
-                meeting = [c for c in meeting if steep[:, c - left : c - left + side].any()]
-        if meeting:
-            windows = np.stack([_square(values[:, :, c - left : c - left + side], side) for c in meeting])
-            for col, *voted in zip(meeting, *model.vote(windows, domain, tta), strict=True):
-                height, width = strip.height, min(side, grid.width)
-                place = (slice(0, height), slice(col, col + width))
-                sums[0][place] += weights[:height, :width]
-                for total, value in zip(sums[1:], voted, strict=False):
-                    total[place] += (value * weights)[:height, :width]
-        # The next strip starts `step` rows further down: the rows above are finished.
-        step = rows[number + 1] - row if number + 1 < len(rows) else strip.height
-        done = wanted[:step]
-        share = sums[0, :step][done]
-        for result, total in zip(results, sums[1:], strict=True):
-            result[row : row + step][done] = total[:step][done] / np.where(share > 0, share, 1)
-        sums = np.concatenate([sums[:, step:], np.zeros_like(sums[:, :step])], axis=1)
-        progress((number + 1) * len(cols), len(rows) * len(cols))
+    first = 0
+    if parts and parts.resumed:
+        first, sums = _resume(parts, results, sums)
+    settings = rasterio.env.getenv() if rasterio.env.hasenv() else {}
+
+    def read(number: int) -> _Strip:
+        with rasterio.Env(**settings):
+            return _read(stack, model, rows[number], cols, skip_flat)
+
+    with ThreadPoolExecutor(1) as reader:
+        ahead = reader.submit(read, first) if first < len(rows) else None
+        for number in range(first, len(rows)):
+            row = rows[number]
+            strip = ahead.result() if ahead else read(number)
+            ahead = reader.submit(read, number + 1) if number + 1 < len(rows) else None
+            if strip.columns:
+                starting = [c - strip.left for c in strip.columns]
+                windows = np.stack([_square(strip.values[:, :, c : c + side], side) for c in starting])
+                for col, *voted in zip(strip.columns, *model.vote(windows, domain, tta), strict=True):
+                    height, width = len(strip.wanted), min(side, grid.width)
+                    place = (slice(0, height), slice(col, col + width))
+                    sums[0][place] += weights[:height, :width]
+                    for total, value in zip(sums[1:], voted, strict=False):
+                        total[place] += (value * weights)[:height, :width]
+            # The next strip starts `step` rows further down: the rows above are finished.
+            step = rows[number + 1] - row if number + 1 < len(rows) else len(strip.wanted)
+            done = strip.wanted[:step]
+            share = sums[0, :step][done]
+            for result, total in zip(results, sums[1:], strict=True):
+                result[row : row + step][done] = total[:step][done] / np.where(share > 0, share, 1)
+            sums = np.concatenate([sums[:, step:], np.zeros_like(sums[:, :step])], axis=1)
+            if parts:
+                parts.save(f"rows-{row:05d}.npz", values=results[:, row : row + step])
+                parts.save("sums.npz", number=np.array(number + 1), sums=sums)
+            progress((number + 1) * len(cols), len(rows) * len(cols))
     return Surface(results[0], results[1] if votes > 1 else None)
+
+
+def _read(stack: Stack, model: LoadedBundle, row: int, cols: list[int], skip_flat: float) -> _Strip:
+    """Read one row of windows, only the columns that some window needs."""
+    side, grid = model.bundle.window, stack.grid
+    strip = Window(row, 0, min(side, grid.height), grid.width)
+    wanted = stack.area.read(strip) if stack.area else np.ones((strip.height, strip.width), bool)
+    meeting = [c for c in cols if wanted[:, c : c + side].any()]
+    if not meeting:
+        return _Strip(wanted, 0, np.empty((0, 0, 0), np.float32), [])
+    left, right = meeting[0], min(meeting[-1] + side, grid.width)
+    span = Window(row, left, strip.height, right - left)
+    values = stack.read(model.bands, span, model.bundle.optional)
+    wanted[:, left:right] &= np.logical_and.reduce(np.isfinite(values), axis=0)
+    meeting = [c for c in meeting if wanted[:, c : c + side].any()]
+    if skip_flat > 0 and (terrain := stack.terrain(span)) is not None:
+        steep = terrain.slope >= skip_flat
+        meeting = [c for c in meeting if steep[:, c - left : c - left + side].any()]
+    return _Strip(wanted, left, values, meeting)
+
+
+def _resume(parts: Parts, results: NDArray[np.float32], sums: NDArray[np.float32]) -> tuple[int, NDArray[np.float32]]:
+    """Take up what an earlier run has finished; return the next row of windows, and the sums it starts with."""
+    names = parts.names()
+    if "sums.npz" not in names:
+        return 0, sums
+    state = parts.load("sums.npz")
+    for name in sorted(n for n in names if n.startswith("rows-")):
+        row, values = int(name[5:-4]), parts.load(name)["values"]
+        results[:, row : row + values.shape[1]] = values
+    return int(state["number"]), state["sums"]
 
 
 def _square(values: NDArray[np.float32], side: int) -> NDArray[np.float32]:

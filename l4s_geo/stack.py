@@ -15,6 +15,7 @@ from l4s_geo.errors import BandError, SceneError
 from l4s_geo.grid import Grid, Window, mapping_grid
 from l4s_geo.reader import Reader
 from l4s_geo.sources.dem import DEM
+from l4s_geo.sources.http import is_network
 from l4s_geo.sources.mask import Area, Mask
 from l4s_geo.sources.scene import Scene, sample
 from l4s_geo.terrain import Terrain, horn
@@ -65,6 +66,11 @@ class Stack:
         """The bands that can be read."""
         own = [b for b in self.scene.bands if b in BANDS and not (self.dem and b in TERRAIN)]
         return (*own, *(TERRAIN if self.dem else ()))
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether some of the scene is read over a network."""
+        return any(is_network(ref.path) for ref in self.scene.bands.values())
 
     @property
     def has_terrain(self) -> bool:

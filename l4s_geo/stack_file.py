@@ -6,12 +6,11 @@ that is there is complete, so a run that was stopped goes on after the last one.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import shutil
 import xml.etree.ElementTree as ET
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -22,17 +21,16 @@ from numpy.typing import NDArray
 from rasterio.errors import RasterioError
 
 from l4s_geo.bands import BANDS, TERRAIN
-from l4s_geo.errors import OutputError
 from l4s_geo.grid import Grid, Window
-from l4s_geo.inputs import Inputs, open_stack
+from l4s_geo.inputs import Inputs, fingerprint, open_stack
 from l4s_geo.inventory import check_output, staged
+from l4s_geo.parts import Parts
 from l4s_geo.raster import SUFFIXES
 from l4s_geo.stack import Stack
 
 __all__ = ["write_stack"]
 
 _STRIP = 512
-_LAYOUT = 1
 
 
 class Reporter(Protocol):
@@ -62,34 +60,30 @@ def write_stack(inputs: Inputs, out: str | os.PathLike[str], *, resume: bool = F
     """
     path = Path(out)
     check_output(path, SUFFIXES, "stack")
-    parts = path.absolute().parent / f".{path.name}.l4s-parts"
     with open_stack(inputs) as stack:
         window = stack.area.window() if stack.area else stack.grid.whole
         grid = stack.grid.part(window)
         bands = [b for b in BANDS if b in stack.bands]
         strips = grid.rows(_STRIP)
         reporter.say(f"Stack: {', '.join(bands)}, {grid.height} × {grid.width} pixels of 10 m in {grid.crs_name}")
-        done = _prepare(parts, _fingerprint(inputs, stack, bands), resume)
-        if done:
+        parts = Parts(path, fingerprint(inputs, stack, "stack", bands), resume)
+        done = parts.names()
+        if parts.resumed:
             reporter.say(f"Resuming: {len(done)} of {len(strips)} strips are there")
-        try:
-            for number, strip in enumerate(strips):
-                name = f"{number:05d}.tif"
-                if name not in done:
-                    source = Window(strip.row + window.row, window.col, strip.height, strip.width)
-                    _write_strip(parts / name, values(stack, bands, source), grid.part(strip))
-                reporter.progress(number + 1, len(strips))
-        except OSError as error:
-            raise OutputError(
-                f"{path} could not be written ({error}); free some space, then run the same command with --resume."
-            ) from error
+        for number, strip in enumerate(strips):
+            name = f"{number:05d}.tif"
+            if name not in done:
+                source = Window(strip.row + window.row, window.col, strip.height, strip.width)
+                write = partial(_write_strip, array=values(stack, bands, source), grid=grid.part(strip))
+                parts.write(name, write)
+            reporter.progress(number + 1, len(strips))
         facts = {"units": "dn, degrees, metres", "scene": stack.scene.name, **asdict(stack.scene.acquisition)}
     with staged(path) as (staging,):
-        mosaic = parts / "stack.vrt"
+        mosaic = parts.folder / "stack.vrt"
         mosaic.write_text(_mosaic(grid, bands, strips, facts), encoding="utf-8")
         if staging:
             _to_cog(mosaic, staging)
-    shutil.rmtree(parts, ignore_errors=True)
+    parts.discard()
     reporter.say(f"Written: {path}")
 
 
@@ -106,31 +100,7 @@ def values(stack: Stack, bands: list[str], window: Window) -> NDArray[np.float32
     return out
 
 
-def _fingerprint(inputs: Inputs, stack: Stack, bands: list[str]) -> str:
-    """A digest of all that the strips depend on, so that strips of another command are not taken for this one's."""
-    files = {ref.path for ref in stack.scene.bands.values()} | set(stack.dem.paths if stack.dem else ())
-    stamps = {f: (Path(f).stat().st_size, Path(f).stat().st_mtime_ns) for f in sorted(files) if Path(f).is_file()}
-    text = repr((_LAYOUT, inputs, stack.grid, stack.units, bands, sorted(stack.scene.bands.items()), stamps))
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _prepare(parts: Path, fingerprint: str, resume: bool) -> set[str]:
-    """Make the folder of strips; return the names of those that can be kept."""
-    key = parts / "key"
-    if resume and key.is_file() and key.read_text() == fingerprint:
-        return {p.name for p in parts.glob("[0-9]*.tif")}
-    shutil.rmtree(parts, ignore_errors=True)
-    try:
-        parts.mkdir()
-        key.write_text(fingerprint)
-    except OSError as error:
-        raise OutputError(f"The folder {parts} cannot be written to ({error.strerror}); choose another.") from error
-    return set()
-
-
 def _write_strip(path: Path, array: NDArray[np.float32], grid: Grid) -> None:
-    """Write a strip; it appears under its name only when it is complete."""
-    beside = path.with_suffix(".part")
     profile: dict[str, Any] = {
         "driver": "GTiff",
         "dtype": "float32",
@@ -150,9 +120,8 @@ def _write_strip(path: Path, array: NDArray[np.float32], grid: Grid) -> None:
         "interleave": "band",
     }
     try:
-        with rasterio.open(beside, "w", **profile) as dataset:
+        with rasterio.open(path, "w", **profile) as dataset:
             dataset.write(array)
-        os.replace(beside, path)
     except RasterioError as error:
         raise OSError(str(error.__cause__ or error)) from error
 

@@ -23,6 +23,7 @@ __all__ = ["Components", "Connectivity", "components", "fill_holes", "polygons",
 Connectivity = Literal[4, 8]
 
 _CORNERS = np.ones((3, 3), bool)
+_STRIP = 512
 
 
 @dataclass(frozen=True)
@@ -51,11 +52,12 @@ def components(mask: NDArray[np.bool_], min_pixels: int = 1, connectivity: Conne
     """
     labels = np.empty(mask.shape, np.int32)
     count = ndimage.label(mask, _CORNERS if connectivity == 8 else None, output=labels)
-    sizes = np.bincount(labels.ravel(), minlength=count + 1)
+    sizes = _counts(labels, count)
     kept = sizes >= min_pixels
     kept[0] = False
     renumber = np.where(kept, np.cumsum(kept), 0).astype(np.int32)
-    np.take(renumber, labels, out=labels, mode="clip")
+    for strip in _strips(labels):
+        strip[...] = renumber[strip]
     return Components(labels, sizes[kept].astype(np.int64), connectivity)
 
 
@@ -74,7 +76,7 @@ def fill_holes(
         The mask with its small holes filled.
     """
     holes, count = ndimage.label(~mask, None if connectivity == 8 else _CORNERS)
-    small = np.bincount(holes.ravel(), minlength=count + 1) <= max_pixels
+    small = _counts(holes, count) <= max_pixels
     small[0] = False
     small[holes[~valid]] = False
     for border in (holes[0], holes[-1], holes[:, 0], holes[:, -1]):
@@ -100,6 +102,19 @@ def polygons(found: Components, grid: Grid) -> NDArray[np.object_]:
     if found.connectivity == 8:
         out[:] = [shapely.MultiPolygon(shapely.get_parts(shape).tolist()) for shape in out]
     return out
+
+
+def _strips(array: NDArray[np.int32]) -> list[NDArray[np.int32]]:
+    """Views of some rows each: counting and indexing make copies of 8 bytes a pixel, 1 GB for a whole tile."""
+    return [array[row : row + _STRIP] for row in range(0, len(array), _STRIP)]
+
+
+def _counts(labels: NDArray[np.int32], count: int) -> NDArray[np.int64]:
+    """Pixels of each label, 0 included."""
+    counts = np.zeros(count + 1, np.int64)
+    for strip in _strips(labels):
+        counts += np.bincount(strip.ravel(), minlength=count + 1)
+    return counts
 
 
 def simplify(outlines: NDArray[np.object_], tolerance: float) -> NDArray[np.object_]:

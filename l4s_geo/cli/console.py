@@ -27,7 +27,7 @@ def user_errors() -> Iterator[None]:
         click.echo(f"Error: {error}", err=True)
         sys.exit(2)
     except KeyboardInterrupt:
-        click.echo("Stopped; nothing was written.", err=True)
+        click.echo("Stopped; no output was written, and the same command with --resume goes on from here.", err=True)
         sys.exit(130)
 
 

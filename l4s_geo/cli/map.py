@@ -81,6 +81,7 @@ __all__ = ["main"]
     show_default=True,
     help="Where the networks run; the first line of the output says which it is.",
 )
+@click.option("--resume", is_flag=True, help="Go on where a stopped or killed run of the same command ended.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
 @click.option("-v", "--verbose", is_flag=True, help="Print more about the bundle and the run.")
 @click.version_option(package_name="l4s-geo")

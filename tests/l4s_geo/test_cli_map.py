@@ -22,6 +22,7 @@ import l4s_geo
 from l4s_geo.bands import BANDS, RGB
 from l4s_geo.cli.map import main
 from l4s_geo.inventory import COLUMNS
+from l4s_geo.runtime import LoadedBundle
 from support import ORIGIN, UTM
 
 
@@ -294,12 +295,22 @@ class TestBadInput:
         negative = np.full((3, 150, 150), -5, np.float32)
         assert "Error" in self.refused(self.write("s.tif", negative, names=RGB))
 
-    def test_a_failed_write_leaves_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_failed_write_leaves_no_output_and_loses_no_work(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def full(*arguments: object, **options: object) -> None:
             raise OSError(28, "No space left on device")
 
-        monkeypatch.setattr(pyogrio, "write_dataframe", full)
-        assert "No space left on device" in self.refused(self.good())
+        scene_file, out = self.good(), self.folder / "inventory.gpkg"
+        with monkeypatch.context() as patch:
+            patch.setattr(pyogrio, "write_dataframe", full)
+            result = run(scene_file, "--out", out, "--bundle", self.bundle)
+        assert result.exit_code == 2
+        assert "No space left on device" in result.stderr
+        assert not list(self.folder.glob("[!.]*.gpkg*"))
+        monkeypatch.setattr(LoadedBundle, "vote", lambda *arguments: pytest.fail("the work was repeated"))
+        again = run(scene_file, "--out", out, "--bundle", self.bundle, "--resume")
+        assert again.exit_code == 0, again.output
+        assert len(gpd.read_file(out, layer="landslides")) == 3
+        assert not list(self.folder.glob(".inventory*"))
 
     def test_scene_and_bands_together(self) -> None:
         result = run(self.good(), "--band", "B4=x.tif", "--out", self.folder / "i.gpkg")

@@ -162,7 +162,7 @@ def test_a_killed_stack_goes_on_where_it_was(write_raster, tmp_path: Path) -> No
 def test_strips_of_another_command_are_not_taken(files, tmp_path: Path) -> None:
     parts = tmp_path / ".stack.tif.l4s-parts"
     parts.mkdir()
-    (parts / "key").write_text("another")
+    (parts / "about.json").write_text('{"key": "another", "facts": {}}')
     (parts / "00000.tif").write_text("wrong")
     assert run("stack", files[0], "--out", tmp_path / "stack.tif", "--resume").exit_code == 0
     with rasterio.open(tmp_path / "stack.tif") as dataset:
