@@ -172,3 +172,12 @@ def test_help_does_not_wait_for_torch(arguments):
         f"main({arguments!r}, standalone_mode=False); assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_without_the_extra_the_error_names_it(rgb_npz, tmp_path):
+    code = "import sys; sys.modules['torch'] = None\nfrom l4s_training.cli import main; main()"
+    command = [sys.executable, "-c", code, "fit", "--data", str(rgb_npz), "--out", str(tmp_path / "run")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("Error: torch is not installed")
+    assert "l4s-geo[train]" in done.stderr

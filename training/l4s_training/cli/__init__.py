@@ -13,6 +13,7 @@ from l4s_geo.errors import L4SError
 __all__ = ["main"]
 
 _COMMANDS = ("fit", "evaluate", "export")
+_EXTRA = ("torch", "segmentation_models_pytorch", "timm", "lightning", "safetensors", "h5py", "onnx", "onnxscript")
 
 
 class _LazyGroup(click.Group):
@@ -33,6 +34,18 @@ class _LazyGroup(click.Group):
         except L4SError as error:
             click.echo(f"Error: {error}", err=True)
             sys.exit(2)
+        except ModuleNotFoundError as error:
+            if error.name not in _EXTRA:
+                raise
+            click.echo(
+                f"Error: {error.name} is not installed, and training needs it; install the extra: pip install "
+                "'l4s-geo[train]'.",
+                err=True,
+            )
+            sys.exit(2)
+        except KeyboardInterrupt:
+            click.echo("Stopped; the best network so far is in the run's folder.", err=True)
+            sys.exit(130)
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
