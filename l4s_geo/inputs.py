@@ -46,8 +46,8 @@ class Inputs:
     """Elevations in metres: one file or several."""
     slope: PathLike | None = None
     """A ready slope in degrees, used in place of one computed from the DEM."""
-    units: Units | None = None
-    """Units of the spectral values; None takes those the source states, or detects them."""
+    units: Units | Literal["auto"] = "auto"
+    """Units of the spectral values; "auto" takes those the source states, or detects them."""
     resampling: Resampling | None = None
     """How bands come to the mapping grid; None repeats coarser pixels and interpolates where the grid changes."""
     mask: PathLike | None = None
@@ -60,8 +60,8 @@ class Inputs:
     """Area of interest: a vector file, or "west,south,east,north"."""
 
     def __post_init__(self) -> None:
-        if self.units is not None and self.units not in UNITS:
-            raise SceneError(f"Units {self.units!r} are unknown; expected one of {', '.join(UNITS)}.")
+        if self.units not in ("auto", *UNITS):
+            raise SceneError(f"Units {self.units!r} are unknown; expected auto or one of {', '.join(UNITS)}.")
         if self.resampling is not None and self.resampling not in RESAMPLING:
             raise SceneError(f"Resampling {self.resampling!r} is unknown; expected one of {', '.join(RESAMPLING)}.")
         if unknown := [c for c in self.mask_classes if c not in SCL_CLASSES]:
@@ -84,7 +84,7 @@ def open_stack(inputs: Inputs) -> Iterator[Stack]:
         dem = files.enter_context(DEM(inputs.dem, grid, inputs.slope)) if inputs.dem else None
         area = open_area(inputs.aoi, grid) if inputs.aoi is not None else None
         method = Method[inputs.resampling] if inputs.resampling else None
-        stack = files.enter_context(Stack(scene, dem, inputs.units, area, method))
+        stack = files.enter_context(Stack(scene, dem, None if inputs.units == "auto" else inputs.units, area, method))
         if scene.classes and inputs.mask_classes:
             classes = RasterMask(scene.classes, grid, "scene classification", tuple(inputs.mask_classes))
             stack.masks.append(files.enter_context(classes))

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,7 +80,7 @@ def map_scene(
     bands: Sequence[str] | None = None,
     dem: PathLike | Sequence[PathLike] | None = None,
     slope: PathLike | None = None,
-    units: Units | None = None,
+    units: Units | Literal["auto"] = "auto",
     resampling: Resampling | None = None,
     mask: PathLike | None = None,
     mask_classes: Sequence[int] = SCL_DEFAULT,
@@ -112,7 +112,7 @@ def map_scene(
         dem: elevations in metres, any CRS and resolution, one file or several: for the terrain attributes, and for
             bundles that need slope or DEM.
         slope: a ready slope in degrees, used in place of one computed from the DEM.
-        units: "dn", "reflectance" or "l4s"; None takes those that the source states, or detects them.
+        units: "dn", "reflectance" or "l4s"; "auto" takes those that the source states, or detects them.
         resampling: "nearest", "bilinear", "cubic" or "average"; None repeats the pixels of coarser bands and
             interpolates where the grid changes.
         mask: a raster that is not 0, or a vector file with polygons, where nothing is to be mapped.

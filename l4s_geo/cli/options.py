@@ -114,14 +114,13 @@ def scene_options(command: Callable[..., None]) -> Callable[..., None]:
         scene: str | None,
         files: dict[str, str],
         dem: tuple[str, ...],
-        units: str,
         mask_classes: tuple[int, ...] | None,
         **rest: Any,
     ) -> None:
         if (scene is None) == (not files):
             raise click.UsageError("Give either SCENE or --band BAND=FILE for each band.")
-        inputs = {name: rest.pop(name) for name in ("bands", "slope", "resampling", "mask", "clouds", "aoi")}
-        inputs |= {"scene": scene or files, "dem": list(dem) or None, "units": None if units == "auto" else units}
+        inputs = {name: rest.pop(name) for name in ("bands", "slope", "units", "resampling", "mask", "clouds", "aoi")}
+        inputs |= {"scene": scene or files, "dem": list(dem) or None}
         if mask_classes is not None:
             inputs["mask_classes"] = mask_classes
         command(inputs=inputs, **rest)
