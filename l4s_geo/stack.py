@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType, TracebackType
-from typing import Self
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 from rasterio.enums import Resampling
 
 from l4s_geo.bands import BANDS, SPECTRAL, TERRAIN, scale_of
+from l4s_geo.closing import Closing
 from l4s_geo.errors import BandError, SceneError
 from l4s_geo.grid import Grid, Window, mapping_grid
 from l4s_geo.reader import Reader
@@ -24,7 +24,7 @@ from l4s_geo.units import Units, detect_units, raw_factors
 __all__ = ["Stack"]
 
 
-class Stack:
+class Stack(Closing):
     """A scene with its terrain and masks; a context manager that keeps the files open.
 
     Reading is not thread-safe: a thread needs a stack of its own. Within one read, files are decoded in parallel.
@@ -157,14 +157,6 @@ class Stack:
     def close(self) -> None:
         """Close the scene's files."""
         self._reader.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _own(self, bands: Sequence[str], window: Window) -> NDArray[np.float32]:
         """Read the scene's own bands as raw values, masked or not; NaN where invalid."""

@@ -11,8 +11,7 @@ import math
 import os
 from collections.abc import Sequence
 from contextlib import ExitStack
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from affine import Affine
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
 
+from l4s_geo.closing import Closing
 from l4s_geo.errors import SceneError, TerrainError
 from l4s_geo.grid import PIXEL, Grid, Window
 from l4s_geo.sources.scene import grid_of, opened, read_error
@@ -36,7 +36,7 @@ _RISE_BELOW = 2.5
 PathLike = str | os.PathLike[str]
 
 
-class DEM:
+class DEM(Closing):
     """A mosaic of DEM files, and perhaps a ready slope, read on a mapping grid; a context manager."""
 
     def __init__(self, paths: PathLike | Sequence[PathLike], grid: Grid, slope: PathLike | None = None) -> None:
@@ -92,14 +92,6 @@ class DEM:
     def close(self) -> None:
         """Close the files."""
         self._resources.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _open(self, path: str, what: str) -> Any:
         dataset = self._resources.enter_context(opened(path, what, TerrainError))

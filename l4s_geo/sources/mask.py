@@ -10,8 +10,7 @@ import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol
 
 import numpy as np
 import shapely
@@ -21,6 +20,7 @@ from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
 from rasterio.features import geometry_mask
 
+from l4s_geo.closing import Closing
 from l4s_geo.errors import L4SError, SceneError
 from l4s_geo.grid import Grid, Window
 from l4s_geo.sources.scene import BandRef, grid_of, opened, read_error
@@ -57,7 +57,7 @@ class Mask(Protocol):
         """Return (rows, cols) bool for a window of the mapping grid: True where hidden."""
 
 
-class RasterMask:
+class RasterMask(Closing):
     """A raster whose chosen values hide pixels; a context manager."""
 
     def __init__(self, ref: BandRef, grid: Grid, what: str, classes: Sequence[int] | None = None) -> None:
@@ -92,14 +92,6 @@ class RasterMask:
     def close(self) -> None:
         """Close the raster."""
         self._resources.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 class Area:

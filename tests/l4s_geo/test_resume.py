@@ -40,6 +40,22 @@ def same(a: Path, b: Path) -> None:
     assert_frame_equal(first[columns], second[columns], check_exact=True)
 
 
+def interrupted(scene: Path, out: Path, bundle: Path) -> None:
+    """Map a scene and press Ctrl-C at the fourth row of windows."""
+    original, calls = LoadedBundle.vote, []
+
+    def stop(self: LoadedBundle, *arguments: object) -> object:
+        calls.append(1)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return original(self, *arguments)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LoadedBundle, "vote", stop)
+        with pytest.raises(KeyboardInterrupt):
+            map_scene(scene, out=out, bundle=bundle)
+
+
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_a_killed_run_goes_on_and_gives_the_same(write_raster, red_bundle, tmp_path, monkeypatch, how) -> None:
     path = write_raster("scene.tif", scene(), names=RGB)
@@ -66,53 +82,25 @@ def test_a_killed_run_goes_on_and_gives_the_same(write_raster, red_bundle, tmp_p
     same(out, tmp_path / "whole.gpkg")
 
 
-def test_a_resumed_run_keeps_the_time_of_the_first(write_raster, red_bundle, tmp_path, monkeypatch) -> None:
+def test_a_resumed_run_keeps_the_time_of_the_first(write_raster, red_bundle, tmp_path) -> None:
     path = write_raster("scene.tif", scene(), names=RGB)
     out = tmp_path / "i.gpkg"
-    original = LoadedBundle.vote
-    calls = []
-
-    def stop(self: LoadedBundle, *arguments: object) -> object:
-        calls.append(1)
-        if len(calls) == 4:
-            raise KeyboardInterrupt
-        return original(self, *arguments)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(LoadedBundle, "vote", stop)
-        with pytest.raises(KeyboardInterrupt):
-            map_scene(path, out=out, bundle=red_bundle)
+    interrupted(path, out, red_bundle)
     started = Parts(out, "", resume=False).facts  # a run that is not resumed throws the parts away
     assert started == {}
     assert not list(tmp_path.glob(".i.gpkg*"))
-    calls.clear()
-    with monkeypatch.context() as patch:
-        patch.setattr(LoadedBundle, "vote", stop)
-        with pytest.raises(KeyboardInterrupt):
-            map_scene(path, out=out, bundle=red_bundle)
+    interrupted(path, out, red_bundle)
     time.sleep(1.1)
     late = map_scene(path, out=out, bundle=red_bundle, resume=True)
     fresh = map_scene(path, bundle=red_bundle)
     assert late.created[0] < fresh.created[0]
 
 
-def test_parts_of_another_run_are_not_taken(write_raster, red_bundle, tmp_path, monkeypatch) -> None:
+def test_parts_of_another_run_are_not_taken(write_raster, red_bundle, tmp_path) -> None:
     """The scene changes between the two runs."""
     out = tmp_path / "i.gpkg"
     path = write_raster("scene.tif", scene(), names=RGB)
-    original = LoadedBundle.vote
-    calls = []
-
-    def stop(self: LoadedBundle, *arguments: object) -> object:
-        calls.append(1)
-        if len(calls) == 4:
-            raise KeyboardInterrupt
-        return original(self, *arguments)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(LoadedBundle, "vote", stop)
-        with pytest.raises(KeyboardInterrupt):
-            map_scene(path, out=out, bundle=red_bundle)
+    interrupted(path, out, red_bundle)
     write_raster("scene.tif", scene()[:, ::-1].copy(), names=RGB)
     resumed = map_scene(path, out=out, bundle=red_bundle, resume=True)
     fresh = map_scene(path, bundle=red_bundle)
