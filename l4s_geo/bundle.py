@@ -13,15 +13,16 @@ import hashlib
 import json
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, cast, get_args
 
 from l4s_geo.bands import BANDS
+from l4s_geo.crf import CRFParameters
 from l4s_geo.errors import BundleError
 from l4s_geo.normalize import Kind, Statistics
 
-__all__ = ["Bundle", "Member", "read_bundle", "write_bundle"]
+__all__ = ["Bundle", "Member", "Refinement", "read_bundle", "write_bundle"]
 
 FORMAT_VERSION = 1
 MLM_EXTENSION = "https://stac-extensions.github.io/mlm/v1.4.0/schema.json"
@@ -54,6 +55,17 @@ class Member:
 
 
 @dataclass(frozen=True)
+class Refinement:
+    """How a bundle's probabilities are refined by a DenseCRF."""
+
+    parameters: CRFParameters
+    threshold: float
+    """Refined probability from which a pixel counts as landslide."""
+    default: bool
+    """Whether it pays, so that it runs unless the user says no."""
+
+
+@dataclass(frozen=True)
 class Bundle:
     """A trained ensemble, described; `l4s_geo.runtime.load_bundle` makes it runnable."""
 
@@ -69,6 +81,8 @@ class Bundle:
     """Bands among them that a scene may lack, and what stands for each then, in L4S units."""
     level: str = "L1C"
     """Processing level of the scenes it was trained on."""
+    crf: Refinement | None = None
+    """None if its export did not measure a DenseCRF."""
     window: int = 128
     """Rows and columns of a window, pixels of 10 m."""
     license: str = "MIT"
@@ -257,6 +271,7 @@ def _to_item(bundle: Bundle) -> dict[str, Any]:
             "l4s:level": bundle.level,
             "l4s:window": bundle.window,
             "l4s:threshold": bundle.threshold,
+            "l4s:crf": asdict(bundle.crf) if bundle.crf else None,
             "l4s:trained_on": bundle.trained_on,
             "l4s:scores": dict(bundle.scores),
         },
@@ -290,6 +305,7 @@ def _from_item(item: dict[str, Any], location: Path) -> Bundle:
         threshold=float(properties["l4s:threshold"]),
         optional={k: float(v) for k, v in properties.get("l4s:optional", {}).items()},
         level=properties.get("l4s:level", "L1C"),
+        crf=_refinement(properties.get("l4s:crf")),
         window=int(properties["l4s:window"]),
         license=properties["license"],
         trained_on=properties["l4s:trained_on"],
@@ -297,6 +313,15 @@ def _from_item(item: dict[str, Any], location: Path) -> Bundle:
         created=properties["datetime"],
         location=location,
     )
+
+
+def _refinement(entry: dict[str, Any] | None) -> Refinement | None:
+    if entry is None:
+        return None
+    threshold = float(entry["threshold"])
+    if not 0 < threshold < 1:
+        raise BundleError(f"The CRF's threshold is {threshold:g}; expected one in (0, 1).")
+    return Refinement(CRFParameters(**entry["parameters"]), threshold, bool(entry["default"]))
 
 
 def _member(entry: dict[str, Any], assets: dict[str, Any]) -> Member:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from contextlib import AbstractContextManager
+from abc import ABC, abstractmethod
 from types import TracebackType
 from typing import Self
 
 __all__ = ["Closing"]
 
 
-class Closing(AbstractContextManager["Closing"]):
+class Closing(ABC):
     """A context manager that gives itself and ends by closing."""
 
     @abstractmethod

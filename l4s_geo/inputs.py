@@ -23,7 +23,7 @@ from l4s_geo.sources.open import open_scene
 from l4s_geo.stack import Stack
 from l4s_geo.units import UNITS, Units
 
-__all__ = ["RESAMPLING", "Inputs", "Resampling", "fingerprint", "open_stack"]
+__all__ = ["RESAMPLING", "Inputs", "Resampling", "fingerprint", "gdal_settings", "open_stack"]
 
 PathLike = str | os.PathLike[str]
 Resampling = Literal["nearest", "bilinear", "cubic", "average"]
@@ -31,7 +31,7 @@ Resampling = Literal["nearest", "bilinear", "cubic", "average"]
 RESAMPLING: tuple[Resampling, ...] = ("nearest", "bilinear", "cubic", "average")
 
 # GDAL's default cache is a share of the machine's memory; a fixed one keeps a run's memory the same everywhere.
-_GDAL_CACHE = 512 << 20
+_GDAL_CACHE = 384 << 20
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,11 @@ class Inputs:
             raise SceneError("A slope was given without a DEM; give both, since elevations are needed too.")
 
 
+def gdal_settings() -> rasterio.Env:
+    """GDAL's settings for reading and writing: a context manager."""
+    return rasterio.Env(GDAL_CACHEMAX=_GDAL_CACHE, **http_options())
+
+
 @contextmanager
 def open_stack(inputs: Inputs) -> Iterator[Stack]:
     """Open all that a user gave, on the scene's mapping grid.
@@ -78,7 +83,7 @@ def open_stack(inputs: Inputs) -> Iterator[Stack]:
     Raises:
         L4SError: one of its children, if something cannot be read or does not fit.
     """
-    with rasterio.Env(GDAL_CACHEMAX=_GDAL_CACHE, **http_options()), ExitStack() as files:
+    with gdal_settings(), ExitStack() as files:
         scene = open_scene(inputs.scene, inputs.bands)
         grid = mapping_grid(scene.grid)
         dem = files.enter_context(DEM(inputs.dem, grid, inputs.slope)) if inputs.dem else None

@@ -24,13 +24,14 @@ from l4s_geo.describe import (
 )
 from l4s_geo.errors import SceneError, TerrainError
 from l4s_geo.grid import PIXEL
-from l4s_geo.inputs import Inputs, Resampling, fingerprint, open_stack
+from l4s_geo.inputs import Inputs, Resampling, fingerprint, gdal_settings, open_stack
 from l4s_geo.introduce import cautions, introduction, masked
 from l4s_geo.inventory import COLUMNS, FORMATS, check_output, staged, write_inventory
 from l4s_geo.library import DEFAULT, require_bands
 from l4s_geo.parts import Parts
 from l4s_geo.predict import OVERLAP, Surface, predict
 from l4s_geo.raster import SUFFIXES, write_surface
+from l4s_geo.refine import refine_surface, wanted
 from l4s_geo.runtime import Device, LoadedBundle, load_bundle
 from l4s_geo.settings import MIN_AREA, Settings
 from l4s_geo.sources.http import shown
@@ -95,6 +96,7 @@ def map_scene(
     overlap: int = OVERLAP,
     tta: Augmentation = "none",
     skip_flat: float = 0.0,
+    crf: Literal["auto", "on", "off"] = "auto",
     connectivity: Connectivity = 4,
     fill_holes: float = 0.0,
     simplify: float = 0.0,
@@ -128,6 +130,8 @@ def map_scene(
         overlap: pixels that neighbouring windows share, 0 to 127.
         tta: test-time augmentation: "none", "flips" (4 views) or "d4" (8 views).
         skip_flat: windows whose slope never reaches so many degrees are not run and count as landslide-free.
+        crf: whether to refine the probabilities with a DenseCRF (extra ``crf``): "on", "off", or "auto" for what the
+            bundle was measured to gain from.
         connectivity: 4, or 8 for pixels that meet at a corner to belong together (multipolygons then).
         fill_holes: holes up to this area, m², are filled.
         simplify: tolerance, m, to which the pixel steps of outlines are smoothed; shared borders stay shared.
@@ -154,8 +158,10 @@ def map_scene(
 
     model = load_bundle(bundle, device)
     tell.say(f"Device: {model.device} ({model.runtime})")
+    refinement = model.bundle.crf if wanted(crf, model) else None
+    default = refinement.threshold if refinement else model.threshold
     settings = Settings(
-        threshold=model.threshold if threshold is None else threshold,
+        threshold=default if threshold is None else threshold,
         min_area=min_area,
         overlap=overlap,
         tta=tta,
@@ -189,6 +195,9 @@ def map_scene(
                 parts.discard()
             raise
         valid = np.isfinite(surface.probability)
+        if refinement and valid.any():
+            tell.detail(f"CRF: {refinement.parameters}")
+            surface = refine_surface(stack, model, surface, refinement.parameters)
         if not valid.any():
             raise SceneError(
                 f"No pixel of the scene {stack.scene.name} can be mapped: none is valid in all of "
@@ -201,6 +210,7 @@ def map_scene(
             **_provenance(stack, model),
             "created": created,
             **asdict(settings),
+            "crf": asdict(refinement.parameters) if refinement else None,
             "valid_share": round(float(valid.mean()), 6),
             "masked_share": round(float(hidden.mean()), 6) if hidden is not None else 0.0,
         }
@@ -210,7 +220,7 @@ def map_scene(
 
     if hidden is not None:
         tell.say(f"Masked: {hidden.mean():.1%} of the scene")
-    with staged(*paths) as (inventory_part, probability_part, spread_part):
+    with gdal_settings(), staged(*paths) as (inventory_part, probability_part, spread_part):
         if inventory_part:
             write_inventory(frame, inventory_part, facts)
         part = stack.grid.part(window)

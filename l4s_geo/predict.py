@@ -22,7 +22,7 @@ from l4s_geo.runtime import LoadedBundle
 from l4s_geo.stack import Stack
 from l4s_geo.views import Augmentation, views
 
-__all__ = ["OVERLAP", "Surface", "predict"]
+__all__ = ["OVERLAP", "Surface", "predict", "sample_windows"]
 
 OVERLAP = 32
 """Pixels that neighbouring windows share by default."""
@@ -169,7 +169,7 @@ def _domain(stack: Stack, model: LoadedBundle) -> Statistics | None:
     if all(m.normalization != "domain" for m in model.bundle.members):
         return None
     side = model.bundle.window
-    windows = list(_spread(stack, side))
+    windows = list(sample_windows(stack, side))
     pixels = np.concatenate(
         [stack.read(model.bands, w, model.bundle.optional).reshape(len(model.bands), -1) for w in windows], axis=1
     )
@@ -178,7 +178,7 @@ def _domain(stack: Stack, model: LoadedBundle) -> Statistics | None:
     return Statistics(tuple(mean.tolist()), tuple(np.maximum(std, 1e-6).tolist()))
 
 
-def _spread(stack: Stack, side: int) -> Iterator[Window]:
+def sample_windows(stack: Stack, side: int) -> Iterator[Window]:
     """Up to 64 windows, evenly spread over the grid."""
     grid = stack.grid
     places = [(r, c) for r in starts(grid.height, side, 0) for c in starts(grid.width, side, 0)]

@@ -58,12 +58,15 @@ class Reader:
 
         def read(file: _File) -> RasterioError | None:
             places = files[file]
+            # Neighbouring bands of a file are read straight into place.
+            straight = places == list(range(places[0], places[-1] + 1))
+            part = out[places[0] : places[-1] + 1] if straight else np.empty((len(places), *out.shape[1:]), np.float32)
             try:
-                values = _values(self._rasters[file], [refs[place].index for place in places], window, file[1])
+                _read_into(part, self._rasters[file], [refs[place].index for place in places], window, file[1])
             except RasterioError as error:
                 return error
-            for place, band in zip(places, values, strict=True):
-                out[place] = band
+            if not straight:
+                out[places] = part
             return None
 
         pending = list(files)
@@ -103,16 +106,16 @@ class Reader:
         self._handles.pop(file).close()
 
 
-def _values(raster: Any, indexes: list[int], window: Window, nodata: float | None) -> NDArray[np.float32]:
-    """Read bands of one file: (bands, rows, cols) float32, NaN where there is no data or no finite value."""
+def _read_into(
+    part: NDArray[np.float32], raster: Any, indexes: list[int], window: Window, nodata: float | None
+) -> None:
+    """Read bands of one file into (bands, rows, cols) float32; NaN where there is no data or no finite value."""
     if any(MaskFlags.per_dataset in raster.mask_flag_enums[i - 1] for i in indexes):
-        masked = raster.read(indexes, window=window.ranges, out_dtype="float32", masked=True)
-        values: NDArray[np.float32] = masked.filled(np.nan)
+        part[:] = raster.read(indexes, window=window.ranges, out_dtype="float32", masked=True).filled(np.nan)
     else:
-        values = raster.read(indexes, window=window.ranges, out_dtype="float32")
+        raster.read(indexes, window=window.ranges, out=part)
     for empty in {raster.nodatavals[i - 1] for i in indexes} | {nodata}:
         if empty is not None and not np.isnan(empty):
-            values[values == np.float32(empty)] = np.nan
+            part[part == np.float32(empty)] = np.nan
     if any(np.issubdtype(raster.dtypes[i - 1], np.floating) for i in indexes):
-        values[np.isinf(values)] = np.nan
-    return values
+        part[np.isinf(part)] = np.nan

@@ -30,7 +30,7 @@ class LoadedBundle:
     """A bundle whose networks are ready to run."""
 
     bundle: Bundle
-    device: str
+    device: Literal["cuda", "cpu"]
     """The device that every network really runs on: "cuda" or "cpu"."""
     runtime: str
     """ONNX Runtime's version and provider, for the log."""
@@ -166,7 +166,7 @@ def _onnxruntime() -> Any:
     return onnxruntime
 
 
-def _load(ort: Any, bundle: Bundle, device: str) -> LoadedBundle | None:
+def _load(ort: Any, bundle: Bundle, device: Literal["cuda", "cpu"]) -> LoadedBundle | None:
     """Open every member on a device; None if some session falls back to another one."""
     options = ort.SessionOptions()
     options.log_severity_level = 4

@@ -22,7 +22,7 @@ from rasterio.errors import RasterioError
 
 from l4s_geo.bands import BANDS, TERRAIN
 from l4s_geo.grid import Grid, Window
-from l4s_geo.inputs import Inputs, fingerprint, open_stack
+from l4s_geo.inputs import Inputs, fingerprint, gdal_settings, open_stack
 from l4s_geo.inventory import check_output, staged
 from l4s_geo.parts import Parts
 from l4s_geo.raster import SUFFIXES
@@ -30,7 +30,7 @@ from l4s_geo.stack import Stack
 
 __all__ = ["write_stack"]
 
-_STRIP = 512
+_STRIP = 256
 
 
 class Reporter(Protocol):
@@ -78,7 +78,7 @@ def write_stack(inputs: Inputs, out: str | os.PathLike[str], *, resume: bool = F
                 parts.write(name, write)
             reporter.progress(number + 1, len(strips))
         facts = {"units": "dn, degrees, metres", "scene": stack.scene.name, **asdict(stack.scene.acquisition)}
-    with staged(path) as (staging,):
+    with gdal_settings(), staged(path) as (staging,):
         mosaic = parts.folder / "stack.vrt"
         mosaic.write_text(_mosaic(grid, bands, strips, facts), encoding="utf-8")
         if staging:

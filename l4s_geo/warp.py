@@ -82,14 +82,19 @@ class Repeated:
         self.nodatavals = dataset.nodatavals
         self.mask_flag_enums = dataset.mask_flag_enums
 
-    def read(self, indexes: Any, window: Any, **how: Any) -> Any:
+    def read(self, indexes: Any, window: Any, out: Any = None, **how: Any) -> Any:
         """Read a window of the fine grid, as a dataset's `read` does."""
         (top, bottom), (left, right) = window
         k = self._k
         coarse = ((top // k, -(-bottom // k)), (left // k, -(-right // k)))
         values = self._dataset.read(indexes, window=coarse, **how)
-        row, col = top - coarse[0][0] * k, left - coarse[1][0] * k
-        return values.repeat(k, axis=-2).repeat(k, axis=-1)[..., row : row + bottom - top, col : col + right - left]
+        rows = np.arange(top, bottom) // k - coarse[0][0]
+        cols = np.arange(left, right) // k - coarse[1][0]
+        wide = values[..., cols]
+        if out is None:
+            return wide[..., rows, :]
+        out[...] = wide[..., rows, :]
+        return out
 
 
 def repeats(dataset: Any, grid: Grid) -> int:

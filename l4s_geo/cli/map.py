@@ -60,6 +60,13 @@ __all__ = ["main"]
     help="Do not run windows whose slope never reaches DEG; they count as landslide-free.",
 )
 @click.option(
+    "--crf",
+    type=click.Choice(["auto", "on", "off"]),
+    default="auto",
+    show_default=True,
+    help="Refine the probabilities with a DenseCRF (extra crf); auto: if the bundle was measured to gain from it.",
+)
+@click.option(
     "--connectivity",
     type=click.Choice(["4", "8"]),
     default="4",

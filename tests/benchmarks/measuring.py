@@ -7,7 +7,7 @@ import resource
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 __all__ = ["Measured", "measure", "table"]
@@ -18,6 +18,8 @@ class Measured:
     """What a piece of work took."""
 
     seconds: float
+    cpu_seconds: float
+    """Of all threads: what other programs on the machine hardly change."""
     peak_gib: float
     """Highest resident memory of its process."""
     result: Any = None
@@ -50,10 +52,10 @@ def table(header: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
 
 def _run(sender: Any, work: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
     try:
-        started = perf_counter()
+        started, before = perf_counter(), process_time()
         result = work(*arguments)
-        seconds = perf_counter() - started
+        seconds, cpu = perf_counter() - started, process_time() - before
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-        sender.send((seconds, peak, result))
+        sender.send((seconds, cpu, peak, result))
     except BaseException as error:
         sender.send(error)

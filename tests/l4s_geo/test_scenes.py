@@ -138,7 +138,7 @@ def test_a_killed_stack_goes_on_where_it_was(write_raster, tmp_path: Path) -> No
     process.communicate()
     assert not out.exists()
     kept = {p.name: p.stat().st_mtime_ns for p in parts.glob("0*.tif")}
-    assert 1 <= len(kept) < 5
+    assert 1 <= len(kept) < 9
     seen = {}
 
     import l4s_geo.stack_file as stack_file
@@ -153,7 +153,7 @@ def test_a_killed_stack_goes_on_where_it_was(write_raster, tmp_path: Path) -> No
         patch.setattr(stack_file, "_mosaic", spy)
         result = run("stack", path, "--out", out, "--resume")
     assert result.exit_code == 0, result.output
-    assert f"{len(kept)} of 5 strips are there" in result.output
+    assert f"{len(kept)} of 9 strips are there" in result.output
     assert {name: seen[name] for name in kept} == kept
     with rasterio.open(out) as dataset:
         np.testing.assert_array_equal(dataset.read([3, 2, 1]), dn)
@@ -246,6 +246,30 @@ def test_the_spread_is_written_as_raster_and_attribute(files, red_bundle: Path, 
     refused = run("map", files[0], "--out", out, "--spread", spread, "--bundle", red_bundle)
     assert refused.exit_code == 2
     assert "--tta flips" in refused.output
+
+
+def test_the_crf_refines_with_the_bundles_parameters_and_threshold(tmp_path: Path, red_bundle: Path, files) -> None:
+    pytest.importorskip("numba", reason="the extra crf is not installed")
+    from l4s_geo.library import find_bundle
+
+    sample = Path(__file__).parents[2] / "sample_scenes" / "valley.tif"
+    out, plain, refined = tmp_path / "i.gpkg", tmp_path / "plain.tif", tmp_path / "refined.tif"
+    with rasterio.open(sample) as dataset:
+        left, _, _, top = dataset.bounds
+        aoi = f"{left},{top - 2000},{left + 2000},{top}"
+    map_scene(sample, aoi=aoi, probability=plain)
+    result = run("map", sample, "--aoi", aoi, "--crf", "on", "--out", out, "--probability", refined)
+    assert result.exit_code == 0, result.output
+    crf = find_bundle("rgb").crf
+    assert gpd.read_file(out, layer="landslides").threshold.unique() == [crf.threshold]
+    with rasterio.open(plain) as a, rasterio.open(refined) as b:
+        before, after = a.read(1), b.read(1)
+    changed = before != after
+    assert 0.001 < changed.mean() < 0.5
+    assert (before[changed] >= crf.parameters.active_from).all()
+    refused = run("map", files[0], "--crf", "on", "--out", out, "--bundle", red_bundle)
+    assert refused.exit_code == 2
+    assert "no CRF parameters" in refused.output
 
 
 def test_corners_holes_and_steps_by_option(write_raster, red_bundle: Path, tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ def load_network(run: Run) -> nn.Module:
     from safetensors.torch import load_file
 
     path = run.folder / WEIGHTS
-    network = models.build(run.config.network, len(run.config.bands))
+    network = models.build(run.config.network, run.config.bands, run.window)
     try:
         network.load_state_dict(load_file(path))
     except (OSError, RuntimeError, SafetensorError) as error:

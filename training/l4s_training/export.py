@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,8 +23,10 @@ from onnx import TensorProto, helper, numpy_helper
 from scipy.special import logit
 from torch import nn
 
-from l4s_geo.bundle import Bundle, Member, write_bundle
+from l4s_geo.bundle import Bundle, Member, Refinement, write_bundle
+from l4s_geo.crf import CRFParameters, refine
 from l4s_geo.errors import DataError
+from l4s_geo.normalize import median_scaled
 from l4s_training.calibration import Calibrated, Calibration, calibration_error, fit_calibration
 from l4s_training.card import Measurement, model_card
 from l4s_training.data import sources, splits
@@ -37,6 +39,8 @@ __all__ = ["Exported", "export", "to_onnx"]
 
 _TOLERANCE = 0.05
 """Largest difference of a logit between torch in float32 and the exported network with its half weights."""
+_WORTH = 0.005
+"""F1 that the DenseCRF must gain on validation and on test to run by default: less is within the noise."""
 _OPSET = 18
 _SMALLEST = 1024
 """Tensors of fewer values stay in float32."""
@@ -58,6 +62,7 @@ def export(
     version: str = "1",
     measure_on: Sequence[Path] = (),
     flips: bool = True,
+    crf: bool = False,
 ) -> Exported:
     """Write the bundle of a run, scored on its validation and test blocks.
 
@@ -68,6 +73,8 @@ def export(
         version: the bundle's version.
         measure_on: other labelled data, none of it trained on, to be scored whole.
         flips: also score with the eight flips and rotations averaged.
+        crf: also score with a DenseCRF, and keep its parameters with the threshold that is best for it on the
+            validation blocks; it runs by default if it pays on validation and test alike.
 
     Raises:
         DataError: there is no finished epoch, or the run's data is gone.
@@ -95,6 +102,10 @@ def export(
         **{path.stem: sources.read(path, run.config.bands) for path in measure_on},
     }
     measured = [m for name, part in chosen.items() for m in _measure(run, exported, name, part, threshold, flips)]
+    refinement = None
+    if crf:
+        refinement, refined = _refinement(run, exported, chosen, measured)
+        measured += refined
     member = Member(
         file,
         hashlib.sha256(data).hexdigest(),
@@ -110,6 +121,7 @@ def export(
         bands=run.config.bands,
         members=(member,),
         threshold=threshold,
+        crf=refinement,
         window=run.window,
         trained_on=(
             f"{run.patches['train']} labelled Landslide4Sense patches "
@@ -205,6 +217,38 @@ def _measure(
         probabilities = predict_all(function, patches)
         scores = Scores.of(probabilities >= threshold, patches.masks)
         yield Measurement(variant, len(patches), scores, calibration_error(probabilities, patches.masks))
+
+
+def _refinement(
+    run: Run, network: nn.Module, chosen: Mapping[str, Patches], measured: Sequence[Measurement]
+) -> tuple[Refinement, list[Measurement]]:
+    """Score the exported network with the DenseCRF, at the threshold that is best with it on the validation blocks."""
+    parameters = CRFParameters(bands=run.config.bands)
+    refined = {name: _refined(run, network, chosen[name], parameters) for name in ("validation", "test")}
+    curve = ThresholdCurve()
+    curve.add(refined["validation"], chosen["validation"].masks)
+    threshold, _ = curve.best()
+    with_crf = []
+    for name, probabilities in refined.items():
+        masks = chosen[name].masks
+        scores = Scores.of(probabilities >= threshold, masks)
+        error = calibration_error(probabilities, masks)
+        with_crf.append(Measurement(f"{name}_crf", len(masks), scores, error))
+    plain = {m.name: m.scores.f1 for m in measured}
+    pays = all(m.scores.f1 - plain[m.name.removesuffix("_crf")] >= _WORTH for m in with_crf)
+    return Refinement(parameters, threshold, pays), with_crf
+
+
+def _refined(run: Run, network: nn.Module, patches: Patches, parameters: CRFParameters) -> NDArray[np.float32]:
+    """Predict patches and refine each by itself; (n, rows, cols) float32."""
+    probabilities = predict_all(run_predictor(run, network, patches), patches)
+    out = np.empty_like(probabilities)
+    for i in range(len(patches)):
+        features = patches.windows(np.array([i]))
+        if run.config.normalization == "window":
+            features = median_scaled(features)
+        out[i] = refine(probabilities[i], features[0], parameters)
+    return out
 
 
 class _Exported(nn.Module):

@@ -146,7 +146,7 @@ class _Segmenter(L.LightningModule):
         super().__init__()
         self.config, self.run, self.quiet = config, run, quiet
         self.steps = steps
-        self.network = models.build(config.network, len(config.bands))
+        self.network = models.build(config.network, config.bands, run.window)
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = AveragedModel(self.network, multi_avg_fn=_moving_average(config.ema_decay), use_buffers=True)
         self._curve = ThresholdCurve()

@@ -12,7 +12,7 @@ from l4s_geo.errors import L4SError
 
 __all__ = ["main"]
 
-_COMMANDS = ("fit", "evaluate", "export")
+_COMMANDS = ("fit", "evaluate", "export", "networks")
 _EXTRA = ("torch", "segmentation_models_pytorch", "timm", "lightning", "safetensors", "h5py", "onnx", "onnxscript")
 
 

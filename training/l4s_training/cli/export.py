@@ -21,10 +21,13 @@ __all__ = ["command"]
     help="Other labelled data, kept out of training by --apart, whose scores go into the card; repeat for more.",
 )
 @click.option("--flips/--no-flips", default=True, show_default=True, help="Score with flips averaged, too.")
-def command(run: Path, out: Path, name: str, version: str, measure_on: tuple[Path, ...], flips: bool) -> None:
+@click.option("--crf", is_flag=True, help="Score with a DenseCRF, too, and keep its parameters (extra crf).")
+def command(
+    run: Path, out: Path, name: str, version: str, measure_on: tuple[Path, ...], flips: bool, crf: bool
+) -> None:
     """Write the bundle of a run: ONNX network, bundle.json and the model card with its scores."""
     from l4s_training.export import export
 
-    exported = export(run, out, name, version, measure_on, flips)
+    exported = export(run, out, name, version, measure_on, flips, crf)
     figures = "  ".join(f"{key} {value:.4f}" for key, value in exported.bundle.scores.items())
     click.echo(f"{out}: agrees with torch to {exported.parity:.2g} in a logit.  {figures}")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from l4s_geo.bands import parse_band
+from l4s_geo.bands import BANDS, parse_band
 from l4s_geo.errors import DataError
 from l4s_training.data import digital_numbers, l4s_files, rgb_pairs
 from l4s_training.data.patches import Patches
@@ -23,7 +23,7 @@ def parse_bands(text: str) -> tuple[str, ...]:
         DataError: a name is none of the 14 bands, or stands twice.
     """
     names = [name for name in text.split(",") if name.strip()]
-    bands = tuple(band for name in names if (band := parse_band(name)))
+    bands = tuple(band for name in names if (band := parse_band(name)) in BANDS)
     if len(bands) != len(names) or not bands or len(set(bands)) != len(bands):
         raise DataError(
             f"--bands is {text!r}; expected different names of B1 to B12 (without B8A), slope and DEM, separated "

@@ -1,7 +1,18 @@
 """Networks by name.
 
 A network takes ``(n, bands, rows, cols) float32``, normalised, and returns ``(n, 1, rows, cols) float32`` logits.
-An architecture is one module that registers its variants in `NETWORKS`.
+An architecture is one module that lists its variants as `Network` in ``NETWORKS``.
+
+A name may carry options, joined by ``+``, as in ``swin_unet+image-head`` or ``segformer+cross-sensor``, so that a
+run's
+``config.json`` needs nothing but the name to make the same network again:
+
+``image-head``
+    an image-level head on the deepest features (`image_head`), for the U-shaped and SegFormer networks;
+``mc-dropout``
+    dropout after the first convolution that can be switched on at inference (`mc_dropout`);
+``cross-sensor``
+    every batch normalisation keeps statistics of source and target (`cross_sensor`).
 """
 
 from __future__ import annotations
@@ -10,25 +21,81 @@ from collections.abc import Callable
 
 from torch import nn
 
+from l4s_geo.bands import BANDS
 from l4s_geo.errors import DataError
-from l4s_training.models import unet
+from l4s_training.models import (
+    contextnet,
+    cross_sensor,
+    deeplab_v2,
+    deeplab_v3plus,
+    encoder_unet,
+    fcn8s,
+    frrn,
+    hrnet,
+    hrnet_ocr,
+    linknet,
+    mc_dropout,
+    multispectral_unet,
+    pspnet,
+    resunet,
+    segformer,
+    sqnet,
+    unet,
+)
+from l4s_training.models.image_head import ImageHead
+from l4s_training.models.network import Network
 
-__all__ = ["NETWORKS", "build"]
+__all__ = ["NETWORKS", "OPTIONS", "Network", "build", "parse"]
 
-NETWORKS: dict[str, Callable[[int], nn.Module]] = {**unet.VARIANTS}
-"""Makes a freshly initialised network for a number of bands."""
+_MODULES = (
+    *(fcn8s, pspnet, contextnet, deeplab_v2, deeplab_v3plus, linknet, frrn, sqnet, unet, resunet),
+    *(encoder_unet, segformer, hrnet, hrnet_ocr, multispectral_unet),
+)
+
+_EVERY = [network for module in _MODULES for network in module.NETWORKS]
+
+NETWORKS: dict[str, Network] = {n.name: n for n in sorted(_EVERY, key=lambda n: "l4s" not in n.used_by)}
+"""Every architecture by its name: this project's own, then the benchmark's and the competition's."""
+
+OPTIONS: dict[str, Callable[[nn.Module], nn.Module]] = {
+    "image-head": ImageHead,
+    "mc-dropout": mc_dropout.insert,
+    "cross-sensor": cross_sensor.convert,
+}
+"""What an option makes of a network, in the order in which options are applied."""
 
 
-def build(name: str, bands: int) -> nn.Module:
-    """Make a network.
-
-    Args:
-        name: one of `NETWORKS`.
-        bands: number of input bands.
+def parse(name: str) -> tuple[Network, tuple[str, ...]]:
+    """Take a name apart into the network and its options.
 
     Raises:
-        DataError: there is no network of that name.
+        DataError: there is no network or no option of that name.
     """
-    if name not in NETWORKS:
-        raise DataError(f"There is no network {name!r}; expected one of {', '.join(NETWORKS)}.")
-    return NETWORKS[name](bands)
+    base, *options = name.split("+")
+    if base not in NETWORKS:
+        raise DataError(f"There is no network {base!r}; expected one of {', '.join(NETWORKS)}.")
+    for option in options:
+        if option not in OPTIONS:
+            raise DataError(f"Network {name!r} has the option {option!r}; expected one of {', '.join(OPTIONS)}.")
+    return NETWORKS[base], tuple(option for option in OPTIONS if option in options)
+
+
+def build(name: str, bands: int | tuple[str, ...] = BANDS, window: int = 128) -> nn.Module:
+    """Make a network, freshly initialised.
+
+    Args:
+        name: one of `NETWORKS`, with options or without.
+        bands: the input bands in order, or how many there are.
+        window: rows and columns of a window; some networks are made for one size.
+
+    Raises:
+        DataError: there is no such network, or it does not allow the option or the window.
+    """
+    network, options = parse(name)
+    module = network.build(bands, window)
+    for option in options:
+        try:
+            module = OPTIONS[option](module)
+        except (TypeError, ValueError) as error:
+            raise DataError(f"{network.name} does not take the option {option!r}: {error}") from error
+    return module

@@ -1,0 +1,282 @@
+"""DenseCRF: moves the edges of a probability raster to the edges of the image.
+
+The fully connected conditional random field of Krähenbühl and Koltun, "Efficient Inference in Fully Connected CRFs
+with Gaussian Edge Potentials" (NIPS 2011), for two labels: unary energies −log p, Potts compatibility, and two
+kernels between pixels i and j with positions x (pixels) and features f (chosen bands):
+
+    Gaussian   exp(−|xᵢ − xⱼ|² / 2 σ²)
+    bilateral  exp(−|xᵢ − xⱼ|² / 2 σ_xy² − |fᵢ − fⱼ|² / 2 σ_value²)
+
+Both are normalised symmetrically, k(i, j) / √(Σₘ k(i, m) · Σₘ k(j, m)), and hold a pixel's weight for itself, as in
+the authors' program and its Python wrapper pydensecrf. Unlike those, which approximate the sums on a permutohedral
+lattice over the whole image, the sums here are exact over a square window of `radius` pixels, three standard
+deviations, and nothing beyond it counts. The mean field is iterated synchronously for all pixels.
+
+What takes part
+    A pixel is *valid* where its probability and all features are finite; others take no part and keep their value.
+    A valid pixel is *active* where its probability lies in ``active_from`` to ``active_to``; only active pixels
+    change. Valid pixels that are not active keep their probability and send it as their message in every iteration.
+
+Blocks equal the whole
+    A pixel's result depends on nothing farther away than `halo` pixels: one `radius` for every iteration and one for
+    the normalisation of the farthest sender. Any part of a raster that is refined with that much around it comes out
+    as if the whole had been refined, bit for bit on the CPU. `refine_blocks` does so around active pixels only.
+
+Features are in L4S units. For networks with ``window`` normalisation the parameters are tuned on, and meant for,
+features divided by their median over all bands (`l4s_geo.normalize.median_scaled`), which have about that scale.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from l4s_geo.bands import BANDS, RGB
+from l4s_geo.errors import BundleError, DeviceError
+from l4s_geo.grid import Window
+
+__all__ = ["TRUNCATE", "CRFParameters", "Field", "blocks", "halo", "radius", "reach", "refine", "refine_blocks"]
+
+TRUNCATE = 3.0
+"""Standard deviations at which the kernels are cut off, in rows and in columns."""
+
+BLOCK = 1024
+"""Rows and columns of the blocks of `refine_blocks`, without their halo."""
+
+_CLIP = 1e-5
+_MAX_SIGMA = 100.0
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class CRFParameters:
+    """Kernels and iterations; `dataclasses.asdict` gives JSON, and ``CRFParameters(**json)`` reads it.
+
+    The defaults come from the embedded bundle ``rgb`` on its validation blocks (``tests/benchmarks/tune_crf.py``): only
+    a ``bilateral_sigma_xy`` of 5 scores higher there, by 0.0004 in F1 at three times the cost. The best threshold for a
+    refined probability is another one than without the CRF.
+    """
+
+    iterations: int = 5
+    """Updates of the mean field."""
+    gaussian_sigma: float = 1.5
+    """Standard deviation of the Gaussian kernel, pixels."""
+    gaussian_weight: float = 0.0
+    """Weight of the Gaussian kernel, in logits; 0 leaves it out."""
+    bilateral_sigma_xy: float = 3.0
+    """Standard deviation of the bilateral kernel in space, pixels."""
+    bilateral_sigma_value: float = 0.3
+    """Standard deviation of the bilateral kernel over the features, L4S units."""
+    bilateral_weight: float = 1.0
+    """Weight of the bilateral kernel, in logits; 0 leaves it out."""
+    bands: tuple[str, ...] = RGB
+    """Bands whose values are the features of the bilateral kernel."""
+    active_from: float = 0.02
+    """Probability from which a pixel is active: uncertain, or likely a landslide."""
+    active_to: float = 1.0
+    """Probability up to which a pixel is active; 1 refines the certain landslides too."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "bands", tuple(self.bands))
+        if isinstance(self.iterations, bool) or not isinstance(self.iterations, int) or not 0 <= self.iterations <= 100:
+            raise BundleError(f"The CRF's iterations are {self.iterations!r}; expected a whole number from 0 to 100.")
+        for name in ("gaussian_sigma", "bilateral_sigma_xy"):
+            _check(name, getattr(self, name), "above 0 and at most 100 pixels", lambda v: 0 < v <= _MAX_SIGMA)
+        _check("bilateral_sigma_value", self.bilateral_sigma_value, "above 0", lambda v: 0 < v < math.inf)
+        for name in ("gaussian_weight", "bilateral_weight"):
+            _check(name, getattr(self, name), "of 0 or more", lambda v: 0 <= v < math.inf)
+        for name in ("active_from", "active_to"):
+            _check(name, getattr(self, name), "from 0 to 1", lambda v: 0 <= v <= 1)
+        if self.active_from > self.active_to:
+            raise BundleError(
+                f"The CRF's active_from is {self.active_from:g}, above its active_to, {self.active_to:g}; swap them."
+            )
+        if not self.bands or any(band not in BANDS for band in self.bands):
+            raise BundleError(f"The CRF's bands are {self.bands}; expected at least one of {', '.join(BANDS)}.")
+
+
+@dataclass(frozen=True)
+class Field:
+    """What a backend needs: the pixels of a raster and which of them send messages."""
+
+    features: Floats
+    """(bands, rows, cols) float32, C-contiguous."""
+    valid: NDArray[np.bool_]
+    """(rows, cols): which pixels take part."""
+    ys: NDArray[np.int64]
+    """Rows of the pixels whose sums are needed: first the active ones, then valid ones within `radius` of them."""
+    xs: NDArray[np.int64]
+    """Their columns."""
+    active: int
+    """How many of them are active."""
+
+
+class Backend(Protocol):
+    """Sums over windows on some device."""
+
+    xp: Any
+    """numpy, or a module that works alike on the device's arrays."""
+
+    def sums(self, images: Any, count: int) -> Any:
+        """Sum an image under each kernel around the first pixels.
+
+        Args:
+            images: (2, rows, cols) float32: for the Gaussian and for the bilateral kernel, 0 at invalid pixels.
+            count: how many of the field's pixels.
+
+        Returns:
+            (2, count) float32.
+        """
+
+
+def reach(sigma: float, weight: float) -> int:
+    """Return the radius of one kernel's window in pixels; 0 if it has no weight."""
+    return math.ceil(TRUNCATE * sigma) if weight else 0
+
+
+def radius(parameters: CRFParameters) -> int:
+    """Return the distance, in rows and in columns, up to which pixels exchange messages."""
+    return max(
+        reach(parameters.gaussian_sigma, parameters.gaussian_weight),
+        reach(parameters.bilateral_sigma_xy, parameters.bilateral_weight),
+    )
+
+
+def halo(parameters: CRFParameters) -> int:
+    """Return the distance, in rows and in columns, beyond which nothing bears on a pixel's result."""
+    return (parameters.iterations + 1) * radius(parameters)
+
+
+def refine(
+    probability: Floats, features: Floats, parameters: CRFParameters, device: Literal["cpu", "cuda"] = "cpu"
+) -> Floats:
+    """Run the mean field over a raster held in memory.
+
+    Args:
+        probability: (rows, cols) float32 in 0 to 1, NaN where there is none.
+        features: (bands, rows, cols) float32, L4S units, the bands of ``parameters`` in order; NaN marks invalid
+            values.
+        parameters: the kernels.
+        device: "cpu" (numba) or "cuda" (CuPy).
+
+    Returns:
+        (rows, cols) float32: refined at active pixels, unchanged elsewhere.
+
+    Raises:
+        DeviceError: the device, or the package that drives it, is not to be had.
+        ValueError: the arrays' shapes do not fit.
+    """
+    if probability.ndim != 2 or features.shape != (len(parameters.bands), *probability.shape):
+        raise ValueError(
+            f"Probabilities have shape {probability.shape} and features {features.shape}; expected (rows, cols) and "
+            f"({len(parameters.bands)}, rows, cols) with the bands {', '.join(parameters.bands)}."
+        )
+    features = np.ascontiguousarray(features, np.float32)
+    out = np.array(probability, np.float32)
+    valid = np.logical_and.reduce([np.isfinite(out), *(np.isfinite(band) for band in features)])
+    active = _active(out, parameters) & valid
+    distance = radius(parameters)
+    if not active.any() or not distance or not parameters.iterations:
+        return out
+    near = ndimage.maximum_filter(active, 2 * distance + 1, mode="constant", cval=False)
+    others = np.nonzero(near & valid & ~active)
+    ys, xs = (np.concatenate(pair) for pair in zip(np.nonzero(active), others, strict=True))
+    field = Field(features, valid, ys, xs, int(active.sum()))
+    out[active] = _mean_field(_backend(device)(field, parameters), field, np.where(valid, out, 0.5), parameters)
+    return out
+
+
+def refine_blocks(
+    probability: Floats,
+    read: Callable[[Window], Floats],
+    parameters: CRFParameters,
+    device: Literal["cpu", "cuda"] = "cpu",
+    size: int = BLOCK,
+) -> Floats:
+    """Run the mean field over a raster whose features are read only around active pixels; equals `refine`.
+
+    Args:
+        probability: (rows, cols) float32 in 0 to 1, NaN where there is none.
+        read: returns the features of a window, as `refine` takes them.
+        parameters: the kernels.
+        device: "cpu" (numba) or "cuda" (CuPy).
+        size: rows and columns of a block without its halo.
+
+    Returns:
+        (rows, cols) float32: refined at active pixels, unchanged elsewhere.
+    """
+    out = np.array(probability, np.float32)
+    for core, outer in blocks(probability, parameters, size):
+        refined = refine(probability[outer.slices], read(outer), parameters, device)
+        inner = Window(core.row - outer.row, core.col - outer.col, core.height, core.width)
+        out[core.slices] = refined[inner.slices]
+    return out
+
+
+def blocks(probability: Floats, parameters: CRFParameters, size: int = BLOCK) -> Iterator[tuple[Window, Window]]:
+    """Yield blocks that hold every active pixel, each with and without the `halo` that its result needs."""
+    active = _active(probability, parameters)
+    rows, cols = probability.shape
+    margin = halo(parameters)
+    for top in range(0, rows, size):
+        for left in range(0, cols, size):
+            ys, xs = np.nonzero(active[top : top + size, left : left + size])
+            if not len(ys):
+                continue
+            (y0, y1), (x0, x1) = ((int(v.min()) + o, int(v.max()) + o + 1) for v, o in ((ys, top), (xs, left)))
+            r0, r1, c0, c1 = max(0, y0 - margin), min(rows, y1 + margin), max(0, x0 - margin), min(cols, x1 + margin)
+            yield Window(y0, x0, y1 - y0, x1 - x0), Window(r0, c0, r1 - r0, c1 - c0)
+
+
+def _active(probability: Floats, parameters: CRFParameters) -> NDArray[np.bool_]:
+    return (probability >= parameters.active_from) & (probability <= parameters.active_to)
+
+
+def _mean_field(backend: Backend, field: Field, probability: Floats, parameters: CRFParameters) -> Floats:
+    """Iterate; returns the probabilities of the active pixels, (active,) float32."""
+    xp = backend.xp
+    ys, xs = xp.asarray(field.ys), xp.asarray(field.xs)
+    valid = xp.asarray(field.valid, dtype=np.float32)
+    weights = xp.asarray([[parameters.gaussian_weight], [parameters.bilateral_weight]], dtype=np.float32)
+    norms = 1 / xp.sqrt(backend.sums(xp.stack([valid, valid]), len(ys)))
+    # With two labels the messages of both come to one number a pixel: P(landslide) − P(background).
+    messages = xp.zeros((2, *field.valid.shape), np.float32)
+    messages[:, ys, xs] = norms * (2 * xp.asarray(probability[field.ys, field.xs]) - 1)
+    ys, xs, norms = ys[: field.active], xs[: field.active], norms[:, : field.active]
+    p = np.clip(probability[field.ys, field.xs][: field.active].astype(np.float64), _CLIP, 1 - _CLIP)
+    unary = xp.asarray(np.log(p / (1 - p)), dtype=np.float32)
+    for _ in range(parameters.iterations):
+        belief = xp.tanh((unary + (weights * norms * backend.sums(messages, field.active)).sum(axis=0)) / 2)
+        messages[:, ys, xs] = norms * belief
+    refined = (1 + belief) / 2
+    host: Floats = refined if xp is np else xp.asnumpy(refined)
+    return host
+
+
+def _backend(device: str) -> Callable[[Field, CRFParameters], Backend]:
+    if device == "cuda":
+        from l4s_geo import crf_gpu
+
+        return crf_gpu.Sums
+    if device != "cpu":
+        raise DeviceError(f"The CRF's device is {device!r}; expected 'cpu' or 'cuda'.")
+    try:
+        from l4s_geo import crf_cpu
+    except ImportError as error:
+        raise DeviceError(
+            f"The CRF needs numba, which cannot be imported ({error}); install it with pip install 'l4s-geo[crf]', or "
+            "switch the CRF off."
+        ) from error
+    return crf_cpu.Sums
+
+
+def _check(name: str, value: float, expected: str, holds: Callable[[float], bool]) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not holds(value):
+        raise BundleError(f"The CRF's {name} is {value!r}; expected a number {expected}.")

@@ -1,0 +1,82 @@
+"""``l4s-train networks``: lists the networks, or measures them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+__all__ = ["command"]
+
+_WIDE = 200
+"""Columns of the list where it does not go to a terminal."""
+
+
+@click.command("networks")
+@click.argument("names", nargs=-1)
+@click.option("--bench", is_flag=True, help="Measure multiply-adds and milliseconds a window; takes minutes for all.")
+@click.option("--threads", type=click.IntRange(1), help="Processor threads.")
+@click.option("--csv", "target", type=click.Path(path_type=Path, dir_okay=False), help="Write the figures there, too.")
+def command(names: tuple[str, ...], bench: bool, threads: int | None, target: Path | None) -> None:
+    """List the networks that `l4s-train fit --network` takes, or only NAMES, which may carry options.
+
+    Options follow a name: swin_unet+image-head, hrnet+mc-dropout, segformer+cross-sensor.
+    """
+    import torch
+    from rich.console import Console
+
+    from l4s_training import models
+
+    if threads:
+        torch.set_num_threads(threads)
+    chosen = names or tuple(models.NETWORKS)
+    for name in chosen:
+        models.parse(name)
+    if bench:
+        _bench(chosen, target)
+        return
+    console = Console()
+    (console if console.is_terminal else Console(width=_WIDE)).print(_listing(chosen))
+
+
+def _listing(names: tuple[str, ...]) -> object:
+    from rich.table import Table
+
+    from l4s_geo.bands import BANDS
+    from l4s_training import models
+    from l4s_training.models.layers import count_parameters
+
+    table = Table("network", "paper", "used by", "bands", "window", "multiple of", "parameters", "published", "options")
+    for name in names:
+        network, _ = models.parse(name)
+        bands = "all 14" if network.bands == BANDS else " ".join(network.bands)
+        count = count_parameters(models.build(name, network.bands, network.window))
+        published = f"{network.published[0]:.4g} M" if network.published else ""
+        row = (name, network.paper, ", ".join(network.used_by), bands, str(network.window), str(network.divisor))
+        table.add_row(*row, f"{count / 1e6:.2f} M", published, ", ".join(network.options))
+    return table
+
+
+def _bench(names: tuple[str, ...], target: Path | None) -> None:
+    import csv
+    from dataclasses import asdict
+
+    import torch
+
+    from l4s_training.bench import measure
+
+    click.echo(f"14 bands, 128 x 128, batches of 8, {torch.get_num_threads()} threads; milliseconds a window")
+    click.echo(f"{'network':<24}{'parameters (M)':>15}{'multiply-adds (G)':>19}{'torch':>9}{'ONNX Runtime':>14}")
+    rows = []
+    for name in names:
+        figures = measure(name)
+        click.echo(
+            f"{name:<24}{figures.parameters / 1e6:>15.2f}{figures.multiply_adds / 1e9:>19.2f}"
+            f"{figures.torch_ms:>9.1f}{figures.onnx_ms:>14.1f}"
+        )
+        rows.append(asdict(figures))
+        if target:  # after each, so that a run that is cut short leaves what it measured
+            with target.open("w", newline="", encoding="utf-8") as file:
+                writer = csv.DictWriter(file, list(rows[0]))
+                writer.writeheader()
+                writer.writerows(rows)

@@ -1,0 +1,58 @@
+"""LinkNet (Chaurasia, Culurciello 2017): a ResNet-18 whose stages are added to the decoder's.
+
+As in the paper: decoder blocks of 1x1, transposed 3x3 and 1x1 convolution with a quarter of the channels between,
+links by addition, and a head of transposed 3x3, 3x3 and transposed 2x2 convolution with 32 channels.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from l4s_training.models.encoders import resnet
+from l4s_training.models.layers import conv_bn_relu
+from l4s_training.models.network import Network
+
+__all__ = ["NETWORKS", "LinkNet"]
+
+
+class LinkNet(nn.Module):
+    """(n, bands, rows, cols) -> (n, classes, rows, cols) logits; rows and cols are multiples of 32."""
+
+    def __init__(self, bands: int, classes: int = 1) -> None:
+        super().__init__()
+        self.encoder = resnet(18, bands, levels=(1, 2, 3, 4))
+        self.decoder = nn.ModuleList([_block(512, 256, 2), _block(256, 128, 2), _block(128, 64, 2), _block(64, 64, 1)])
+        self.head = nn.Sequential(
+            _up(64, 32, 2), conv_bn_relu(32, 32), nn.ConvTranspose2d(32, classes, kernel_size=2, stride=2)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Compute the logits."""
+        links = self.encoder(x)
+        y = links[3]
+        for block, link in zip(self.decoder[:3], (links[2], links[1], links[0]), strict=True):
+            y = block(y) + link
+        logits: Tensor = self.head(self.decoder[3](y))
+        return logits
+
+
+def _up(inputs: int, outputs: int, stride: int) -> nn.Sequential:
+    transposed = nn.ConvTranspose2d(inputs, outputs, 3, stride, 1, output_padding=stride - 1, bias=False)
+    return nn.Sequential(transposed, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
+
+
+def _block(inputs: int, outputs: int, stride: int) -> nn.Sequential:
+    middle = inputs // 4
+    return nn.Sequential(conv_bn_relu(inputs, middle, 1), _up(middle, middle, stride), conv_bn_relu(middle, outputs, 1))
+
+
+NETWORKS = (
+    Network(
+        "linknet",
+        "Chaurasia, Culurciello 2017",
+        ("benchmark",),
+        lambda given: LinkNet(given.count),
+        divisor=32,
+        published=(11.5, "3 bands, 20 classes"),
+    ),
+)
