@@ -102,6 +102,12 @@ def _check_replaceable(path: Path) -> None:
     """Refuse to replace a GeoPackage that holds somebody's other layers."""
     if path.suffix.lower() != ".gpkg" or not path.exists():
         return
+    log = path.with_name(f"{path.name}-wal")
+    if log.exists() and log.stat().st_size:
+        raise OutputError(
+            f"The GeoPackage {path} is open in another program, which has changes that are not saved ({log.name}); "
+            "close it there, or choose another name."
+        )
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
             tables = {name for (name,) in database.execute("SELECT table_name FROM gpkg_contents")}

@@ -148,6 +148,20 @@ def test_a_read_only_folder_is_named(tmp_path: Path) -> None:
         check_output(tmp_path / "i.gpkg", tuple(FORMATS), "inventory")
 
 
+def test_a_geopackage_with_unsaved_changes_is_not_replaced(tmp_path: Path) -> None:
+    """SQLite would apply the old file's log to the new one."""
+    path = tmp_path / "i.gpkg"
+    write_inventory(frame(1), path, PROVENANCE)
+    with sqlite3.connect(path) as editing:
+        editing.execute("PRAGMA journal_mode=WAL")
+        editing.execute("CREATE TABLE notes (text TEXT)")
+        editing.commit()
+        with pytest.raises(OutputError, match="open in another program"):
+            check_output(path, tuple(FORMATS), "inventory")
+    editing.close()
+    check_output(path, tuple(FORMATS), "inventory")
+
+
 def test_somebody_elses_geopackage_is_not_replaced(tmp_path: Path) -> None:
     path = tmp_path / "project.gpkg"
     frame(1)[["geometry"]].to_file(path, layer="roads")

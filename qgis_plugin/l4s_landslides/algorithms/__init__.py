@@ -1,0 +1,10 @@
+"""The algorithms, one a file."""
+
+from .build_stack import BuildStack
+from .check_environment import CheckEnvironment
+from .compare import CompareReference
+from .map_folder import MapFolder
+from .map_landslides import MapLandslides
+from .setup_environment import SetUpEnvironment
+
+ALGORITHMS = (MapLandslides, MapFolder, BuildStack, CompareReference, CheckEnvironment, SetUpEnvironment)

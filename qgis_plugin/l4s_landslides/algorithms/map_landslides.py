@@ -1,0 +1,139 @@
+"""Map landslides: a scene becomes an inventory."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from qgis.core import (
+    QgsProcessing,
+    QgsProcessingOutputNumber,
+    QgsProcessingOutputString,
+    QgsProcessingParameterRasterDestination,
+    QgsProcessingParameterVectorDestination,
+)
+
+from ..errors import InputError
+from ..model_parameters import add_model, model_request
+from ..progress import Progress
+from ..results import finish, layers_of, refresh_open
+from ..scene_algorithm import SceneAlgorithm
+from ..scene_parameters import add_area, add_details, add_scene, add_terrain
+from ..texts import tr
+
+
+class MapLandslides(SceneAlgorithm):
+    """Runs the engine's map_scene."""
+
+    NAME = "maplandslides"
+    TITLE = "Map landslides"
+    SUMMARY = "Maps the landslides of a Sentinel-2 scene as polygons with geometry, terrain and confidence."
+    TAGS = ("mapping", "detect", "segmentation", "deep learning", "Landslide4Sense", "hazard")
+    HELP = """Maps the landslides of a Sentinel-2 scene as polygons.
+
+The <b>scene</b> is a raster layer whose bands are named (B1…B12) or stand in a known order, or a product on disk: a \
+SAFE folder (choose its MTD_MSIL….xml) or zip, a folder of band files, a STAC item. It is mapped on a 10 m grid: its \
+own if it has one, else one in its UTM zone.
+
+The <b>DEM</b> gives each landslide its slope, relief, aspect and reach angle; bundles that need slope and elevation \
+cannot run without one.
+
+The <b>area of interest</b> limits the map; inside it the result is the same as in the whole map.
+
+The <b>bundle</b> is the model. <i>Check environment</i> lists those installed.
+
+Under <b>Advanced</b>: name the bands of a raster that does not say them; give further DEM tiles, a ready slope, a \
+mask; choose which classes of a Level-2A product's scene classification are left out (3,8,9,10, or none); skip flat \
+ground; average several views of each window, which is slower and steadier.
+
+Each polygon carries its area, length, width, orientation, mean and highest probability, and where it comes from. The \
+model takes for a landslide what is bright and bare: mask clouds, distrust fields and gravel, and look at the result \
+before you act on it."""
+
+    def initAlgorithm(self, configuration=None):  # noqa: N802
+        """Declare the parameters."""
+        add_scene(self)
+        add_terrain(self)
+        add_area(self)
+        add_model(self)
+        add_details(self)
+        polygons = QgsProcessing.TypeVectorPolygon
+        self.addParameter(QgsProcessingParameterVectorDestination("OUTPUT", tr("Landslides"), polygons))
+        self.addParameter(
+            QgsProcessingParameterRasterDestination(
+                "PROBABILITY", tr("Probability of landslide"), optional=True, createByDefault=False
+            )
+        )
+        self.addOutput(QgsProcessingOutputNumber("COUNT", tr("Number of landslides")))
+        self.addOutput(QgsProcessingOutputNumber("AREA", tr("Area of all landslides, m²")))
+        self.addOutput(QgsProcessingOutputString("PROVENANCE", tr("Provenance (JSON)")))
+
+    def check_more(self, parameters, context):
+        """Check the model's parameters, and that nobody edits the layer that would be replaced."""
+        check_replaceable(output_path(parameters.get("OUTPUT"), context), context)
+        return {"bundle": model_request(self, parameters, context)["bundle"]}
+
+    def processAlgorithm(self, parameters, context, feedback):  # noqa: N802
+        """Map."""
+        out = self.parameterAsOutputLayer(parameters, "OUTPUT", context)
+        probability = self.parameterAsOutputLayer(parameters, "PROBABILITY", context)
+        request = {
+            **self.request,
+            **self.vectors(parameters, context, feedback),
+            **model_request(self, parameters, context),
+            "out": out,
+        }
+        if probability:
+            request["probability"] = probability
+        with self.worker(feedback) as worker:
+            result = worker.request("map", request, progress=Progress(feedback))
+        self.facts = result.get("provenance", {})
+        scene = self.facts.get("scene", "")
+        finish(context, out, self.facts, tr("Landslides {}").format(scene))
+        if probability:
+            finish(context, probability, self.facts, tr("Probability of landslide {}").format(scene))
+        results = {
+            "OUTPUT": out,
+            "COUNT": result["features"],
+            "AREA": result["area_m2"],
+            "PROVENANCE": json.dumps(self.facts),
+        }
+        return {**results, "PROBABILITY": probability} if probability else results
+
+    def postProcessAlgorithm(self, context, feedback):  # noqa: N802
+        """Refresh layers that show the files already; in the main thread."""
+        refresh_open(context, self.facts)
+        return {}
+
+
+def output_path(value, context) -> str:
+    """The path that the user gave for an output; "" for a temporary one."""
+    value = getattr(value, "sink", value)
+    text = value.valueAsString(context.expressionContext())[0] if hasattr(value, "valueAsString") else value
+    return "" if not text or str(text) == QgsProcessing.TEMPORARY_OUTPUT else str(text)
+
+
+def check_replaceable(path: str, context) -> None:
+    """Check that a file can be replaced without harm to what QGIS shows or edits.
+
+    Raises:
+        InputError: a layer of it is being edited, or edits wait in SQLite's log, which would spoil the new file.
+    """
+    if not path:
+        return
+    for layer in layers_of(path, context.project()) if context.project() else ():
+        if getattr(layer, "isEditable", bool)():
+            raise InputError(
+                tr(
+                    "The layer {name} shows {path} and is being edited; save or discard the edits, or give the result "
+                    "another file."
+                ).format(name=layer.name(), path=path)
+            )
+    log = Path(f"{path}-wal")
+    if log.is_file() and log.stat().st_size:
+        raise InputError(
+            tr(
+                "The file {path} was edited and is still open in QGIS or another program; remove its layers from the "
+                "project, or give the result another file."
+            ).format(path=path)
+        )

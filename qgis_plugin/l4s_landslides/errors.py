@@ -1,0 +1,28 @@
+"""Errors that a user can mend: one sentence with what was found, what was expected and what to do."""
+
+from __future__ import annotations
+
+
+class PluginError(Exception):
+    """Root of the plugin's errors."""
+
+
+class InputError(PluginError):
+    """A parameter cannot be used."""
+
+
+class EngineMissingError(PluginError):
+    """There is no engine, or it cannot be used; setting one up is the remedy."""
+
+
+class EngineError(PluginError):
+    """The engine answered with an error, or not at all."""
+
+    def __init__(self, message: str, kind: str = "", detail: str = "") -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.detail = detail
+
+
+class CancelledError(PluginError):
+    """The user cancelled."""

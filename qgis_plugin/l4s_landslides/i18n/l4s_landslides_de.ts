@@ -1,0 +1,713 @@
+<?xml version="1.0" encoding="utf-8"?>
+<!DOCTYPE TS>
+<TS version="2.1" language="de">
+ <context>
+  <name>Landslide4Sense</name>
+  <message>
+   <source>Build 14-band stack</source>
+   <translation>14-Kanal-Stapel erzeugen</translation>
+  </message>
+  <message>
+   <source>Writes a Sentinel-2 scene and its terrain as one raster on the 10 m mapping grid.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Writes a scene and its terrain as one raster on the 10 m mapping grid.
+
+The raster holds the bands of Landslide4Sense that are there, in its order and with their names: digital numbers (reflectance × 10000, offset taken off), slope in degrees, DEM in metres. Masked pixels are nodata. It is a Cloud Optimized GeoTIFF; mapping it gives the same landslides as mapping the scene.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Stack</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>strips</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Check environment</source>
+   <translation>Umgebung prüfen</translation>
+  </message>
+  <message>
+   <source>Says which engine runs, on which device, and which bundles are installed.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Says which interpreter the engine runs in and where that was set, which versions are installed, whether an NVIDIA GPU is used or why not, and which bundles (models) there are.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Report</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Interpreter</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Version of the engine</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Device</source>
+   <translation>Gerät</translation>
+  </message>
+  <message>
+   <source>Bundles</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Engine</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Packages</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>No GPU</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>{description} Bands: {bands}; threshold {threshold:g}</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Bundle {}</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>hit</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>false alarm</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>missed</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Precision, by area</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Recall, by area</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>F1, by area</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Intersection over union</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Landslides mapped that the reference has</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Landslides mapped that the reference does not have</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Landslides of the reference that were found</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Landslides of the reference that were missed</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Compare with a reference inventory</source>
+   <translation>Mit einem Referenzinventar vergleichen</translation>
+  </message>
+  <message>
+   <source>Compares an inventory with a reference: precision, recall, F1, and which landslides were missed.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Compares an inventory with a reference, by area and by landslide.
+
+&lt;b&gt;By area&lt;/b&gt;: precision is the share of the inventory's area that lies in the reference, recall the share of the reference's area that lies in the inventory, F1 their harmonic mean.
+
+&lt;b&gt;By landslide&lt;/b&gt;: one counts as found if at least the given share of its area lies in the other layer.
+
+Give the &lt;b&gt;extent&lt;/b&gt; that both layers cover, or what lies outside one of them counts against the other. Results are as good as the reference; one drawn by hand at another scale is often off by a pixel all around.
+
+The output holds the inventory's polygons as hit or false alarm, and the reference's that were missed.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Share of its area from which a landslide counts as found</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Inventory</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Reference inventory</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Extent that both cover</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Comparison</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Cancelled; nothing was written.</source>
+   <translation>Abgebrochen; nichts wurde geschrieben.</translation>
+  </message>
+  <message>
+   <source>The layer {} has no CRS, so it cannot be compared; set its CRS in its properties.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Map landslides in a folder</source>
+   <translation>Rutschungen in einem Ordner kartieren</translation>
+  </message>
+  <message>
+   <source>Maps every Sentinel-2 scene of a folder; a scene that fails is reported and the others go on.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Maps every scene of a folder: rasters (.tif, .vrt, .jp2, .img), SAFE products (folders and zips) and STAC items (.json). Each becomes an inventory of its own in the output folder, named after the scene.
+
+DEM, area of interest, mask and options hold for all scenes. A scene that fails is reported, and the others go on. Scenes that have an inventory in the output folder already are left alone, so a stopped run can be gone on with, unless you ask for all to be mapped again.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Folder of scenes</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Also write probability rasters</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Map scenes again that have an inventory</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Add the inventories to the project</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Folder of inventories</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Inventories</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Scenes mapped</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Scenes that failed</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>No scene could be mapped; the log says why.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>{} scenes mapped, {} failed</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Landslides {}</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>The folder {} holds no scene; expected rasters, SAFE products or STAC items in it.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Scene {} of {}: {}</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>{}: has an inventory already</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Map landslides</source>
+   <translation>Rutschungen kartieren</translation>
+  </message>
+  <message>
+   <source>Maps the landslides of a Sentinel-2 scene as polygons with geometry, terrain and confidence.</source>
+   <translation>Kartiert die Rutschungen einer Sentinel-2-Szene als Polygone mit Geometrie, Gelände und Zuverlässigkeit.</translation>
+  </message>
+  <message>
+   <source>Maps the landslides of a Sentinel-2 scene as polygons.
+
+The &lt;b&gt;scene&lt;/b&gt; is a raster layer whose bands are named (B1…B12) or stand in a known order, or a product on disk: a SAFE folder (choose its MTD_MSIL….xml) or zip, a folder of band files, a STAC item. It is mapped on a 10 m grid: its own if it has one, else one in its UTM zone.
+
+The &lt;b&gt;DEM&lt;/b&gt; gives each landslide its slope, relief, aspect and reach angle; bundles that need slope and elevation cannot run without one.
+
+The &lt;b&gt;area of interest&lt;/b&gt; limits the map; inside it the result is the same as in the whole map.
+
+The &lt;b&gt;bundle&lt;/b&gt; is the model. &lt;i&gt;Check environment&lt;/i&gt; lists those installed.
+
+Under &lt;b&gt;Advanced&lt;/b&gt;: name the bands of a raster that does not say them; give further DEM tiles, a ready slope, a mask; choose which classes of a Level-2A product's scene classification are left out (3,8,9,10, or none); skip flat ground; average several views of each window, which is slower and steadier.
+
+Each polygon carries its area, length, width, orientation, mean and highest probability, and where it comes from. The model takes for a landslide what is bright and bare: mask clouds, distrust fields and gravel, and look at the result before you act on it.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Landslides</source>
+   <translation>Rutschungen</translation>
+  </message>
+  <message>
+   <source>Probability of landslide</source>
+   <translation>Wahrscheinlichkeit einer Rutschung</translation>
+  </message>
+  <message>
+   <source>Number of landslides</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Area of all landslides, m²</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Provenance (JSON)</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>The file {path} was edited and is still open in QGIS or another program; remove its layers from the project, or give the result another file.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Probability of landslide {}</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>The layer {name} shows {path} and is being edited; save or discard the edits, or give the result another file.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Set up environment</source>
+   <translation>Umgebung einrichten</translation>
+  </message>
+  <message>
+   <source>Installs the engine into an environment of its own in your QGIS profile.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Makes a Python environment in your QGIS profile and installs the engine into it. QGIS itself is not touched, and the folder can be deleted at any time.
+
+It needs Python 3.11 or newer and the internet, or a &lt;b&gt;folder of wheels&lt;/b&gt; that was filled elsewhere with &lt;code&gt;pip download&lt;/code&gt;. The proxy of QGIS's network options is used.
+
+&lt;b&gt;GPU&lt;/b&gt; brings ONNX Runtime for CUDA, a download of some gigabytes, for machines with an NVIDIA GPU and its driver.
+
+An environment that was set up before is replaced when the new one works. The log is kept beside it (setup.log).</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>CPU</source>
+   <translation>CPU</translation>
+  </message>
+  <message>
+   <source>NVIDIA GPU (CUDA)</source>
+   <translation>NVIDIA-GPU (CUDA)</translation>
+  </message>
+  <message>
+   <source>Run the networks on</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Folder of wheels, to install without the internet</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>With cloud detection (s2cloudless)</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Python to start from, 3.11 or newer (empty: one that is found)</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Checking that the engine runs</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>It is not used, since {origin} names {python}; clear the option {setting} or {variable}.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>The engine {} is set up; it runs on: {}</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>the managed environment</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Engine: {} (from {})</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>run “Set up environment” from the toolbox (Landslide4Sense), or name an interpreter that has the package l4s-geo in Settings → Options → Processing → Providers → Landslide4Sense or in the environment variable L4S_PYTHON</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>the Processing option</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>the environment variable L4S_PYTHON</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>The engine is not set up yet; {remedy}.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>speaks version {} of the worker's protocol, and the plugin speaks {}</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>The engine {version} at {python} {found}; {remedy}.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>is older than {}, the oldest that the plugin can use</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>{origin} names the interpreter {python}, which does not exist; mend it, or {remedy}.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>a web map service, which delivers pictures and not the sensor's values</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>a web coverage service</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>a database</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>a virtual raster that QGIS computes</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>a map server, which delivers pictures and not the sensor's values</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>The {what} {given} is no raster that QGIS can open; choose a raster layer or file.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>the data provider {}</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>The {what} {name} comes from {kind}; expected a raster file, so export the layer to a file (Export → Save As, raw data), or choose another.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>The {what} {name} exists only in QGIS's memory; export it to a file first.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>The {what} {name} has no CRS, so nobody can tell where it lies; expected a georeferenced raster, so assign its projection and write it to a file (Raster → Projections → Assign Projection).</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>The {what} ({found} in {crs}) does not meet the scene {name} ({expected} in {scene_crs}); choose one of the same ground.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>The layer {} has no CRS, so nobody can tell where it lies; set its CRS in its properties.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>The layer {} holds no polygon; choose one that does, or select features in it.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>none</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Installing the engine; this takes minutes</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>No Python {needed} or newer with venv and pip was found (found: {found}); install one (Debian: python3-venv; Windows and macOS: python.org) and name it under Advanced.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Making an environment with {}</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Cancelled; the environment was removed.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>without venv or pip</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>The environment could not be set up ({last}); the log is {log}. Check the internet connection and the proxy in Settings → Options → Network, or give a folder of wheels.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Overlap of neighbouring windows, pixels</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Bundle: name of an installed one, or path</source>
+   <translation>Modell: Name eines installierten oder Pfad</translation>
+  </message>
+  <message>
+   <source>Threshold, a probability (empty: the bundle's)</source>
+   <translation>Schwelle, eine Wahrscheinlichkeit (leer: die des Modells)</translation>
+  </message>
+  <message>
+   <source>Automatic</source>
+   <translation>Automatisch</translation>
+  </message>
+  <message>
+   <source>One view</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>4 views (flips): slower, steadier</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>8 views (flips and turns)</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Minimum area, m²</source>
+   <translation>Mindestfläche, m²</translation>
+  </message>
+  <message>
+   <source>No bundle is named; give the name of an installed one (rgb), or a path.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Test-time augmentation</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Skip windows that are flatter than this, degrees</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Pixels that touch at a corner are one landslide</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Fill holes up to this area, m²</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Smooth outlines to this tolerance, m</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Set up environment…</source>
+   <translation>Umgebung einrichten…</translation>
+  </message>
+  <message>
+   <source>Map landslides…</source>
+   <translation>Rutschungen kartieren…</translation>
+  </message>
+  <message>
+   <source>Check environment…</source>
+   <translation>Umgebung prüfen…</translation>
+  </message>
+  <message>
+   <source>windows</source>
+   <translation>Fenstern</translation>
+  </message>
+  <message>
+   <source>Opening the scene</source>
+   <translation>Szene wird geöffnet</translation>
+  </message>
+  <message>
+   <source>Drawing and writing the results</source>
+   <translation>Ergebnisse werden gezeichnet und geschrieben</translation>
+  </message>
+  <message>
+   <source>Mapping: {done} of {total} {counted}</source>
+   <translation>Kartieren: {done} von {total} {counted}</translation>
+  </message>
+  <message>
+   <source>, {rate:.3g} per second</source>
+   <translation>, {rate:.3g} pro Sekunde</translation>
+  </message>
+  <message>
+   <source>, {} left</source>
+   <translation>, noch {}</translation>
+  </message>
+  <message>
+   <source>Landslide4Sense: landslides in Sentinel-2 scenes</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Python interpreter of the engine (empty: L4S_PYTHON, or what “Set up environment” made)</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Landslides mapped by {software} with the bundle {bundle} from the scene {scene}.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Names of the scene's bands in order (B2,B3,B4,…)</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Further DEM tiles</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Detect</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Digital numbers (reflectance × 10000)</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Reflectance (0…1)</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Landslide4Sense</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Default</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>area of interest</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Scene: a raster layer or file</source>
+   <translation>Szene: Rasterlayer oder Datei</translation>
+  </message>
+  <message>
+   <source>…or a product: SAFE, zip, folder of bands, STAC item</source>
+   <translation>…oder ein Produkt: SAFE, Zip, Ordner von Kanälen, STAC-Item</translation>
+  </message>
+  <message>
+   <source>DEM (elevations in metres)</source>
+   <translation>Höhenmodell (in Metern)</translation>
+  </message>
+  <message>
+   <source>Area of interest: canvas, layer or drawn extent</source>
+   <translation>Gebiet: Ausdehnung der Karte, eines Layers oder gezeichnet</translation>
+  </message>
+  <message>
+   <source>…or the polygons of a layer</source>
+   <translation>…oder die Polygone eines Layers</translation>
+  </message>
+  <message>
+   <source>Ready slope in degrees, of the DEM</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Units of the scene's values</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Resampling to the 10 m grid</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Mask: polygons or raster (not 0) that is not mapped</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Level-2A classes that are not mapped (numbers or none)</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Detect and mask clouds (Level-1C; needs s2cloudless)</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Give the scene either as a layer or as a product, not both and not neither.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>slope</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>mask</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Give the area of interest either as an extent or as polygons, not both.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>scene</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>The product {} does not exist; choose another.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>The mask classes {!r} are not a list of numbers; expected, for instance, 3,8,9,10, or none.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>crashed</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>ended</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>The engine {how} without an answer (exit status {code}{last}); try again.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>The interpreter {python} could not be started ({why}); {remedy}.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>The interpreter {python} does not have the engine ({last}); {remedy}.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>If that does not help, {}.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>The engine at {python} does not answer within {seconds:.0f} s; try again, or {remedy}.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>The engine failed without a message.</source>
+   <translation type="unfinished" />
+  </message>
+ </context>
+</TS>

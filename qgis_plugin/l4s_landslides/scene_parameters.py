@@ -1,0 +1,230 @@
+"""The parameters that describe a scene, the same for every algorithm that takes one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from qgis.core import (
+    QgsCoordinateReferenceSystem,
+    QgsProcessing,
+    QgsProcessingParameterBoolean,
+    QgsProcessingParameterDefinition,
+    QgsProcessingParameterEnum,
+    QgsProcessingParameterExtent,
+    QgsProcessingParameterFeatureSource,
+    QgsProcessingParameterFile,
+    QgsProcessingParameterMapLayer,
+    QgsProcessingParameterMultipleLayers,
+    QgsProcessingParameterRasterLayer,
+    QgsProcessingParameterString,
+    QgsRasterLayer,
+)
+
+from .errors import InputError
+from .layers import check_meets, extent_file, polygons_file, raster_file
+from .texts import tr
+
+UNITS = ("auto", "dn", "reflectance", "l4s")
+ANY_FILE = "All files (*)"
+"""QGIS's own filter for all files refuses names without a dot."""
+RESAMPLING = ("auto", "nearest", "bilinear", "cubic", "average")
+
+
+def add_scene(algorithm) -> None:
+    """Add the scene: a layer, or a file that is no plain raster."""
+    algorithm.addParameter(
+        QgsProcessingParameterRasterLayer("INPUT", tr("Scene: a raster layer or file"), optional=True)
+    )
+    algorithm.addParameter(
+        QgsProcessingParameterFile(
+            "FILE",
+            tr("…or a product: SAFE, zip, folder of bands, STAC item"),
+            optional=True,
+            fileFilter=ANY_FILE,
+        )
+    )
+
+
+def add_terrain(algorithm) -> None:
+    """Add the DEM."""
+    algorithm.addParameter(QgsProcessingParameterRasterLayer("DEM", tr("DEM (elevations in metres)"), optional=True))
+
+
+def add_area(algorithm) -> None:
+    """Add the area of interest."""
+    algorithm.addParameter(
+        QgsProcessingParameterExtent("EXTENT", tr("Area of interest: canvas, layer or drawn extent"), optional=True)
+    )
+    algorithm.addParameter(
+        QgsProcessingParameterFeatureSource(
+            "AOI", tr("…or the polygons of a layer"), [QgsProcessing.TypeVectorPolygon], optional=True
+        )
+    )
+
+
+def add_details(algorithm) -> None:
+    """Add the options that most users leave alone, folded under Advanced."""
+    names = tr("Names of the scene's bands in order (B2,B3,B4,…)")
+    units = [tr("Detect"), tr("Digital numbers (reflectance × 10000)"), tr("Reflectance (0…1)"), tr("Landslide4Sense")]
+    methods = [tr("Default"), *RESAMPLING[1:]]
+    tiles = tr("Further DEM tiles")
+    for parameter in (
+        QgsProcessingParameterString("BANDS", names, optional=True),
+        QgsProcessingParameterMultipleLayers("DEM_TILES", tiles, QgsProcessing.TypeRaster, optional=True),
+        QgsProcessingParameterRasterLayer("SLOPE", tr("Ready slope in degrees, of the DEM"), optional=True),
+        QgsProcessingParameterEnum("UNITS", tr("Units of the scene's values"), units, defaultValue=0),
+        QgsProcessingParameterEnum("RESAMPLING", tr("Resampling to the 10 m grid"), methods, defaultValue=0),
+        QgsProcessingParameterMapLayer(
+            "MASK",
+            tr("Mask: polygons or raster (not 0) that is not mapped"),
+            optional=True,
+            types=[QgsProcessing.TypeRaster, QgsProcessing.TypeVectorPolygon],
+        ),
+        QgsProcessingParameterString(
+            "MASK_CLASSES",
+            tr("Level-2A classes that are not mapped (numbers or none)"),
+            optional=True,
+        ),
+        QgsProcessingParameterBoolean(
+            "CLOUDS", tr("Detect and mask clouds (Level-1C; needs s2cloudless)"), defaultValue=False
+        ),
+    ):
+        advanced(algorithm, parameter)
+
+
+def advanced(algorithm, parameter) -> None:
+    """Add a parameter that is folded under Advanced."""
+    parameter.setFlags(parameter.flags() | QgsProcessingParameterDefinition.FlagAdvanced)
+    algorithm.addParameter(parameter)
+
+
+class SceneReader:
+    """Turns an algorithm's parameters into a request's; for one run."""
+
+    def __init__(self, algorithm, parameters, context) -> None:
+        self._algorithm = algorithm
+        self._parameters = parameters
+        self._context = context
+
+    def scene(self) -> tuple[str, QgsRasterLayer | None]:
+        """The scene's file, and the layer that shows it if there is one.
+
+        Raises:
+            InputError: both were given, or neither, or it cannot be used.
+        """
+        file = self._algorithm.parameterAsString(self._parameters, "FILE", self._context).strip()
+        if bool(file) == self._given("INPUT"):
+            raise InputError(tr("Give the scene either as a layer or as a product, not both and not neither."))
+        if not file:
+            layer = self._raster("INPUT")
+            return raster_file(layer, tr("scene"), self._parameters["INPUT"]), layer
+        if "://" in file or file.startswith("/vsi"):
+            return file, None
+        path = Path(file)
+        if not path.exists():
+            raise InputError(tr("The product {} does not exist; choose another.").format(file))
+        # Users point at the metadata file, since QGIS's dialog chooses files; the product is its folder.
+        return str(path.parent if path.name.upper().startswith("MTD_MSI") else path), None
+
+    def layers(self) -> dict:
+        """The raster parameters that are given: dem, slope, mask.
+
+        Raises:
+            InputError: one cannot be used.
+        """
+        request = {}
+        tiles = [self._raster("DEM")] if self._given("DEM") else []
+        tiles += self._algorithm.parameterAsLayerList(self._parameters, "DEM_TILES", self._context) or []
+        if tiles:
+            request["dem"] = [raster_file(layer, "DEM", self._parameters.get("DEM")) for layer in tiles]
+        if self._given("SLOPE"):
+            request["slope"] = raster_file(self._raster("SLOPE"), tr("slope"), self._parameters["SLOPE"])
+        mask = self._layer("MASK")
+        if isinstance(mask, QgsRasterLayer):
+            request["mask"] = raster_file(mask, tr("mask"))
+        return request
+
+    def options(self) -> dict:
+        """The values that are given.
+
+        Raises:
+            InputError: one is not of the form expected.
+        """
+        request = {}
+        bands = self._text("BANDS")
+        if bands:
+            request["bands"] = [name.strip() for name in bands.split(",")]
+        if classes := self._text("MASK_CLASSES"):
+            request["mask_classes"] = _numbers(classes)
+        for name, values in (("UNITS", UNITS), ("RESAMPLING", RESAMPLING)):
+            if choice := self._algorithm.parameterAsEnum(self._parameters, name, self._context):
+                request[name.lower()] = values[choice]
+        if self._algorithm.parameterAsBool(self._parameters, "CLOUDS", self._context):
+            request["clouds"] = True
+        return request
+
+    def check_area(self, scene: QgsRasterLayer | None) -> None:
+        """Check the area of interest and the DEM against the scene.
+
+        Raises:
+            InputError: they do not meet, or two areas were given.
+        """
+        extent = self._algorithm.parameterAsExtent(self._parameters, "EXTENT", self._context)
+        source = (
+            self._algorithm.parameterAsSource(self._parameters, "AOI", self._context) if self._given("AOI") else None
+        )
+        if source is not None and not extent.isNull():
+            raise InputError(tr("Give the area of interest either as an extent or as polygons, not both."))
+        if scene is None:
+            return
+        area = tr("area of interest")
+        if not extent.isNull():
+            crs = self._algorithm.parameterAsExtentCrs(self._parameters, "EXTENT", self._context)
+            check_meets(scene, extent, crs if crs.isValid() else scene.crs(), area)
+        if source is not None and source.sourceCrs().isValid() and not source.sourceExtent().isNull():
+            check_meets(scene, source.sourceExtent(), source.sourceCrs(), area)
+        if self._given("DEM") and not self._given("DEM_TILES") and (dem := self._raster("DEM")) is not None:
+            check_meets(scene, dem.extent(), dem.crs(), "DEM")
+
+    def vectors(self) -> dict:
+        """The vector parameters that are given, written to temporary files: aoi, mask.
+
+        Raises:
+            InputError: one holds no polygons.
+        """
+        request = {}
+        if self._given("AOI"):
+            request["aoi"] = polygons_file(self._algorithm.parameterAsSource(self._parameters, "AOI", self._context))
+        elif not self._algorithm.parameterAsExtent(self._parameters, "EXTENT", self._context).isNull():
+            wgs84 = QgsCoordinateReferenceSystem("EPSG:4326")
+            extent = self._algorithm.parameterAsExtentGeometry(self._parameters, "EXTENT", self._context, wgs84)
+            request["aoi"] = extent_file(extent)
+        mask = self._layer("MASK")
+        if mask is not None and not isinstance(mask, QgsRasterLayer):
+            request["mask"] = polygons_file(self._algorithm.parameterAsSource(self._parameters, "MASK", self._context))
+        return request
+
+    def _given(self, name: str) -> bool:
+        return self._parameters.get(name) not in (None, "", [])
+
+    def _raster(self, name: str) -> QgsRasterLayer | None:
+        return self._algorithm.parameterAsRasterLayer(self._parameters, name, self._context)
+
+    def _layer(self, name: str):
+        return self._algorithm.parameterAsLayer(self._parameters, name, self._context) if self._given(name) else None
+
+    def _text(self, name: str) -> str:
+        return self._algorithm.parameterAsString(self._parameters, name, self._context).strip()
+
+
+def _numbers(text: str) -> list[int]:
+    if text.lower() == "none":
+        return []
+    try:
+        return [int(number) for number in text.split(",")]
+    except ValueError:
+        raise InputError(
+            tr("The mask classes {!r} are not a list of numbers; expected, for instance, 3,8,9,10, or none.").format(
+                text
+            )
+        ) from None

@@ -1,0 +1,277 @@
+"""Runs on the sample scene: the same landslides as the command line, on the map as users want them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import processing
+import pytest
+from osgeo import gdal
+from qgis.core import (
+    QgsApplication,
+    QgsCoordinateReferenceSystem,
+    QgsProcessingAlgRunnerTask,
+    QgsProcessingContext,
+    QgsProcessingException,
+    QgsProcessingModelAlgorithm,
+    QgsProcessingModelChildAlgorithm,
+    QgsProcessingModelChildParameterSource,
+    QgsProcessingModelOutput,
+    QgsProcessingModelParameter,
+    QgsProcessingParameterRasterLayer,
+    QgsProject,
+    QgsRasterLayer,
+    QgsVectorLayer,
+)
+
+PART = "421000,423500,3086500,3089000 [EPSG:32645]"
+
+
+def features(path: str | Path) -> list[tuple]:
+    layer = QgsVectorLayer(str(path), "", "ogr")
+    assert layer.isValid()
+    names = [n for n in layer.fields().names() if n not in ("created", "fid")]
+    return [(f.geometry().asWkt(3), *(f[n] for n in names)) for f in layer.getFeatures()]
+
+
+def command_line(engine: str, *arguments: object) -> None:
+    subprocess.run([engine, "-I", "-m", "l4s_geo.cli.main", "map", "-q", *map(str, arguments)], check=True)
+
+
+def hidden(folder: Path) -> list[str]:
+    return sorted(p.name for p in folder.iterdir() if p.name.startswith("."))
+
+
+def test_the_same_features_as_the_command_line(run, samples, engine, feedback):
+    scene, dem, out, expected = (samples / n for n in ("valley.tif", "valley_dem.tif", "aus gabe.gpkg", "cli.gpkg"))
+    results = run("maplandslides", INPUT=str(scene), DEM=str(dem), OUTPUT=str(out))
+    command_line(engine, scene, "--dem", dem, "--out", expected)
+
+    found = features(out)
+    assert found == features(expected)
+    assert results["COUNT"] == len(found) > 40
+    assert results["AREA"] == pytest.approx(sum(f[2] for f in found))
+    assert json.loads(results["PROVENANCE"])["scene"] == "valley"
+    assert any("per second" in line for line in feedback.lines)
+    assert any(line.startswith("Device: ") for line in feedback.lines)
+    assert hidden(samples) == []
+
+
+@pytest.mark.parametrize("kind", ["extent", "memory", "layername"])
+def test_area_of_interest(run, samples, engine, memory_polygons, kind):
+    box = (421_000, 3_086_500, 423_500, 3_089_000)
+    if kind == "extent":
+        area = {"EXTENT": PART}
+    elif kind == "memory":
+        area = {"AOI": memory_polygons(box).id()}
+    else:
+        path = samples / "zwei Lagen.gpkg"
+        layers = [memory_polygons(box), memory_polygons((0, 0, 1, 1))]
+        for layer, name in zip(layers, ("eins", "zwei")):
+            layer.setName(name)
+        processing.run("native:package", {"LAYERS": layers, "OUTPUT": str(path)})
+        layer = QgsVectorLayer(f"{path}|layername=eins", "Gebiet", "ogr")
+        assert layer.isValid()
+        QgsProject.instance().addMapLayer(layer)
+        area = {"AOI": layer.id()}
+    out, expected = samples / "part.gpkg", samples / "cli.gpkg"
+    run("maplandslides", INPUT=str(samples / "valley.tif"), OUTPUT=str(out), **area)
+    command_line(engine, samples / "valley.tif", "--aoi", ",".join(map(str, box)), "--out", expected)
+
+    found = features(out)
+    assert 0 < len(found) < 40
+    assert len(found) == len(features(expected))
+    if kind != "extent":  # an extent turns through degrees, which moves its sides by less than a millimetre
+        assert found == features(expected)
+
+
+def test_a_vrt_layer_of_the_project(run, samples):
+    vrt = samples / "virtuell ä.vrt"
+    gdal.BuildVRT(str(vrt), [str(samples / "valley.tif")], separate=False)
+    layer = QgsRasterLayer(str(vrt), "Szene")
+    QgsProject.instance().addMapLayer(layer)
+    names = "B1,B2,B3,B4,B5,B6,B7,B8,B9,B10,B11,B12,slope,DEM"
+    results = run("maplandslides", INPUT=layer.id(), BANDS=names, EXTENT=PART, OUTPUT="TEMPORARY_OUTPUT")
+    assert results["COUNT"] > 0
+
+
+def test_stack_maps_like_the_scene(run, samples):
+    stack, one, other = samples / "stack.tif", samples / "one.gpkg", samples / "other.gpkg"
+    run("buildstack", INPUT=str(samples / "valley.tif"), DEM=str(samples / "valley_dem.tif"), OUTPUT=str(stack))
+    run("maplandslides", INPUT=str(stack), EXTENT=PART, OUTPUT=str(one))
+    run("maplandslides", INPUT=str(samples / "valley.tif"), EXTENT=PART, OUTPUT=str(other))
+
+    assert QgsRasterLayer(str(stack)).bandCount() == 14
+    assert [f[0] for f in features(one)] == [f[0] for f in features(other)]
+
+
+def test_results_are_styled_and_carry_their_provenance(samples, feedback):
+    processing.runAndLoadResults(
+        "landslide4sense:maplandslides",
+        {
+            "INPUT": str(samples / "valley.tif"),
+            "DEM": str(samples / "valley_dem.tif"),
+            "OUTPUT": "TEMPORARY_OUTPUT",
+            "PROBABILITY": "TEMPORARY_OUTPUT",
+        },
+        feedback=feedback.qgis,
+    )
+    layers = {layer.name(): layer for layer in QgsProject.instance().mapLayers().values()}
+    inventory, probability = layers["Landslides valley"], layers["Probability of landslide valley"]
+
+    assert inventory.renderer().type() == "graduatedSymbol"
+    assert len(inventory.renderer().legendSymbolItems()) == 3
+    assert inventory.attributeAlias(inventory.fields().indexOf("area_m2")) == "Area (m²)"
+    assert probability.renderer().type() == "singlebandpseudocolor"
+    for layer in (inventory, probability):
+        facts = json.loads(layer.customProperty("l4s/provenance"))
+        assert facts["scene"] == "valley"
+        assert facts["bundle"] in layer.metadata().abstract()
+        assert any(line.startswith("threshold: ") for line in layer.metadata().history())
+
+
+def test_running_again_refreshes_the_layer_that_is_there(samples, feedback):
+    out = samples / "inventory.gpkg"
+    parameters = {"INPUT": str(samples / "valley.tif"), "OUTPUT": str(out), "EXTENT": PART}
+    name = "landslide4sense:maplandslides"
+    processing.runAndLoadResults(name, {**parameters, "MIN_AREA": 500}, feedback=feedback.qgis)
+    (layer,) = QgsProject.instance().mapLayers().values()
+    layer.setOpacity(0.5)
+    many = layer.featureCount()
+    assert len(list(layer.getFeatures())) == many
+
+    processing.runAndLoadResults(name, {**parameters, "MIN_AREA": 10_000}, feedback=feedback.qgis)
+    assert list(QgsProject.instance().mapLayers().values()) == [layer]
+    assert layer.opacity() == 0.5
+    assert 0 < layer.featureCount() == len(list(layer.getFeatures())) < many
+    assert min(f["area_m2"] for f in layer.getFeatures()) >= 10_000
+    assert json.loads(layer.customProperty("l4s/provenance"))["min_area"] == 10_000
+    assert features(out) == features(shutil.copy(out, samples / "copy.gpkg"))
+
+
+def test_folder_goes_on_after_a_scene_that_fails(run, samples, feedback):
+    scenes, out = samples / "scenes", samples / "out"
+    scenes.mkdir()
+    shutil.move(samples / "valley.tif", scenes / "b valley.tif")
+    (scenes / "a broken.tif").write_text("no raster")
+    parameters = {"FOLDER": str(scenes), "OUTPUT_FOLDER": str(out), "EXTENT": PART, "LOAD": False}
+    results = run("mapfolder", **parameters)
+
+    assert (results["MAPPED"], results["FAILED"]) == (1, 1)
+    assert results["OUTPUTS"] == [str(out / "b valley.gpkg")]
+    assert "a broken.tif: " in feedback.text
+    stamp = (out / "b valley.gpkg").stat().st_mtime_ns
+    run("mapfolder", **parameters)
+    assert (out / "b valley.gpkg").stat().st_mtime_ns == stamp
+
+
+def test_folder_in_which_all_fail(run, samples):
+    (samples / "scenes").mkdir()
+    (samples / "scenes" / "a.tif").write_text("no raster")
+    with pytest.raises(QgsProcessingException, match="No scene could be mapped"):
+        run("mapfolder", FOLDER=str(samples / "scenes"), OUTPUT_FOLDER=str(samples / "out"))
+
+
+def test_compare_with_the_reference(run, samples):
+    reference = str(samples / "valley_reference.gpkg")
+    same = run("comparereference", INVENTORY=reference, REFERENCE=reference, OUTPUT="TEMPORARY_OUTPUT")
+    assert same["F1"] == same["IOU"] == pytest.approx(1)
+    assert same["MISSED"] == same["FALSE_ALARMS"] == 0
+
+    run("maplandslides", INPUT=str(samples / "valley.tif"), OUTPUT=str(samples / "o.gpkg"))
+    scores = run("comparereference", INVENTORY=str(samples / "o.gpkg"), REFERENCE=reference, OUTPUT="TEMPORARY_OUTPUT")
+    assert 0.5 < scores["F1"] < 1
+    both = scores["IOU"] / (1 + scores["IOU"])
+    assert scores["F1"] == pytest.approx(2 * both)
+    assert scores["HITS"] + scores["FALSE_ALARMS"] == len(features(samples / "o.gpkg"))
+
+
+def test_check_environment(run, engine):
+    results = run("checkenvironment", OUTPUT="TEMPORARY_OUTPUT")
+    assert results["DEVICE"] in ("cpu", "cuda")
+    assert "rgb" in results["BUNDLES"]
+    assert "Bundle rgb" in Path(results["OUTPUT"]).read_text(encoding="utf-8")
+
+
+def test_as_a_step_of_a_model(samples, feedback):
+    step = QgsProcessingModelChildAlgorithm("landslide4sense:maplandslides")
+    step.setChildId("map")
+    step.addParameterSources("INPUT", [QgsProcessingModelChildParameterSource.fromModelParameter("scene")])
+    step.addParameterSources("EXTENT", [QgsProcessingModelChildParameterSource.fromStaticValue(PART)])
+    output = QgsProcessingModelOutput("landslides")
+    output.setChildOutputName("OUTPUT")
+    step.setModelOutputs({"landslides": output})
+    model = QgsProcessingModelAlgorithm("model", "tests")
+    model.addModelParameter(QgsProcessingParameterRasterLayer("scene"), QgsProcessingModelParameter("scene"))
+    model.addChildAlgorithm(step)
+    model.updateDestinationParameters()
+    model.initAlgorithm()
+
+    out = samples / "model.gpkg"
+    results = processing.run(
+        model, {"scene": str(samples / "valley.tif"), "map:landslides": str(out)}, feedback=feedback.qgis
+    )
+    assert results["map:landslides"] == str(out)
+    assert len(features(out)) > 0
+
+
+@pytest.fixture
+def large(tmp_path) -> Path:
+    """A scene that takes seconds to map."""
+    path = tmp_path / "large.tif"
+    dataset = gdal.GetDriverByName("GTiff").Create(str(path), 2048, 2048, 3, gdal.GDT_UInt16)
+    dataset.SetProjection(QgsCoordinateReferenceSystem("EPSG:32645").toWkt())
+    dataset.SetGeoTransform((420_000, 10, 0, 3_090_000, 0, -10))
+    for number, name in enumerate(("B4", "B3", "B2"), start=1):
+        values = np.random.default_rng(number).integers(500, 4000, (2048, 2048))
+        dataset.GetRasterBand(number).WriteArray(values)
+        dataset.GetRasterBand(number).SetDescription(name)
+    return path
+
+
+@pytest.mark.parametrize("moment", ["Opening", "Mapping"])
+def test_cancel_ends_the_worker_and_leaves_nothing(run, large, tmp_path, feedback, moment):
+    out = tmp_path / "out"
+    out.mkdir()
+    cancelled = []
+
+    def cancel():
+        deadline = time.monotonic() + 60
+        while not any(line.startswith(moment) for line in feedback.lines) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        cancelled.append(time.monotonic())
+        feedback.qgis.cancel()
+
+    threading.Thread(target=cancel).start()
+    with pytest.raises(QgsProcessingException, match="Cancelled"):
+        run("maplandslides", INPUT=str(large), OUTPUT=str(out / "o.gpkg"), PROBABILITY=str(out / "p.tif"))
+    assert time.monotonic() - cancelled[0] < 3
+    assert list(out.iterdir()) == []
+
+
+def test_two_runs_at_once(samples, qgis_app, algorithm, feedback):
+    contexts, tasks, done = [], [], {}
+    for number in range(2):
+        context = QgsProcessingContext()
+        context.setProject(QgsProject.instance())
+        contexts.append(context)
+        extent = {"EXTENT": PART} if number else {}
+        parameters = {"INPUT": str(samples / "valley.tif"), "OUTPUT": str(samples / f"{number}.gpkg"), **extent}
+        task = QgsProcessingAlgRunnerTask(algorithm("maplandslides"), parameters, context)
+        task.executed.connect(lambda fine, results, n=number: done.setdefault(n, (fine, results)))
+        tasks.append(task)
+    for task in tasks:
+        QgsApplication.taskManager().addTask(task)
+    deadline = time.monotonic() + 60
+    while len(done) < 2 and time.monotonic() < deadline:
+        QgsApplication.processEvents()
+        time.sleep(0.01)
+
+    assert [done[n][0] for n in range(2)] == [True, True]
+    assert len(features(samples / "0.gpkg")) > len(features(samples / "1.gpkg")) > 0
