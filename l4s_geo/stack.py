@@ -172,10 +172,10 @@ class Stack(Closing):
                 empty &= out[i] == 0
             out[:, empty] = np.nan
         for values, ref, factor in zip(out, refs, raw_factors(bands, self.units), strict=True):
-            if (ref.scale * factor, ref.offset) != (1.0, 0.0):
+            if ref.scale * factor != 1:
                 values *= np.float32(ref.scale * factor)
-                values += np.float32(ref.offset * factor)
             if ref.offset:
+                values += np.float32(ref.offset * factor)
                 np.maximum(values, 0, out=values)
         return out
 

@@ -88,12 +88,12 @@ class Repeated:
         k = self._k
         coarse = ((top // k, -(-bottom // k)), (left // k, -(-right // k)))
         values = self._dataset.read(indexes, window=coarse, **how)
-        rows = np.arange(top, bottom) // k - coarse[0][0]
-        cols = np.arange(left, right) // k - coarse[1][0]
-        wide = values[..., cols]
+        offset = left - coarse[1][0] * k
+        wide = values.repeat(k, axis=-1)[..., offset : offset + right - left]
         if out is None:
-            return wide[..., rows, :]
-        out[...] = wide[..., rows, :]
+            out = np.empty((*wide.shape[:-2], bottom - top, right - left), wide.dtype)
+        for number, row in enumerate(range(coarse[0][0] * k, coarse[0][1] * k, k)):
+            out[..., max(row - top, 0) : max(row + k - top, 0), :] = wide[..., number : number + 1, :]
         return out
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
-import resource
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any
 
@@ -55,7 +55,9 @@ def _run(sender: Any, work: Callable[..., Any], arguments: tuple[Any, ...]) -> N
         started, before = perf_counter(), process_time()
         result = work(*arguments)
         seconds, cpu = perf_counter() - started, process_time() - before
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        # Not getrusage: its peak includes that of the parent, from before the process replaced itself.
+        status = Path("/proc/self/status").read_text()
+        peak = int(status.split("VmHWM:")[1].split()[0]) / 2**20
         sender.send((seconds, cpu, peak, result))
     except BaseException as error:
         sender.send(error)
