@@ -99,11 +99,13 @@ def predict(
             return _read(stack, model, rows[number], cols, skip_flat)
 
     with ThreadPoolExecutor(1) as reader:
-        ahead = reader.submit(read, first) if first < len(rows) else None
+        # The row that is being read, if one is left: never more than one ahead.
+        ahead = [reader.submit(read, number) for number in range(first, min(first + 1, len(rows)))]
         for number in range(first, len(rows)):
             row = rows[number]
-            strip = ahead.result() if ahead else read(number)
-            ahead = reader.submit(read, number + 1) if number + 1 < len(rows) else None
+            strip = ahead.pop().result()
+            if number + 1 < len(rows):
+                ahead.append(reader.submit(read, number + 1))
             if strip.columns:
                 starting = [c - strip.left for c in strip.columns]
                 windows = np.stack([_square(strip.values[:, :, c : c + side], side) for c in starting])

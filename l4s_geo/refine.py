@@ -41,7 +41,7 @@ def refine_surface(stack: Stack, model: LoadedBundle, surface: Surface, paramete
         surface: what the networks said.
         parameters: the bundle's CRF parameters.
     """
-    scale = _scale(stack, parameters) if any(m.normalization == "window" for m in model.bundle.members) else 1.0
+    scale = _scale(stack, model, parameters) if any(m.normalization == "window" for m in model.bundle.members) else 1.0
 
     def features(window: Window) -> NDArray[np.float32]:
         values = stack.read(parameters.bands, window, model.bundle.optional)
@@ -51,8 +51,9 @@ def refine_surface(stack: Stack, model: LoadedBundle, surface: Surface, paramete
     return replace(surface, probability=refine_blocks(surface.probability, features, parameters, model.device))
 
 
-def _scale(stack: Stack, parameters: CRFParameters) -> float:
+def _scale(stack: Stack, model: LoadedBundle, parameters: CRFParameters) -> float:
     """Median of the bands over the scene: what windows are divided by, but one value, so that blocks fit together."""
-    values = np.concatenate([stack.read(parameters.bands, window).ravel() for window in sample_windows(stack, 128)])
+    windows = sample_windows(stack, model.bundle.window)
+    values = np.concatenate([stack.read(parameters.bands, w, model.bundle.optional).ravel() for w in windows])
     median = float(np.nanmedian(values)) if np.isfinite(values).any() else 1.0
     return median if median > 0 else 1.0
