@@ -17,16 +17,23 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, cast, get_args
 
+import numpy as np
+from numpy.typing import NDArray
+
 from l4s_geo.bands import BANDS
 from l4s_geo.crf import CRFParameters
 from l4s_geo.errors import BundleError
 from l4s_geo.normalize import Kind, Statistics
+from l4s_geo.prior import TerrainPrior
 
-__all__ = ["Bundle", "Member", "Refinement", "read_bundle", "write_bundle"]
+__all__ = ["Bundle", "Confidence", "Member", "Refinement", "read_bundle", "write_bundle"]
 
 FORMAT_VERSION = 1
 MLM_EXTENSION = "https://stac-extensions.github.io/mlm/v1.4.0/schema.json"
 FILE_EXTENSION = "https://stac-extensions.github.io/file/v2.1.0/schema.json"
+
+CLASSES = ("high", "medium", "low")
+"""Classes of confidence."""
 
 _MAX_JSON = 4 << 20
 _MAX_NETWORK = 2 << 30
@@ -66,6 +73,43 @@ class Refinement:
 
 
 @dataclass(frozen=True)
+class Confidence:
+    """How far a landslide can be trusted, by the mean probability of its pixels."""
+
+    high: float
+    """Mean probability from which the confidence is high."""
+    medium: float
+    """Mean probability from which it is medium; under it, it is low."""
+    precision: Mapping[str, float] = field(default_factory=dict)
+    """Share of the objects of each class that were right on the test blocks."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.medium <= self.high <= 1:
+            raise BundleError(
+                f"The confidence is high from {self.high:g} and medium from {self.medium:g}; expected probabilities "
+                "above 0, the first not under the second."
+            )
+        for name, share in self.precision.items():
+            if name not in CLASSES or not 0 <= share <= 1:
+                raise BundleError(
+                    f"The confidence states the precision {share:g} of the class {name!r}; expected 0 to 1 for some "
+                    f"of {', '.join(CLASSES)}."
+                )
+
+    def classify(self, mean_probability: NDArray[np.floating[Any]]) -> NDArray[np.str_]:
+        """Return the class of each landslide.
+
+        Args:
+            mean_probability: (n,) mean probability of each landslide's pixels.
+
+        Returns:
+            (n,) "high", "medium" or "low".
+        """
+        steps = (mean_probability >= self.medium).astype(np.int64) + (mean_probability >= self.high)
+        return np.array(CLASSES[::-1])[steps]
+
+
+@dataclass(frozen=True)
 class Bundle:
     """A trained ensemble, described; `l4s_geo.runtime.load_bundle` makes it runnable."""
 
@@ -83,6 +127,10 @@ class Bundle:
     """Processing level of the scenes it was trained on."""
     crf: Refinement | None = None
     """None if its export did not measure a DenseCRF."""
+    prior: TerrainPrior | None = None
+    """None if its export did not learn one."""
+    confidence: Confidence | None = None
+    """None if its export did not measure it."""
     window: int = 128
     """Rows and columns of a window, pixels of 10 m."""
     license: str = "MIT"
@@ -272,6 +320,8 @@ def _to_item(bundle: Bundle) -> dict[str, Any]:
             "l4s:window": bundle.window,
             "l4s:threshold": bundle.threshold,
             "l4s:crf": asdict(bundle.crf) if bundle.crf else None,
+            "l4s:terrain_prior": asdict(bundle.prior) if bundle.prior else None,
+            "l4s:confidence": asdict(bundle.confidence) if bundle.confidence else None,
             "l4s:trained_on": bundle.trained_on,
             "l4s:scores": dict(bundle.scores),
         },
@@ -306,6 +356,8 @@ def _from_item(item: dict[str, Any], location: Path) -> Bundle:
         optional={k: float(v) for k, v in properties.get("l4s:optional", {}).items()},
         level=properties.get("l4s:level", "L1C"),
         crf=_refinement(properties.get("l4s:crf")),
+        prior=_prior(properties.get("l4s:terrain_prior")),
+        confidence=_confidence(properties.get("l4s:confidence")),
         window=int(properties["l4s:window"]),
         license=properties["license"],
         trained_on=properties["l4s:trained_on"],
@@ -322,6 +374,23 @@ def _refinement(entry: dict[str, Any] | None) -> Refinement | None:
     if not 0 < threshold < 1:
         raise BundleError(f"The CRF's threshold is {threshold:g}; expected one in (0, 1).")
     return Refinement(CRFParameters(**entry["parameters"]), threshold, bool(entry["default"]))
+
+
+def _prior(entry: dict[str, Any] | None) -> TerrainPrior | None:
+    if entry is None:
+        return None
+    return TerrainPrior(_numbers(entry["slope"]), _numbers(entry["log_ratio"]), bool(entry["on"]))
+
+
+def _confidence(entry: dict[str, Any] | None) -> Confidence | None:
+    if entry is None:
+        return None
+    precision = {str(k): float(v) for k, v in entry["precision"].items()}
+    return Confidence(float(entry["high"]), float(entry["medium"]), precision)
+
+
+def _numbers(values: list[Any]) -> tuple[float, ...]:
+    return tuple(float(v) for v in values)
 
 
 def _member(entry: dict[str, Any], assets: dict[str, Any]) -> Member:

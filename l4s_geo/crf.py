@@ -20,7 +20,7 @@ What takes part
 Blocks equal the whole
     A pixel's result depends on nothing farther away than `halo` pixels: one `radius` for every iteration and one for
     the normalisation of the farthest sender. Any part of a raster that is refined with that much around it comes out
-    as if the whole had been refined, bit for bit on the CPU. `refine_blocks` does so around active pixels only.
+    as if the whole had been refined, bit for bit on the CPU. `refine_strips` does so around active pixels only.
 
 Features are in L4S units. For networks with ``window`` normalisation the parameters are tuned on, and meant for,
 features divided by their median over all bands (`l4s_geo.normalize.median_scaled`), which have about that scale.
@@ -41,13 +41,13 @@ from l4s_geo.bands import BANDS, RGB
 from l4s_geo.errors import BundleError, DeviceError
 from l4s_geo.grid import Window
 
-__all__ = ["TRUNCATE", "CRFParameters", "Field", "blocks", "halo", "radius", "reach", "refine", "refine_blocks"]
+__all__ = ["TRUNCATE", "CRFParameters", "Field", "halo", "radius", "reach", "refine", "refine_strips"]
 
 TRUNCATE = 3.0
 """Standard deviations at which the kernels are cut off, in rows and in columns."""
 
 BLOCK = 1024
-"""Rows and columns of the blocks of `refine_blocks`, without their halo."""
+"""Rows and columns of the blocks of `refine_strips`, without their halo."""
 
 _CLIP = 1e-5
 _MAX_SIGMA = 100.0
@@ -193,46 +193,58 @@ def refine(
     return out
 
 
-def refine_blocks(
-    probability: Floats,
-    read: Callable[[Window], Floats],
+def refine_strips(
+    shape: tuple[int, int],
+    probability: Callable[[Window], Floats],
+    features: Callable[[Window], Floats],
     parameters: CRFParameters,
     device: Literal["cpu", "cuda"] = "cpu",
     size: int = BLOCK,
-) -> Floats:
-    """Run the mean field over a raster whose features are read only around active pixels; equals `refine`.
+    start: int = 0,
+) -> Iterator[Floats]:
+    """Run the mean field over a raster of which only a few rows are in memory; equals `refine`.
 
     Args:
-        probability: (rows, cols) float32 in 0 to 1, NaN where there is none.
-        read: returns the features of a window, as `refine` takes them.
+        shape: rows and columns of the raster.
+        probability: returns the probabilities of a window: (rows, cols) float32 in 0 to 1, NaN where there is none.
+        features: returns the features of a window, as `refine` takes them; it is asked around active pixels only.
         parameters: the kernels.
         device: "cpu" (numba) or "cuda" (CuPy).
         size: rows and columns of a block without its halo.
+        start: the row to begin with, a multiple of `size`.
 
-    Returns:
-        (rows, cols) float32: refined at active pixels, unchanged elsewhere.
+    Yields:
+        `size` rows after `size` rows, (rows, cols) float32: refined at active pixels, unchanged elsewhere.
     """
-    out = np.array(probability, np.float32)
-    for core, outer in blocks(probability, parameters, size):
-        refined = refine(probability[outer.slices], read(outer), parameters, device)
-        inner = Window(core.row - outer.row, core.col - outer.col, core.height, core.width)
-        out[core.slices] = refined[inner.slices]
-    return out
-
-
-def blocks(probability: Floats, parameters: CRFParameters, size: int = BLOCK) -> Iterator[tuple[Window, Window]]:
-    """Yield blocks that hold every active pixel, each with and without the `halo` that its result needs."""
-    active = _active(probability, parameters)
-    rows, cols = probability.shape
+    rows, cols = shape
     margin = halo(parameters)
-    for top in range(0, rows, size):
-        for left in range(0, cols, size):
-            ys, xs = np.nonzero(active[top : top + size, left : left + size])
-            if not len(ys):
-                continue
-            (y0, y1), (x0, x1) = ((int(v.min()) + o, int(v.max()) + o + 1) for v, o in ((ys, top), (xs, left)))
-            r0, r1, c0, c1 = max(0, y0 - margin), min(rows, y1 + margin), max(0, x0 - margin), min(cols, x1 + margin)
-            yield Window(y0, x0, y1 - y0, x1 - x0), Window(r0, c0, r1 - r0, c1 - c0)
+    for top in range(start, rows, size):
+        above, bottom = max(0, top - margin), min(rows, top + size + margin)
+        seen = probability(Window(above, 0, bottom - above, cols))
+        out = seen[top - above : top - above + size].copy()
+        for core in _cores(_active(out, parameters), size):
+            outer = _grown(Window(top + core.row, core.col, core.height, core.width), margin, shape)
+            inside = Window(outer.row - above, outer.col, outer.height, outer.width)
+            refined = refine(seen[inside.slices], features(outer), parameters, device)
+            inner = Window(top + core.row - outer.row, core.col - outer.col, core.height, core.width)
+            out[core.slices] = refined[inner.slices]
+        yield out
+
+
+def _cores(active: NDArray[np.bool_], size: int) -> Iterator[Window]:
+    """Yield, for each `size` columns, the smallest window around their active pixels."""
+    for left in range(0, active.shape[1], size):
+        ys, xs = np.nonzero(active[:, left : left + size])
+        if len(ys):
+            yield Window(int(ys.min()), left + int(xs.min()), int(np.ptp(ys)) + 1, int(np.ptp(xs)) + 1)
+
+
+def _grown(window: Window, margin: int, shape: tuple[int, int]) -> Window:
+    """Grow a window by a margin within a raster."""
+    top, left = max(0, window.row - margin), max(0, window.col - margin)
+    bottom = min(shape[0], window.row + window.height + margin)
+    right = min(shape[1], window.col + window.width + margin)
+    return Window(top, left, bottom - top, right - left)
 
 
 def _active(probability: Floats, parameters: CRFParameters) -> NDArray[np.bool_]:

@@ -73,6 +73,11 @@ class Sums:
         try:
             self._kernel = cupy.RawKernel(SOURCE, "sums")
             self._features, self._ys, self._xs = (cupy.asarray(a) for a in (field.features, field.ys, field.xs))
+        except cupy.cuda.memory.OutOfMemoryError as error:
+            raise DeviceError(
+                f"The GPU's memory does not hold a block of the CRF ({error}); end other programs that use the GPU, or "
+                "switch the CRF off."
+            ) from error
         except cupy.cuda.runtime.CUDARuntimeError as error:
             raise DeviceError(f"The CRF finds no usable CUDA GPU ({error}); use the CPU.") from error
         self._kernels = (

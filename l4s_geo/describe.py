@@ -14,11 +14,20 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from l4s_geo.grid import Grid, Window
+from l4s_geo.grid import Window
+from l4s_geo.rowfile import RowFile
 from l4s_geo.terrain import Terrain
-from l4s_geo.vectorize import Components
+from l4s_geo.vectorize import Components, MaskOf
 
-__all__ = ["TERRAIN_COLUMNS", "detection_attributes", "geometry_attributes", "terrain_attributes", "touches"]
+__all__ = [
+    "TERRAIN_COLUMNS",
+    "Columns",
+    "detection_attributes",
+    "geometry_attributes",
+    "reach_angle",
+    "terrain_attributes",
+    "touches",
+]
 
 Columns = dict[str, NDArray[np.float64]]
 
@@ -31,8 +40,6 @@ TERRAIN_COLUMNS = (
     "reach_angle_deg",
     "aspect_deg",
 )
-
-_STRIP = 512
 
 
 def geometry_attributes(polygons: NDArray[np.object_]) -> Columns:
@@ -57,63 +64,62 @@ def geometry_attributes(polygons: NDArray[np.object_]) -> Columns:
     }
 
 
-def detection_attributes(
-    found: Components, probability: NDArray[np.float32], spread: NDArray[np.float32] | None = None
-) -> Columns:
+def detection_attributes(found: Components, layers: RowFile) -> Columns:
     """Measure how sure the networks are of each component.
 
     Args:
         found: the components.
-        probability: (rows, cols) float32.
-        spread: (rows, cols) float32, the standard deviation of the probability; None if it is unknown.
+        layers: probability and, if it is known, spread; see `l4s_geo.predict.Surface`.
 
     Returns:
         prob_mean, prob_max and prob_spread (the mean of the spread; NaN if unknown), each (count,) float64.
     """
-    inside = found.labels > 0
-    labels, values = found.labels[inside], probability[inside].astype(np.float64)
-    highest = np.zeros(found.count + 1)
-    np.maximum.at(highest, labels, values)
-    mean = np.bincount(labels, values, minlength=found.count + 1)[1:] / found.n_pixels
-    unsure = np.full(found.count, np.nan)
-    if spread is not None:
-        unsure = np.bincount(labels, spread[inside].astype(np.float64), minlength=found.count + 1)[1:] / found.n_pixels
-    return {"prob_mean": mean, "prob_max": highest[1:], "prob_spread": unsure}
+    n = found.count + 1
+    highest, sums = np.zeros(n), np.zeros((2, n))
+    for strip, labels in found.strips():
+        inside = labels > 0
+        here = labels[inside]
+        values = layers.read(strip)[:, inside].astype(np.float64)
+        np.maximum.at(highest, here, values[0])
+        for total, value in zip(sums, values, strict=False):
+            total += np.bincount(here, value, minlength=n)
+    mean, spread = sums[:, 1:] / found.n_pixels
+    return {
+        "prob_mean": mean,
+        "prob_max": highest[1:],
+        "prob_spread": spread if layers.bands > 1 else np.full(found.count, np.nan),
+    }
 
 
 def terrain_attributes(
     found: Components,
     read: Callable[[Window], Terrain | None],
-    grid: Grid,
-    length_m: NDArray[np.float64],
 ) -> Columns:
     """Measure the terrain under each component, strip by strip.
 
     Args:
-        found: the components, on `grid`.
+        found: the components.
         read: gives the terrain of a window, or None if it is unknown.
-        grid: the mapping grid.
-        length_m: (count,) planimetric length L of each component.
 
     Returns:
-        The columns of `TERRAIN_COLUMNS`, each (count,) float64, NaN where the terrain is unknown.
+        The columns of `TERRAIN_COLUMNS` but the reach angle, each (count,) float64, NaN where the terrain is unknown.
     """
     n = found.count + 1
     pixels, slope_sum, east, north = np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n)
     slope_max, highest = np.full(n, -np.inf), np.full(n, -np.inf)
     lowest = np.full(n, np.inf)
-    for strip in grid.rows(_STRIP):
-        inside = found.labels[strip.slices] > 0
-        if not inside.any() or (terrain := read(strip)) is None:
+    for strip, whole in found.strips():
+        if (terrain := read(strip)) is None:
             continue
-        inside &= np.isfinite(terrain.elevation) & np.isfinite(terrain.slope)
-        labels = found.labels[strip.slices][inside]
+        inside = (whole > 0) & np.isfinite(terrain.elevation) & np.isfinite(terrain.slope)
+        labels = whole[inside]
         elevation, slope = terrain.elevation[inside].astype(np.float64), terrain.slope[inside].astype(np.float64)
-        aspect = np.radians(terrain.aspect[inside].astype(np.float64))
+        rise = terrain.rise(inside)
+        rise /= np.maximum(np.hypot(*rise), np.finfo(float).tiny)
         pixels += np.bincount(labels, minlength=n)
         slope_sum += np.bincount(labels, slope, minlength=n)
-        east += np.bincount(labels, np.nan_to_num(np.sin(aspect)), minlength=n)
-        north += np.bincount(labels, np.nan_to_num(np.cos(aspect)), minlength=n)
+        east -= np.bincount(labels, rise[0], minlength=n)
+        north -= np.bincount(labels, rise[1], minlength=n)
         np.maximum.at(slope_max, labels, slope)
         np.maximum.at(highest, labels, elevation)
         np.minimum.at(lowest, labels, elevation)
@@ -127,31 +133,36 @@ def terrain_attributes(
             "elev_min_m": lowest[1:],
             "elev_max_m": highest[1:],
             "relief_m": relief,
-            "reach_angle_deg": np.degrees(np.arctan2(relief, length_m)),
             "aspect_deg": np.where(facing, np.degrees(np.arctan2(east, north))[1:] % 360, np.nan),
         }
     return {name: np.where(known, values, np.nan) for name, values in columns.items()}
 
 
-def touches(found: Components, pixels: NDArray[np.bool_], border: bool = False) -> NDArray[np.bool_]:
+def reach_angle(relief_m: NDArray[np.float64], length_m: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return atan(H / L) in degrees, from relief and planimetric length of each component."""
+    angle: NDArray[np.float64] = np.degrees(np.arctan2(relief_m, length_m))
+    return angle
+
+
+def touches(found: Components, pixels: MaskOf, border: bool = False) -> NDArray[np.bool_]:
     """Whether each component lies beside given pixels, so that it may go on there.
 
     Args:
         found: the components.
-        pixels: (rows, cols) bool, none of them in a component.
+        pixels: gives the pixels of a window, none of them in a component.
         border: whether the raster's own border counts too.
 
     Returns:
         (count,) bool.
     """
-    beside = np.zeros(pixels.shape, bool)
-    beside[[0, -1], :] = beside[:, [0, -1]] = border
-    beside[1:] |= pixels[:-1]
-    beside[:-1] |= pixels[1:]
-    beside[:, 1:] |= pixels[:, :-1]
-    beside[:, :-1] |= pixels[:, 1:]
+    grid = found.grid
     touching = np.zeros(found.count + 1, bool)
-    touching[found.labels[beside]] = True
+    for strip, labels in found.strips():
+        top, bottom = max(strip.row - 1, 0), min(strip.row + strip.height + 1, grid.height)
+        near = np.full((strip.height + 2, strip.width + 2), border)
+        near[top - strip.row + 1 : bottom - strip.row + 1, 1:-1] = pixels(Window(top, 0, bottom - top, grid.width))
+        beside = near[:-2, 1:-1] | near[2:, 1:-1] | near[1:-1, :-2] | near[1:-1, 2:]
+        touching[labels[beside]] = True
     return touching[1:]
 
 

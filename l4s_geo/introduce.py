@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
-
 from l4s_geo.bands import SPECTRAL
 from l4s_geo.bundle import Bundle
 from l4s_geo.library import installed, lacking, suits
 from l4s_geo.stack import Stack
 from l4s_geo.units import LONG_NAMES
 
-__all__ = ["able_bundles", "cautions", "introduction", "masked"]
-
-_STRIP = 512
+__all__ = ["able_bundles", "cautions", "introduction"]
 
 
 def introduction(stack: Stack) -> list[str]:
@@ -40,8 +35,14 @@ def introduction(stack: Stack) -> list[str]:
     return lines
 
 
-def cautions(stack: Stack, bundle: Bundle) -> list[str]:
-    """Lines that say where a scene is not what a bundle was trained on."""
+def cautions(stack: Stack, bundle: Bundle, prior: bool = False) -> list[str]:
+    """Lines that say where a scene is not what a bundle was trained on.
+
+    Args:
+        stack: the scene.
+        bundle: the bundle.
+        prior: whether its terrain prior is wanted.
+    """
     level = stack.scene.acquisition.level
     lines = []
     if level not in ("", bundle.level):
@@ -52,6 +53,8 @@ def cautions(stack: Stack, bundle: Bundle) -> list[str]:
     for band in bundle.bands:
         if band not in stack.bands:
             lines.append(f"Note: the scene has no {band}; {bundle.optional[band]:g} L4S units stand for it")
+    if prior and bundle.prior and bundle.prior.on and not stack.has_terrain:
+        lines.append("Note: with a DEM (--dem) the slope of the ground would tell fields and gravel from landslides")
     return lines
 
 
@@ -68,10 +71,3 @@ def able_bundles(stack: Stack) -> list[str]:
             verdict = "can map it"
         lines.append(f"Bundle {bundle.name}: {verdict}")
     return lines
-
-
-def masked(stack: Stack) -> NDArray[np.bool_] | None:
-    """The masks on the whole grid: (rows, cols) bool; None without masks."""
-    if not stack.masks:
-        return None
-    return np.concatenate([stack.hidden(strip) for strip in stack.grid.rows(_STRIP)])

@@ -38,6 +38,7 @@ COLUMNS: dict[str, str] = {
     "prob_mean": "float64",
     "prob_max": "float64",
     "prob_spread": "float64",
+    "confidence": "str",
     "slope_mean_deg": "float64",
     "slope_max_deg": "float64",
     "elev_min_m": "float64",

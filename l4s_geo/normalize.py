@@ -17,11 +17,12 @@ statistics are used and in what x is:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from l4s_geo.arrays import namespace
 from l4s_geo.errors import BundleError
 
 __all__ = ["CLIP", "Kind", "Statistics", "median_scaled", "normalize", "statistics_of"]
@@ -49,58 +50,74 @@ class Statistics:
             raise BundleError("Statistics need finite means and deviations above zero.")
 
 
-def median_scaled(windows: NDArray[np.float32]) -> NDArray[np.float32]:
+def median_scaled(windows: Any) -> Any:
     """Divide each window by its median over all bands and finite values.
 
     Args:
-        windows: (n, bands, rows, cols) float32; NaN marks invalid values.
+        windows: (n, bands, rows, cols) float32, of numpy or cupy; NaN marks invalid values.
 
     Returns:
-        The same shape and dtype. A window without a positive median is returned as it is.
+        The same shape, dtype and module. A window without a positive median is returned as it is.
     """
-    flat = windows.reshape(len(windows), -1)
-    if np.isnan(flat).any():
-        median = np.array([np.median(w[np.isfinite(w)]) if np.isfinite(w).any() else 1.0 for w in flat])
+    xp = namespace(windows)
+    if xp is np:
+        median = np.array([_median(window.ravel()) for window in windows], np.float32)
     else:
-        median = np.median(flat, axis=1)
-    median = np.where(median > 0, median, 1.0).astype(np.float32)
-    scaled: NDArray[np.float32] = windows / median[:, None, None, None]
-    return scaled
+        from l4s_geo.median_gpu import medians
+
+        median = medians(windows)
+    median = xp.where(median > 0, median, np.float32(1))
+    return windows / median[:, None, None, None]
 
 
-def normalize(windows: NDArray[np.float32], kind: Kind, statistics: Statistics) -> NDArray[np.float32]:
+def normalize(windows: Any, kind: Kind, statistics: Statistics) -> Any:
     """Normalise windows for a network.
 
     Args:
-        windows: (n, bands, rows, cols) float32, L4S units; NaN marks invalid values.
+        windows: (n, bands, rows, cols) float32, L4S units, of numpy or cupy; NaN marks invalid values.
         kind: see the module's docstring.
         statistics: one mean and deviation per band; for ``domain`` those of the windows' own domain.
 
     Returns:
-        (n, bands, rows, cols) float32 within ±CLIP; invalid values become 0, the mean.
+        (n, bands, rows, cols) float32 within ±CLIP, of the windows' module; invalid values become 0, the mean.
     """
-    x = median_scaled(windows) if kind == "window" else windows
-    mean = np.asarray(statistics.mean, np.float32)[:, None, None]
-    std = np.asarray(statistics.std, np.float32)[:, None, None]
-    z: NDArray[np.float32] = (x - mean) / std
-    np.clip(z, -CLIP, CLIP, out=z)
-    z[np.isnan(z)] = 0.0
+    xp = namespace(windows)
+    mean, std = (xp.asarray(v, np.float32)[:, None, None] for v in (statistics.mean, statistics.std))
+    z = median_scaled(windows) - mean if kind == "window" else windows - mean
+    z /= std
+    xp.clip(z, -CLIP, CLIP, out=z)
+    z[xp.isnan(z)] = 0
     return z
 
 
-def statistics_of(windows: NDArray[np.float32], kind: Kind) -> Statistics:
+def statistics_of(windows: Any, kind: Kind) -> Statistics:
     """Compute the statistics that `normalize` needs for these windows.
 
     Args:
-        windows: (n, bands, rows, cols) float32, L4S units; NaN marks invalid values.
+        windows: (n, bands, rows, cols) float32, L4S units, of numpy or cupy; NaN marks invalid values.
         kind: the normalisation they are for.
 
     Returns:
         Mean and deviation per band over all windows and valid pixels.
     """
+    xp = namespace(windows)
     x = median_scaled(windows) if kind == "window" else windows
     per_band = [x[:, band].astype(np.float64) for band in range(x.shape[1])]
     return Statistics(
-        tuple(float(np.nanmean(values)) for values in per_band),
-        tuple(float(np.nanstd(values)) for values in per_band),
+        tuple(float(xp.nanmean(values)) for values in per_band),
+        tuple(float(xp.nanstd(values)) for values in per_band),
     )
+
+
+def _median(values: NDArray[np.float32]) -> np.float32:
+    """Median of the finite values, as `numpy.median` has it but ten times as fast; NaN if there is none."""
+    finite = np.isfinite(values)
+    if not finite.all():
+        values = values[finite]
+    middle = len(values) // 2
+    if not middle:
+        return values[0] if len(values) else np.float32(np.nan)
+    # Numpy selects one element with vector instructions, but not two.
+    parted = np.partition(values, middle)
+    upper: np.float32 = parted[middle]
+    return upper if len(values) % 2 else (parted[:middle].max() + upper) / np.float32(2)

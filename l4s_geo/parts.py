@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -47,25 +48,51 @@ class Parts:
         """Names of the parts that are complete."""
         return {p.name for p in self.folder.glob("*") if p != self._about and p.suffix != ".partial"}
 
+    def begin(self) -> None:
+        """Make the folder, so that parts can be written.
+
+        Raises:
+            OutputError: it cannot be made.
+        """
+        if not self._about.exists():
+            with self.writing():
+                self.folder.mkdir(exist_ok=True)
+                self._about.write_text(json.dumps({"key": self._key, "facts": self.facts}), encoding="utf-8")
+
+    def path(self, name: str) -> Path:
+        """Where a part lies that its owner writes by itself, piece by piece."""
+        return self.folder / name
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Turn a failure to write inside the ``with`` block into an error that says how to go on.
+
+        Raises:
+            OutputError: something could not be written; the parts that are complete stay.
+        """
+        try:
+            yield
+        except OSError as error:
+            raise OutputError(
+                f"The work done so far cannot be kept in {self.folder} ({error}); free some space, then run the same "
+                "command with --resume."
+            ) from error
+
     def write(self, name: str, write: Callable[[Path], None]) -> None:
         """Write a part: `write` gets a path to write to, which is then moved to its name.
 
         Raises:
             OutputError: it cannot be written; the parts that are complete stay.
         """
-        beside = self.folder / f"{name}.partial"
-        try:
-            if not self._about.exists():
-                self.folder.mkdir(exist_ok=True)
-                self._about.write_text(json.dumps({"key": self._key, "facts": self.facts}), encoding="utf-8")
-            write(beside)
-            os.replace(beside, self.folder / name)
-        except OSError as error:
-            beside.unlink(missing_ok=True)
-            raise OutputError(
-                f"The work done so far cannot be kept in {self.folder} ({error}); free some space, then run the same "
-                "command with --resume."
-            ) from error
+        self.begin()
+        beside = self.path(f"{name}.partial")
+        with self.writing():
+            try:
+                write(beside)
+                os.replace(beside, self.path(name))
+            except OSError:
+                beside.unlink(missing_ok=True)
+                raise
 
     def save(self, name: str, **arrays: NDArray[Any]) -> None:
         """Write arrays as a part."""

@@ -5,43 +5,51 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from l4s_geo.bundle import Bundle
 from l4s_geo.describe import (
     TERRAIN_COLUMNS,
+    Columns,
     detection_attributes,
     geometry_attributes,
+    reach_angle,
     terrain_attributes,
     touches,
 )
-from l4s_geo.errors import SceneError, TerrainError
-from l4s_geo.grid import PIXEL
+from l4s_geo.devices import Precision
+from l4s_geo.errors import L4SError, SceneError, TerrainError
+from l4s_geo.grid import PIXEL, Window
 from l4s_geo.inputs import Inputs, Resampling, fingerprint, gdal_settings, open_stack
-from l4s_geo.introduce import cautions, introduction, masked
+from l4s_geo.introduce import cautions, introduction
 from l4s_geo.inventory import COLUMNS, FORMATS, check_output, staged, write_inventory
 from l4s_geo.library import DEFAULT, require_bands
 from l4s_geo.parts import Parts
-from l4s_geo.predict import OVERLAP, Surface, predict
-from l4s_geo.raster import SUFFIXES, write_surface
+from l4s_geo.predict import OVERLAP, How, predict
+from l4s_geo.prior import TerrainPrior
+from l4s_geo.raster import SUFFIXES, Kind, write_surface
 from l4s_geo.refine import refine_surface, wanted
-from l4s_geo.runtime import Device, LoadedBundle, load_bundle
+from l4s_geo.rowfile import RowFile
+from l4s_geo.runtime import LoadedBundle, load_bundle
 from l4s_geo.settings import MIN_AREA, Settings
 from l4s_geo.sources.http import shown
 from l4s_geo.sources.mask import SCL_DEFAULT
 from l4s_geo.stack import Stack
+from l4s_geo.stopwatch import Stopwatch
 from l4s_geo.terrain import MAX_VOID
 from l4s_geo.units import Units
-from l4s_geo.vectorize import Connectivity, components, polygons
-from l4s_geo.vectorize import fill_holes as fill_small_holes
-from l4s_geo.vectorize import simplify as simplify_outlines
+from l4s_geo.vectorize import Components, Connectivity, MaskOf, components, polygons, simplify, without_small_holes
 from l4s_geo.views import Augmentation
 
 if TYPE_CHECKING:
@@ -50,6 +58,7 @@ if TYPE_CHECKING:
 __all__ = ["Reporter", "map_scene"]
 
 PathLike = str | os.PathLike[str]
+Choice = Literal["auto", "on", "off"]
 
 
 class Reporter(Protocol):
@@ -64,6 +73,9 @@ class Reporter(Protocol):
     def progress(self, done: int, total: int) -> None:
         """Take the number of windows mapped so far."""
 
+    def took(self, stages: Mapping[str, float]) -> None:
+        """Take the seconds of each stage, at the end; stages of the mapping itself overlap."""
+
 
 class _Silent:
     """Ignores everything."""
@@ -73,6 +85,8 @@ class _Silent:
     def detail(self, text: str) -> None: ...
 
     def progress(self, done: int, total: int) -> None: ...
+
+    def took(self, stages: Mapping[str, float]) -> None: ...
 
 
 def map_scene(
@@ -96,11 +110,14 @@ def map_scene(
     overlap: int = OVERLAP,
     tta: Augmentation = "none",
     skip_flat: float = 0.0,
-    crf: Literal["auto", "on", "off"] = "auto",
+    crf: Choice = "auto",
+    terrain_prior: Choice = "auto",
     connectivity: Connectivity = 4,
     fill_holes: float = 0.0,
     simplify: float = 0.0,
-    device: Device = "auto",
+    device: str = "auto",
+    precision: Precision = "auto",
+    batch: int | None = None,
     resume: bool = False,
     reporter: Reporter | None = None,
 ) -> GeoDataFrame:
@@ -132,10 +149,14 @@ def map_scene(
         skip_flat: windows whose slope never reaches so many degrees are not run and count as landslide-free.
         crf: whether to refine the probabilities with a DenseCRF (extra ``crf``): "on", "off", or "auto" for what the
             bundle was measured to gain from.
+        terrain_prior: whether to weigh the probabilities by the slope of the ground, where it is known: "on", "off", or
+            "auto" for what the bundle was measured to gain from.
         connectivity: 4, or 8 for pixels that meet at a corner to belong together (multipolygons then).
         fill_holes: holes up to this area, m², are filled.
         simplify: tolerance, m, to which the pixel steps of outlines are smoothed; shared borders stay shared.
-        device: "auto", "cuda" or "cpu".
+        device: "auto", "cpu", "cuda" (all GPUs), "cuda:N" (one of them), "tensorrt" or "openvino".
+        precision: "fp32", "fp16" (GPU only), or "auto": fp16 on a GPU.
+        batch: windows that a network takes at once; None chooses by the device's memory.
         resume: go on where a run of the same call was stopped or killed; what it had finished is not repeated.
         reporter: hears how the run goes.
 
@@ -147,7 +168,7 @@ def map_scene(
             be written; nothing is left half-written.
     """
     started, created = perf_counter(), datetime.now(UTC).replace(microsecond=0).isoformat()
-    tell = reporter or _Silent()
+    tell, watch = reporter or _Silent(), Stopwatch()
     inputs = Inputs(scene, bands, dem, slope, units, resampling, mask, mask_classes, clouds, aoi)
     paths = [Path(p) if p is not None else None for p in (out, probability, spread)]
     for path, suffixes, what in zip(
@@ -156,8 +177,9 @@ def map_scene(
         if path:
             check_output(path, suffixes, what)
 
-    model = load_bundle(bundle, device)
-    tell.say(f"Device: {model.device} ({model.runtime})")
+    with watch("load networks"):
+        model = load_bundle(bundle, device, precision, batch)
+    tell.say(f"Device: {model.describe()}")
     refinement = model.bundle.crf if wanted(crf, model) else None
     default = refinement.threshold if refinement else model.threshold
     settings = Settings(
@@ -172,87 +194,101 @@ def map_scene(
     )
     settings.check(model.bundle, spread_wanted=spread is not None)
 
-    with open_stack(inputs) as stack:
-        for line in introduction(stack):
-            tell.say(line)
+    with ExitStack() as files:
+        with watch("open"):
+            stack = files.enter_context(open_stack(inputs))
+            for line in introduction(stack):
+                tell.say(line)
         require_bands(model.bundle, stack.scene.name, stack.bands, stack.scene.acquisition.level)
         if settings.skip_flat > 0 and not stack.has_terrain:
             raise SceneError("Flat windows cannot be skipped without terrain; give a DEM (--dem).")
-        for line in cautions(stack, model.bundle):
+        prior = _prior(terrain_prior, model.bundle, stack)
+        for line in cautions(stack, model.bundle, terrain_prior == "auto"):
             tell.say(line)
         for line in _details(model):
             tell.detail(line)
-        parts = _parts(paths, inputs, stack, model, settings, resume, created)
-        if parts and parts.resumed:
+        how = How(settings.overlap, settings.tta, settings.skip_flat, prior)
+        # Parts lie beside the first output; without one, where they go when the run ends.
+        first = next((path for path in paths if path), None)
+        if first is None:
+            first = Path(files.enter_context(TemporaryDirectory(prefix="l4s-"))) / "scene"
+        key = fingerprint(inputs, stack, model.bundle.sha256, model.runtime, how, refinement)
+        parts = Parts(first, key, resume, {"created": created})
+        if parts.resumed:
             created = parts.facts["created"]
             tell.say("Resuming: what an earlier run has finished is not repeated")
         try:
-            how = (settings.overlap, settings.tta, settings.skip_flat)
-            surface = predict(stack, model, *how, tell.progress, parts)
+            surface = predict(stack, model, parts, how, tell.progress, watch)
+            layers = surface.layers
+            valid = sum(int(np.isfinite(values[0]).sum()) for _, values in layers.strips())
+            if refinement and valid:
+                tell.detail(f"CRF: {refinement.parameters}")
+                with watch("CRF"):
+                    layers = refine_surface(stack, model, layers, parts, refinement.parameters)
         except (SceneError, TerrainError):
             # A damaged file stays damaged; a network may come back.
-            if parts and not stack.is_remote:
+            if not stack.is_remote:
                 parts.discard()
             raise
-        valid = np.isfinite(surface.probability)
-        if refinement and valid.any():
-            tell.detail(f"CRF: {refinement.parameters}")
-            surface = refine_surface(stack, model, surface, refinement.parameters)
-        if not valid.any():
+        if surface.statistics_error is not None:
+            tell.detail(f"Statistics of the scene: within {surface.statistics_error:.3f} deviations of all its pixels'")
+        if not valid:
+            parts.discard()
             raise SceneError(
                 f"No pixel of the scene {stack.scene.name} can be mapped: none is valid in all of "
                 f"{', '.join(model.bands)}, unmasked and in the area of interest; check the files' nodata values, the "
                 "mask, and that the DEM covers the scene."
             )
-        hidden = masked(stack)
-        frame = _inventory(stack, model, surface, hidden, settings, created)
+        hidden = stack.hidden_share()
         facts = {
             **_provenance(stack, model),
             "created": created,
             **asdict(settings),
             "crf": asdict(refinement.parameters) if refinement else None,
-            "valid_share": round(float(valid.mean()), 6),
-            "masked_share": round(float(hidden.mean()), 6) if hidden is not None else 0.0,
+            "terrain_prior": asdict(prior) if prior else None,
+            "statistics": asdict(surface.statistics) if surface.statistics else None,
+            "statistics_error": surface.statistics_error,
+            "valid_share": round(valid / math.prod(stack.grid.shape), 6),
+            "masked_share": round(hidden, 6),
         }
         if stack.dem and stack.dem.voids_filled:
             tell.say(f"Terrain: voids of the DEM up to {MAX_VOID} pixels across were filled by interpolation")
+        if stack.masks:
+            tell.say(f"Masked: {hidden:.1%} of the scene")
         window = stack.area.window() if stack.area else stack.grid.whole
 
-    if hidden is not None:
-        tell.say(f"Masked: {hidden.mean():.1%} of the scene")
-    with gdal_settings(), staged(*paths) as (inventory_part, probability_part, spread_part):
-        if inventory_part:
-            write_inventory(frame, inventory_part, facts)
-        part = stack.grid.part(window)
-        if probability_part:
-            write_surface(surface.probability[window.slices], part, probability_part, facts, "probability")
-        if spread_part and surface.spread is not None:
-            write_surface(surface.spread[window.slices], part, spread_part, facts, "spread")
-    if parts:
+        def write_rasters(*targets: Path | None) -> None:
+            with gdal_settings(), watch("write rasters"):
+                for kind, target in zip(get_args(Kind), targets, strict=True):
+                    if target:
+                        write_surface(layers, window, stack.grid, target, facts, kind)
+
+        with staged(*paths) as (inventory_part, *raster_parts), ThreadPoolExecutor(1) as beside:
+            rasters = beside.submit(write_rasters, *raster_parts)
+            with watch("vectorise"), parts.writing():
+                frame = _inventory(stack, model, layers, parts.path("labels.tif"), settings, created)
+            with watch("write inventory"):
+                if inventory_part:
+                    write_inventory(frame, inventory_part, facts)
+                rasters.result()
         parts.discard()
-    area = float(frame["area_m2"].sum()) / 1e6
+    tell.took(watch.seconds)
     tell.say(
-        f"{len(frame)} landslides, {area:.3f} km² of {valid.sum() * PIXEL**2 / 1e6:.1f} km² mapped, "
+        f"{len(frame)} landslides, {frame['area_m2'].sum() / 1e6:.3f} km² of {valid * PIXEL**2 / 1e6:.1f} km² mapped, "
         f"{perf_counter() - started:.1f} s on {model.device}"
     )
     return frame
 
 
-def _parts(
-    paths: Sequence[Path | None],
-    inputs: Inputs,
-    stack: Stack,
-    model: LoadedBundle,
-    settings: Settings,
-    resume: bool,
-    created: str,
-) -> Parts | None:
-    """Where finished rows are kept: beside the first output; nowhere if there is none."""
-    beside = next((path for path in paths if path), None)
-    if beside is None:
+def _prior(choice: Choice, bundle: Bundle, stack: Stack) -> TerrainPrior | None:
+    """The bundle's terrain prior, if it is to be used."""
+    if choice == "on" and bundle.prior is None:
+        raise L4SError(f"The bundle {bundle.name} has no terrain prior; leave --terrain-prior on out.")
+    if choice == "on" and not stack.has_terrain:
+        raise TerrainError("The terrain prior needs terrain; give a DEM (--dem), or leave --terrain-prior on out.")
+    if choice == "off" or bundle.prior is None or not stack.has_terrain:
         return None
-    how = (model.bundle.sha256, model.device, settings.overlap, settings.tta, settings.skip_flat)
-    return Parts(beside, fingerprint(inputs, stack, *how), resume, {"created": created})
+    return bundle.prior if choice == "on" or bundle.prior.on else None
 
 
 def _details(model: LoadedBundle) -> list[str]:
@@ -264,44 +300,59 @@ def _details(model: LoadedBundle) -> list[str]:
 
 
 def _inventory(
-    stack: Stack,
-    model: LoadedBundle,
-    surface: Surface,
-    hidden: NDArray[np.bool_] | None,
-    settings: Settings,
-    created: str,
+    stack: Stack, model: LoadedBundle, layers: RowFile, labels: Path, settings: Settings, created: str
 ) -> GeoDataFrame:
     """Vectorise a surface and describe what was found."""
     import geopandas as gpd
 
-    probability = surface.probability
-    unknown = np.isnan(probability)
-    mask = probability >= settings.threshold
+    def known(window: Window) -> NDArray[np.bool_]:
+        finite: NDArray[np.bool_] = np.isfinite(layers.read(window)[0])
+        return finite
+
+    def unknown(window: Window) -> NDArray[np.bool_]:
+        return ~known(window)
+
+    grid = stack.grid
+    mask: MaskOf = lambda window: layers.read(window)[0] >= settings.threshold  # noqa: E731
     if settings.fill_holes > 0:
-        mask = fill_small_holes(mask, ~unknown, int(settings.fill_holes / PIXEL**2), settings.connectivity)
+        mask = without_small_holes(mask, known, grid, int(settings.fill_holes / PIXEL**2), settings.connectivity)
     smallest = max(1, math.ceil(settings.min_area / PIXEL**2 - 1e-9))
-    found = components(mask, smallest, settings.connectivity)
-    shapes = polygons(found, stack.grid)
-    if settings.simplify > 0 and found.count:
-        shapes = simplify_outlines(shapes, settings.simplify)
-    geometry = geometry_attributes(shapes)
+    found = components(mask, grid, labels, smallest, settings.connectivity)
+    with ThreadPoolExecutor(1) as beside:
+        outlined = beside.submit(_outlines, found, settings.simplify)
+        detection = detection_attributes(found, layers)
+        terrain = terrain_attributes(found, stack.terrain) if stack.has_terrain else {}
+        edges = touches(found, unknown, border=True)
+        masks = touches(found, stack.hidden) if stack.masks else False
+        shapes, geometry = outlined.result()
+    confidence = model.bundle.confidence
     columns: dict[str, Any] = {
         "id": np.arange(1, found.count + 1),
         **geometry,
         "n_pixels": found.n_pixels,
-        **detection_attributes(found, probability, surface.spread),
+        **detection,
+        "confidence": confidence.classify(detection["prob_mean"]) if confidence else "",
         **dict.fromkeys(TERRAIN_COLUMNS, np.nan),
-        "touches_edge": touches(found, unknown, border=True),
-        "touches_mask": touches(found, hidden) if hidden is not None else False,
+        **terrain,
+        "touches_edge": edges,
+        "touches_mask": masks,
         "scene": stack.scene.name,
         "bundle": _identity(model),
         "threshold": settings.threshold,
         "created": created,
     }
-    if stack.has_terrain:
-        columns |= terrain_attributes(found, stack.terrain, stack.grid, geometry["length_m"])
-    frame = gpd.GeoDataFrame(columns, geometry=shapes, crs=stack.grid.crs, index=range(found.count))
+    if terrain:
+        columns["reach_angle_deg"] = reach_angle(terrain["relief_m"], geometry["length_m"])
+    frame = gpd.GeoDataFrame(columns, geometry=shapes, crs=grid.crs, index=range(found.count))
     return frame.astype(COLUMNS)[[*COLUMNS, "geometry"]]
+
+
+def _outlines(found: Components, tolerance: float) -> tuple[NDArray[np.object_], Columns]:
+    """Trace components; return their outlines, simplified if a tolerance is given, and what is measured on them."""
+    outlines = polygons(found)
+    if tolerance > 0 and found.count:
+        outlines = simplify(outlines, tolerance)
+    return outlines, geometry_attributes(outlines)
 
 
 def _identity(model: LoadedBundle) -> str:

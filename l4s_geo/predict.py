@@ -1,28 +1,35 @@
 """From a stack to a probability raster: overlapping windows, blended, a row of windows at a time.
 
 A row of windows is read as one strip, its windows are run, and their weighted probabilities are added up; rows
-of pixels that no later window reaches are finished. Every pixel's sum is formed in the same order whatever the
-strip, so mapping strip by strip equals mapping whole.
+of pixels that no later window reaches are finished and go to disk. Reading, computing and writing overlap: while the
+networks run on one strip, one thread reads the next and another writes the last, and neither gets further ahead.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
 
-from l4s_geo.grid import Window, blend_weights, starts
+from l4s_geo.blend import Blend
+from l4s_geo.domain import Moments, deviation, sample_moments
+from l4s_geo.grid import Window, starts
 from l4s_geo.normalize import Statistics
 from l4s_geo.parts import Parts
+from l4s_geo.prior import TerrainPrior
+from l4s_geo.rowfile import RowFile
 from l4s_geo.runtime import LoadedBundle
 from l4s_geo.stack import Stack
+from l4s_geo.stopwatch import Stopwatch
 from l4s_geo.views import Augmentation, views
 
-__all__ = ["OVERLAP", "Surface", "predict", "sample_windows"]
+__all__ = ["OVERLAP", "How", "Surface", "predict"]
 
 OVERLAP = 32
 """Pixels that neighbouring windows share by default."""
@@ -30,17 +37,38 @@ OVERLAP = 32
 Progress = Callable[[int, int], None]
 """Called with (windows done, windows in all)."""
 
-_STATISTICS_WINDOWS = 64
+_STATE, _SURFACE = "state.npz", "surface.f32"
+
+
+@dataclass(frozen=True)
+class How:
+    """How a stack is mapped; `l4s_geo.map_scene` explains the settings."""
+
+    overlap: int = OVERLAP
+    """Pixels."""
+    tta: Augmentation = "none"
+    skip_flat: float = 0.0
+    """Degrees."""
+    prior: TerrainPrior | None = None
+    """Weighs the probabilities by the slope of the ground."""
 
 
 @dataclass(frozen=True)
 class Surface:
-    """What the networks say of every pixel; each array is (rows, cols) float32 on the stack's grid."""
+    """What the networks say of every pixel."""
 
-    probability: NDArray[np.float32]
-    """Probability of landslide; NaN where nothing was mapped."""
-    spread: NDArray[np.float32] | None
-    """Standard deviation of the probabilities over networks and views; None if there is one vote only."""
+    layers: RowFile
+    """The probability of landslide, NaN where nothing was mapped; then, if there are several votes, the *spread*: the
+    standard deviation of the probabilities over networks and views."""
+    statistics: Statistics | None = None
+    """Those of the scene that networks with separated normalisation got."""
+    statistics_error: float | None = None
+    """How far they are off those of all the pixels read; see `l4s_geo.domain.deviation`."""
+
+    @property
+    def has_spread(self) -> bool:
+        """Whether there is a spread."""
+        return self.layers.bands > 1
 
 
 @dataclass(frozen=True)
@@ -55,134 +83,193 @@ class _Strip:
     """(bands, rows, columns that some window needs)."""
     columns: list[int]
     """First columns of the windows to run."""
+    slope: NDArray[np.float32] | None
+    """(rows, cols), degrees, of the rows that are finished with this strip; None if it is not needed."""
 
 
 def predict(
     stack: Stack,
     model: LoadedBundle,
-    overlap: int = OVERLAP,
-    tta: Augmentation = "none",
-    skip_flat: float = 0.0,
+    parts: Parts,
+    how: How | None = None,
     progress: Progress = lambda done, total: None,
-    parts: Parts | None = None,
+    watch: Stopwatch | None = None,
 ) -> Surface:
-    """Map a stack; while the networks run on one row of windows, the next is read.
+    """Map a stack.
 
     Args:
         stack: the scene; must have the model's bands.
         model: the bundle to run.
-        overlap: pixels that neighbouring windows share, 0 to under the window's side.
-        tta: test-time augmentation.
-        skip_flat: slope in degrees that some pixel of a window must reach for it to be run; what only lies in flatter
-            windows gets the probability 0. Needs terrain if above 0.
+        parts: where finished rows are kept, and taken from if they are there.
+        how: overlap, augmentation and what to skip: windows whose slope never reaches `How.skip_flat` degrees are not
+            run, and what only lies in such windows gets the probability 0.
         progress: called after every row of windows.
-        parts: where finished rows are kept, and taken from if they are there; None keeps none.
+        watch: measures the stages.
 
     Returns:
         The surface, NaN where the scene has no valid value in some band that the model needs, a mask hides it, or it
         lies outside the area of interest.
+
+    Raises:
+        L4SError: a file cannot be read, the device fails, or the disk is full.
     """
+    how, watch = how or How(), watch or Stopwatch()
     side, grid = model.bundle.window, stack.grid
-    rows, cols = starts(grid.height, side, overlap), starts(grid.width, side, overlap)
-    weights = blend_weights(side)
-    domain = _domain(stack, model)
-    votes = len(model.bundle.members) * len(views(tta))
-    results = np.full((2 if votes > 1 else 1, *grid.shape), np.nan, np.float32)
-    sums = np.zeros((1 + len(results), side, grid.width), np.float32)
-    first = 0
-    if parts and parts.resumed:
-        first, sums = _resume(parts, results, sums)
+    rows, cols = starts(grid.height, side, how.overlap), starts(grid.width, side, how.overlap)
+    votes = len(model.bundle.members) * len(views(how.tta))
+    work = _Work(stack, model, parts, how, watch, RowFile(parts.path(_SURFACE), 2 if votes > 1 else 1, grid.width))
     settings = rasterio.env.getenv() if rasterio.env.hasenv() else {}
+
+    # The next strip starts so many rows further down: what lies above is finished.
+    steps = [below - row for row, below in pairwise([*rows, grid.height])]
 
     def read(number: int) -> _Strip:
         with rasterio.Env(**settings):
-            return _read(stack, model, rows[number], cols, skip_flat)
+            return work.read(rows[number], steps[number], cols)
 
-    with ThreadPoolExecutor(1) as reader:
-        # The row that is being read, if one is left: never more than one ahead.
-        ahead = [reader.submit(read, number) for number in range(first, min(first + 1, len(rows)))]
+    first = work.resume()
+    with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
+        ahead = [reader.submit(read, number) for number in range(first, len(rows))[:1]]
+        behind: list[Future[None]] = []
         for number in range(first, len(rows)):
-            row = rows[number]
-            strip = ahead.pop().result()
+            with watch("waiting for the reader"):
+                strip = ahead.pop().result()
             if number + 1 < len(rows):
                 ahead.append(reader.submit(read, number + 1))
-            if strip.columns:
-                starting = [c - strip.left for c in strip.columns]
-                windows = np.stack([_square(strip.values[:, :, c : c + side], side) for c in starting])
-                for col, *voted in zip(strip.columns, *model.vote(windows, domain, tta), strict=True):
-                    height, width = len(strip.wanted), min(side, grid.width)
-                    place = (slice(0, height), slice(col, col + width))
-                    sums[0][place] += weights[:height, :width]
-                    for total, value in zip(sums[1:], voted, strict=False):
-                        total[place] += (value * weights)[:height, :width]
-            # The next strip starts `step` rows further down: the rows above are finished.
-            step = rows[number + 1] - row if number + 1 < len(rows) else len(strip.wanted)
-            done = strip.wanted[:step]
-            share = sums[0, :step][done]
-            for result, total in zip(results, sums[1:], strict=True):
-                result[row : row + step][done] = total[:step][done] / np.where(share > 0, share, 1)
-            sums = np.concatenate([sums[:, step:], np.zeros_like(sums[:, :step])], axis=1)
-            if parts:
-                parts.save(f"rows-{row:05d}.npz", values=results[:, row : row + step])
-                parts.save("sums.npz", number=np.array(number + 1), sums=sums)
+            work.compute(strip, how.tta)
+            sums, rest = work.finish(steps[number])
+            with watch("waiting for the writer"):
+                while behind:
+                    behind.pop().result()
+            behind.append(writer.submit(work.write, number + 1, strip, sums, rest))
             progress((number + 1) * len(cols), len(rows) * len(cols))
-    return Surface(results[0], results[1] if votes > 1 else None)
+        while behind:
+            behind.pop().result()
+    return work.surface()
 
 
-def _read(stack: Stack, model: LoadedBundle, row: int, cols: list[int], skip_flat: float) -> _Strip:
-    """Read one row of windows, only the columns that some window needs."""
-    side, grid = model.bundle.window, stack.grid
-    strip = Window(row, 0, min(side, grid.height), grid.width)
-    wanted = stack.area.read(strip) if stack.area else np.ones((strip.height, strip.width), bool)
-    meeting = [c for c in cols if wanted[:, c : c + side].any()]
-    if not meeting:
-        return _Strip(wanted, 0, np.empty((0, 0, 0), np.float32), [])
-    left, right = meeting[0], min(meeting[-1] + side, grid.width)
-    span = Window(row, left, strip.height, right - left)
-    values = stack.read(model.bands, span, model.bundle.optional)
-    wanted[:, left:right] &= np.logical_and.reduce(np.isfinite(values), axis=0)
-    meeting = [c for c in meeting if wanted[:, c : c + side].any()]
-    if skip_flat > 0 and (terrain := stack.terrain(span)) is not None:
-        steep = terrain.slope >= skip_flat
-        meeting = [c for c in meeting if steep[:, c - left : c - left + side].any()]
-    return _Strip(wanted, left, values, meeting)
+class _Work:
+    """What the three threads do; each of them calls its own methods only."""
 
+    def __init__(
+        self, stack: Stack, model: LoadedBundle, parts: Parts, how: How, watch: Stopwatch, layers: RowFile
+    ) -> None:
+        self._stack, self._model, self._parts, self._how, self._watch = stack, model, parts, how, watch
+        self._layers = layers
+        self._blends = [Blend(replica, layers.bands, stack.grid.width) for replica in model.replicas]
+        self._workers = ThreadPoolExecutor(len(model.replicas)) if len(model.replicas) > 1 else None
+        self._bands = len(model.bands)
+        self._domain: Statistics | None = None
+        self._seen = Moments.none(self._bands)
 
-def _resume(parts: Parts, results: NDArray[np.float32], sums: NDArray[np.float32]) -> tuple[int, NDArray[np.float32]]:
-    """Take up what an earlier run has finished; return the next row of windows, and the sums it starts with."""
-    names = parts.names()
-    if "sums.npz" not in names:
-        return 0, sums
-    state = parts.load("sums.npz")
-    for name in sorted(n for n in names if n.startswith("rows-")):
-        row, values = int(name[5:-4]), parts.load(name)["values"]
-        results[:, row : row + values.shape[1]] = values
-    return int(state["number"]), state["sums"]
+    def resume(self) -> int:
+        """Take up what an earlier run has finished; return the number of the first row of windows to run."""
+        first = 0
+        if self._parts.resumed and _STATE in self._parts.names():
+            state = self._parts.load(_STATE)
+            first = int(state["number"])
+            self._layers.keep(int(state["rows"]))
+            self._blends[0].restore(state["sums"])
+            self._seen = Moments(*state["seen"])
+        else:
+            self._parts.begin()
+            self._layers.keep(0)
+        if any(m.normalization == "domain" for m in self._model.bundle.members):
+            name = "statistics.npz"
+            if name not in self._parts.names():
+                with self._watch("statistics"):
+                    sample = sample_moments(self._stack, self._model.bundle)
+                self._parts.save(name, count=sample.count, mean=sample.mean, squares=sample.squares)
+            self._domain = Moments(**self._parts.load(name)).statistics()
+        return first
 
+    def read(self, row: int, step: int, cols: list[int]) -> _Strip:
+        """Read one row of windows, only the columns that some window needs; and slopes of the first `step` rows."""
+        with self._watch("read"):
+            stack, model, side = self._stack, self._model, self._model.bundle.window
+            strip = Window(row, 0, min(side, stack.grid.height), stack.grid.width)
+            wanted = stack.area.read(strip) if stack.area else np.ones((strip.height, strip.width), bool)
+            slope = stack.slope(Window(row, 0, step, strip.width)) if self._how.prior else None
+            meeting = [c for c in cols if wanted[:, c : c + side].any()]
+            if not meeting:
+                return _Strip(wanted, 0, np.empty((self._bands, strip.height, 0), np.float32), [], slope)
+            left, right = meeting[0], min(meeting[-1] + side, stack.grid.width)
+            span = Window(row, left, strip.height, right - left)
+            values = stack.read(model.bands, span, model.bundle.optional)
+            wanted[:, left:right] &= np.logical_and.reduce([np.isfinite(band) for band in values])
+            meeting = [c for c in meeting if wanted[:, c : c + side].any()]
+            if self._how.skip_flat > 0:
+                steep = stack.slope(span) >= self._how.skip_flat
+                meeting = [c for c in meeting if steep[:, c - left : c - left + side].any()]
+            return _Strip(wanted, left, values, meeting, slope)
 
-def _square(values: NDArray[np.float32], side: int) -> NDArray[np.float32]:
-    """Mirror a window of a scene smaller than a window to full size."""
-    missing = [(0, 0), (0, side - values.shape[1]), (0, side - values.shape[2])]
-    return values if missing[1:] == [(0, 0), (0, 0)] else np.pad(values, missing, mode="symmetric")
+    def compute(self, strip: _Strip, tta: Augmentation) -> None:
+        """Run a strip's windows, shared among the replicas, and blend them."""
+        shares = np.array_split(np.array(strip.columns, int), len(self._blends))
+        jobs = [
+            (replica, blend, share.tolist())
+            for replica, blend, share in zip(self._model.replicas, self._blends, shares, strict=True)
+            if len(share)
+        ]
 
+        def run(replica: LoadedBundle, blend: Blend, columns: list[int]) -> None:
+            with replica.active():
+                windows = self._windows(replica, strip, columns)
+                with self._watch("networks"):
+                    voted = replica.vote(windows, self._domain, tta)
+                with self._watch("blend"):
+                    blend.add(columns, *voted[: self._layers.bands])
 
-def _domain(stack: Stack, model: LoadedBundle) -> Statistics | None:
-    """Statistics of the scene, for networks with separated normalisation: from windows spread over it."""
-    if all(m.normalization != "domain" for m in model.bundle.members):
-        return None
-    side = model.bundle.window
-    windows = list(sample_windows(stack, side))
-    pixels = np.concatenate(
-        [stack.read(model.bands, w, model.bundle.optional).reshape(len(model.bands), -1) for w in windows], axis=1
-    )
-    mean = np.nanmean(pixels.astype(np.float64), axis=1)
-    std = np.nanstd(pixels.astype(np.float64), axis=1)
-    return Statistics(tuple(mean.tolist()), tuple(np.maximum(std, 1e-6).tolist()))
+        if self._workers is None:
+            for job in jobs:
+                run(*job)
+        else:
+            for done in [self._workers.submit(run, *job) for job in jobs]:
+                done.result()
 
+    def finish(self, step: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return the sums of the first rows, which are finished, and what of the next there is so far."""
+        with self._watch("blend"):
+            done = sum(blend.finish(step) for blend in self._blends)
+            rest = sum(blend.state(self._model.bundle.window - step) for blend in self._blends)
+        return np.asarray(done), np.asarray(rest)
 
-def sample_windows(stack: Stack, side: int) -> Iterator[Window]:
-    """Up to 64 windows, evenly spread over the grid."""
-    grid = stack.grid
-    places = [(r, c) for r in starts(grid.height, side, 0) for c in starts(grid.width, side, 0)]
-    for r, c in places[:: max(1, len(places) // _STATISTICS_WINDOWS)]:
-        yield Window(r, c, min(side, grid.height), min(side, grid.width))
+    def write(self, number: int, strip: _Strip, sums: NDArray[np.float32], rest: NDArray[np.float32]) -> None:
+        """Finish rows and keep them, with all that going on from here needs."""
+        with self._watch("write rows"):
+            step = sums.shape[1]
+            share, *totals = sums
+            share[share == 0] = 1
+            values = np.stack([total / share for total in totals])
+            values[:, ~strip.wanted[:step]] = np.nan
+            if self._how.prior and strip.slope is not None:
+                values[0] = self._how.prior.apply(values[0], strip.slope)
+            with self._parts.writing():
+                self._layers.append(values)
+            if self._domain:
+                self._seen += Moments.of(strip.values[:, :step])
+            seen = np.stack([self._seen.count, self._seen.mean, self._seen.squares])
+            state = {"number": np.array(number), "rows": np.array(self._layers.height), "sums": rest, "seen": seen}
+            self._parts.save(_STATE, **state)
+
+    def surface(self) -> Surface:
+        """Return the finished surface."""
+        if self._workers:
+            self._workers.shutdown()
+        complete = self._domain and self._seen.count.all() and self._stack.area is None
+        error = deviation(self._domain, self._seen.statistics()) if self._domain and complete else None
+        return Surface(self._layers, self._domain, error)
+
+    def _windows(self, replica: LoadedBundle, strip: _Strip, columns: list[int]) -> Any:
+        """Cut windows out of a strip on a replica's device; those of a scene smaller than a window are mirrored."""
+        side = self._model.bundle.window
+        _, height, width = strip.values.shape
+        values = strip.values
+        if height < side or width < side:
+            missing = [(0, 0), (0, side - height), (0, max(side - width, 0))]
+            values = np.pad(values, missing, mode="symmetric")
+        if replica.xp is np:
+            return np.stack([values[:, :, c - strip.left : c - strip.left + side] for c in columns])
+        first, last = columns[0] - strip.left, columns[-1] - strip.left + side
+        held = replica.put(values[:, :, first:last])
+        return replica.xp.stack([held[:, :, c - columns[0] : c - columns[0] + side] for c in columns])

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from l4s_geo.crf import CRFParameters, refine_blocks
+from l4s_geo.crf import BLOCK, CRFParameters, refine_strips
+from l4s_geo.domain import sample_windows
 from l4s_geo.errors import L4SError
 from l4s_geo.grid import Window
-from l4s_geo.predict import Surface, sample_windows
+from l4s_geo.parts import Parts
+from l4s_geo.rowfile import RowFile
 from l4s_geo.runtime import LoadedBundle
 from l4s_geo.stack import Stack
 
@@ -32,23 +34,52 @@ def wanted(choice: str, model: LoadedBundle) -> bool:
     return choice == "on" or (choice == "auto" and model.bundle.crf is not None and model.bundle.crf.default)
 
 
-def refine_surface(stack: Stack, model: LoadedBundle, surface: Surface, parameters: CRFParameters) -> Surface:
+def refine_surface(
+    stack: Stack,
+    model: LoadedBundle,
+    layers: RowFile,
+    parts: Parts,
+    parameters: CRFParameters,
+) -> RowFile:
     """Refine the probabilities; the spread stays that of the networks.
 
     Args:
         stack: the scene; must have the CRF's bands.
         model: the bundle that made the surface.
-        surface: what the networks said.
+        layers: what the networks said, see `l4s_geo.predict.Surface`.
+        parts: where refined rows are kept, and taken from if they are there.
         parameters: the bundle's CRF parameters.
+
+    Returns:
+        Layers as given, with refined probabilities.
+
+    Raises:
+        L4SError: a file cannot be read, the device fails, or the disk is full.
     """
     scale = _scale(stack, model, parameters) if any(m.normalization == "window" for m in model.bundle.members) else 1.0
+    refined = RowFile(parts.path("refined.f32"), layers.bands, layers.width)
+    start = refined.height // BLOCK * BLOCK if refined.height < layers.height else layers.height
+    with parts.writing():
+        refined.keep(start)
+
+    def probability(window: Window) -> NDArray[np.float32]:
+        known: NDArray[np.float32] = layers.read(window)[0]
+        return known
 
     def features(window: Window) -> NDArray[np.float32]:
         values = stack.read(parameters.bands, window, model.bundle.optional)
         values /= np.float32(scale)
         return values
 
-    return replace(surface, probability=refine_blocks(surface.probability, features, parameters, model.device))
+    row, shape = start, (layers.height, layers.width)
+    device: Literal["cpu", "cuda"] = "cpu" if model.xp is np else "cuda"
+    for rows in refine_strips(shape, probability, features, parameters, device, BLOCK, start):
+        whole = layers.read(Window(row, 0, len(rows), layers.width))
+        whole[0] = rows
+        with parts.writing():
+            refined.append(whole)
+        row += len(rows)
+    return refined
 
 
 def _scale(stack: Stack, model: LoadedBundle, parameters: CRFParameters) -> float:

@@ -3,39 +3,47 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from l4s_geo.arrays import namespace
 from l4s_geo.bundle import Bundle, Member
-from l4s_geo.errors import BundleError, DeviceError
+from l4s_geo.devices import PRECISIONS, Device, Precision, Target, UnavailableError, check_device, onnxruntime, targets
+from l4s_geo.errors import DeviceError
+from l4s_geo.half import to_half
 from l4s_geo.library import DEFAULT, find_bundle
 from l4s_geo.normalize import Statistics, normalize, statistics_of
+from l4s_geo.session import Network
 from l4s_geo.views import Augmentation, apply, enlarge, reduce, undo, views
 
-__all__ = ["DEVICES", "Device", "LoadedBundle", "load_bundle"]
-
-Device = Literal["auto", "cuda", "cpu"]
-
-DEVICES: tuple[Device, ...] = ("auto", "cuda", "cpu")
-
-_PROVIDERS = {"cuda": "CUDAExecutionProvider", "cpu": "CPUExecutionProvider"}
-_BATCH = 16
+__all__ = ["Device", "LoadedBundle", "load_bundle"]
 
 
 @dataclass(frozen=True)
 class LoadedBundle:
-    """A bundle whose networks are ready to run."""
+    """A bundle whose networks are ready to run on one device, and its like on further GPUs.
+
+    Arrays are of the module `xp`: numpy, or cupy on a GPU, where work with them belongs under ``with active():``.
+    Several threads may call one on the CPU; on a GPU only one may, but each replica may have its own.
+    """
 
     bundle: Bundle
-    device: Literal["cuda", "cpu"]
-    """The device that every network really runs on: "cuda" or "cpu"."""
+    target: Target
+    """The device that every network really runs on."""
     runtime: str
     """ONNX Runtime's version and provider, for the log."""
-    sessions: tuple[Any, ...] = field(repr=False)
-    """One `onnxruntime.InferenceSession` per member."""
+    precision: Literal["fp32", "fp16"]
+    """Of weights and activations."""
+    networks: tuple[Network, ...] = field(repr=False)
+    """One per member."""
+    others: tuple[LoadedBundle, ...] = field(default=(), repr=False)
+    """The same bundle on the other GPUs."""
+    without_gpu: str = ""
+    """Why "auto" took no GPU, if it did not."""
 
     @property
     def name(self) -> str:
@@ -52,39 +60,83 @@ class LoadedBundle:
         """Probability from which a pixel counts as landslide."""
         return self.bundle.threshold
 
+    @property
+    def device(self) -> str:
+        """The device's name: "cpu", "cuda:0", "tensorrt:0", "openvino"."""
+        return self.target.name
+
+    @property
+    def replicas(self) -> tuple[LoadedBundle, ...]:
+        """One per GPU, this one first; this one alone on the CPU."""
+        return (self, *self.others)
+
+    @property
+    def sessions(self) -> tuple[Any, ...]:
+        """One `onnxruntime.InferenceSession` per member."""
+        return tuple(network.session for network in self.networks)
+
+    @property
+    def xp(self) -> Any:
+        """The module of this replica's arrays: numpy or cupy."""
+        return self.target.xp
+
+    def describe(self) -> str:
+        """Say for the log what runs where: devices, ONNX Runtime's version and provider, precision."""
+        why = f"; no GPU, since {self.without_gpu}" if self.without_gpu else ""
+        return f"{', '.join(r.device for r in self.replicas)} ({self.runtime}, {self.precision}{why})"
+
+    def active(self) -> AbstractContextManager[None]:
+        """Make this replica's GPU current in this thread; does nothing on the CPU."""
+        return self.target.active()
+
+    def put(self, array: NDArray[Any]) -> Any:
+        """Copy an array to this replica's device; on the CPU, the array itself."""
+        with self.active():
+            return self.xp.asarray(array)
+
+    def get(self, array: Any) -> NDArray[Any]:
+        """Copy an array of this replica's to the host; on the CPU, the array itself."""
+        if namespace(array) is np:
+            host: NDArray[Any] = array
+            return host
+        with self.active():
+            host = self.xp.asnumpy(array)
+        return host
+
     def predict(
         self,
-        windows: NDArray[np.float32],
+        windows: Any,
         domain: Statistics | None = None,
         tta: Augmentation = "none",
-        batch: int = _BATCH,
-    ) -> NDArray[np.float32]:
+        batch: int | None = None,
+    ) -> Any:
         """Predict the probability of landslide: the mean of `vote`, whose arguments it takes."""
         return self.vote(windows, domain, tta, batch)[0]
 
     def vote(
         self,
-        windows: NDArray[np.float32],
+        windows: Any,
         domain: Statistics | None = None,
         tta: Augmentation = "none",
-        batch: int = _BATCH,
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        batch: int | None = None,
+    ) -> tuple[Any, Any]:
         """Let every network see every view of windows.
 
         Args:
             windows: (n, bands, 128, 128) float32, L4S units, the bundle's bands in order; NaN marks invalid
-                values, which the networks see as average ground.
+                values, which the networks see as average ground. An array of `xp`, or of numpy.
             domain: statistics of the scene that the windows come from, one entry per band, for networks with
                 ``domain`` normalisation; None computes them from the windows given.
             tta: test-time augmentation: "none", "flips" (4 views) or "d4" (8 views).
-            batch: windows in one call of a network.
+            batch: windows in one run of a network; None for what suits the device.
 
         Returns:
             The weighted mean of the probabilities over networks and views, and their standard deviation (the
-            *spread*; 0 if there is one network and one view), each (n, 128, 128) float32.
+            *spread*; 0 if there is one network and one view), each (n, 128, 128) float32, of the windows' module.
 
         Raises:
             ValueError: the windows have another shape.
+            DeviceError: the GPU's memory does not hold one window.
         """
         side = self.bundle.window
         if windows.ndim != 4 or windows.shape[1:] != (len(self.bands), side, side):
@@ -92,104 +144,126 @@ class LoadedBundle:
                 f"Windows have shape {windows.shape}; bundle {self.name} takes (n, {len(self.bands)}, {side}, {side}) "
                 f"with the bands {', '.join(self.bands)}."
             )
-        windows = np.asarray(windows, np.float32)
-        mean = np.zeros((len(windows), side, side), np.float32)
-        squares = np.zeros_like(mean)
-        total = sum(member.weight for member in self.bundle.members) * len(views(tta))
-        for member, session in zip(self.bundle.members, self.sessions, strict=True):
-            own = windows[:, [self.bands.index(b) for b in member.bands]]
-            statistics = self._statistics(member, own, domain)
-            share = np.float32(member.weight / total)
-            for start in range(0, len(own), batch):
-                part = slice(start, start + batch)
-                x = enlarge(normalize(own[part], member.normalization, statistics), member.scale)
-                for view in views(tta):
-                    (logits,) = session.run(None, {session.get_inputs()[0].name: apply(x, view)})
-                    probability = undo(reduce(_sigmoid(logits[:, 0]), side), view)
-                    mean[part] += share * probability
-                    squares[part] += share * probability**2
-        return mean, np.sqrt(np.maximum(squares - mean**2, 0))
+        xp, several = self.xp, len(self.networks) * len(views(tta)) > 1
+        with self.active():
+            mean = xp.zeros((len(windows), side, side), np.float32)
+            squares = xp.zeros_like(mean)
+            for network in self.networks:
+                self._add(network, windows, domain, tta, batch, mean, squares if several else None)
+            if several:
+                squares -= mean**2
+                xp.sqrt(xp.maximum(squares, 0, out=squares), out=squares)
+            return (mean, squares) if namespace(windows) is xp else (self.get(mean), self.get(squares))
 
-    def _statistics(self, member: Member, own: NDArray[np.float32], domain: Statistics | None) -> Statistics:
-        if member.normalization != "domain" or not len(own):
+    def _add(
+        self,
+        network: Network,
+        windows: Any,
+        domain: Statistics | None,
+        tta: Augmentation,
+        batch: int | None,
+        mean: Any,
+        squares: Any | None,
+    ) -> None:
+        """Add a network's share to the mean of the probabilities, and to that of their squares."""
+        member = network.member
+        bands = slice(None) if member.bands == self.bands else [self.bands.index(b) for b in member.bands]
+        statistics = self._statistics(member, windows, domain)
+        total = sum(m.weight for m in self.bundle.members) * len(views(tta))
+        share = np.float32(member.weight / total)
+
+        def work(part: slice) -> None:
+            own = self.xp.asarray(windows[part][:, bands], np.float32)
+            x = enlarge(normalize(own, member.normalization, statistics), member.scale)
+            votes = [undo(reduce(_sigmoid(network(apply(x, view))), self.bundle.window), view) for view in views(tta)]
+            for vote in votes:
+                _accumulate(mean[part], share * vote)
+                if squares is not None:
+                    _accumulate(squares[part], share * vote**2)
+
+        network.each(len(windows), work, batch)
+
+    def _statistics(self, member: Member, windows: Any, domain: Statistics | None) -> Statistics:
+        if member.normalization != "domain" or not len(windows):
             return member.statistics
-        if domain is None:
-            return statistics_of(own, "domain")
         picks = [self.bands.index(b) for b in member.bands]
+        if domain is None:
+            return statistics_of(windows[:, picks], "domain")
         return Statistics(tuple(domain.mean[i] for i in picks), tuple(domain.std[i] for i in picks))
 
 
-def load_bundle(name_or_path: str | os.PathLike[str] = DEFAULT, device: Device = "auto") -> LoadedBundle:
+def load_bundle(
+    name_or_path: str | os.PathLike[str] = DEFAULT,
+    device: Device = "auto",
+    precision: Precision = "auto",
+    batch: int | None = None,
+) -> LoadedBundle:
     """Load a bundle and make it ready to run.
 
     Args:
         name_or_path: the name of an installed bundle, or the path of a bundle's folder or zip.
-        device: "cuda", "cpu", or "auto" for the first of the two that works.
+        device: "cpu", "cuda" (all GPUs of CUDA_VISIBLE_DEVICES), "cuda:N" (one), "tensorrt", "openvino", or "auto"
+            for CUDA if it works, else the CPU.
+        precision: "fp32", "fp16" (GPUs only), or "auto" for fp16 on a GPU and fp32 elsewhere.
+        batch: windows in one run of a network; None for what suits the device.
 
     Raises:
         BundleError: there is no such bundle, or it is damaged.
-        DeviceError: no ONNX Runtime is installed, or it cannot use the device.
+        DeviceError: no ONNX Runtime is installed, or it cannot use the device, or not in that precision.
     """
     bundle = find_bundle(name_or_path)
-    ort = _onnxruntime()
-    if device != "cpu" and _PROVIDERS["cuda"] in ort.get_available_providers():
-        loaded = _load(ort, bundle, "cuda")
-        if loaded is not None:
-            return loaded
-        why = "ONNX Runtime could not start its CUDA provider: no NVIDIA GPU, or no matching driver and CUDA"
-    else:
-        why = "the ONNX Runtime installed has no CUDA provider"
-    if device == "cuda":
-        raise DeviceError(
-            f"Device cuda was asked for, but {why}; install the gpu extra (pip install 'l4s-geo[gpu]', after "
-            "pip uninstall onnxruntime) on a machine with an NVIDIA GPU, or use --device auto."
-        )
-    loaded = _load(ort, bundle, "cpu")
-    if loaded is None:
-        raise DeviceError("ONNX Runtime could not start its CPU provider; install it again.")
-    return loaded
-
-
-def _onnxruntime() -> Any:
+    kind = check_device(device)
+    if precision not in PRECISIONS:
+        raise DeviceError(f"Precision {precision!r} is unknown; expected one of {', '.join(PRECISIONS)}.")
+    if batch is not None and batch < 1:
+        raise DeviceError(f"The batch is {batch} windows; expected 1 or more.")
+    if kind != "auto":
+        return _load(bundle, device, precision, batch)
     try:
-        import onnxruntime
-    except ImportError as error:
+        return _load(bundle, "cuda", precision, batch)
+    except UnavailableError as error:
+        return replace(_load(bundle, "cpu", precision, batch), without_gpu=error.why)
+
+
+def _load(bundle: Bundle, device: str, precision: Precision, batch: int | None) -> LoadedBundle:
+    """Open every member on a device, once for each of its GPUs."""
+    on_gpu = device.startswith(("cuda", "tensorrt"))
+    if precision == "fp16" and not on_gpu:
         raise DeviceError(
-            "No ONNX Runtime is installed, and it is needed to run the networks; install one extra: "
-            "pip install 'l4s-geo[cpu]', or 'l4s-geo[gpu]' for an NVIDIA GPU."
-        ) from error
-    if not hasattr(onnxruntime, "InferenceSession"):
-        raise DeviceError(
-            "ONNX Runtime is damaged, as happens when onnxruntime and onnxruntime-gpu were both installed; "
-            "uninstall both, then install one extra: pip install 'l4s-geo[cpu]' or 'l4s-geo[gpu]'."
+            f"Precision fp16 was asked for, but the networks run on {device}, which computes in fp32; leave "
+            "--precision out, or use --device cuda on a machine with an NVIDIA GPU."
         )
-    return onnxruntime
+    exact: Literal["fp32", "fp16"] = "fp16" if on_gpu and precision != "fp32" else "fp32"
+    places = targets(device, exact)
+    files = [bundle.network(member) for member in bundle.members]
+    if exact == "fp16":
+        files = [to_half(file) for file in files]
+    first, *rest = (_on(bundle, files, target, exact, batch) for target in places)
+    return replace(first, others=tuple(rest))
 
 
-def _load(ort: Any, bundle: Bundle, device: Literal["cuda", "cpu"]) -> LoadedBundle | None:
-    """Open every member on a device; None if some session falls back to another one."""
-    options = ort.SessionOptions()
-    options.log_severity_level = 4
-    sessions = []
-    for member in bundle.members:
-        network = bundle.network(member)
-        try:
-            session = ort.InferenceSession(network, options, providers=[_PROVIDERS[device]])
-        except Exception as error:
-            if device == "cuda":
-                return None
-            raise BundleError(
-                f"{member.file} of bundle {bundle.name} is not a network that ONNX Runtime {ort.__version__} can "
-                f"run ({error}); export it again."
-            ) from error
-        if session.get_providers()[0] != _PROVIDERS[device]:
-            return None
-        sessions.append(session)
-    return LoadedBundle(bundle, device, f"ONNX Runtime {ort.__version__}, {_PROVIDERS[device]}", tuple(sessions))
+def _on(
+    bundle: Bundle, files: list[bytes], target: Target, precision: Literal["fp32", "fp16"], batch: int | None
+) -> LoadedBundle:
+    """Open every member on one target."""
+    with target.active():
+        networks = tuple(
+            Network(bundle, member, file, target, batch, share=1 / (len(files) - number))
+            for number, (member, file) in enumerate(zip(bundle.members, files, strict=True))
+        )
+    runtime = f"ONNX Runtime {onnxruntime().__version__}, {target.provider}"
+    return LoadedBundle(bundle, target, runtime, precision, networks)
 
 
-def _sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Logistic function without overflow."""
-    half = np.float32(0.5)
-    probability: NDArray[np.float32] = half * (np.tanh(half * logits) + np.float32(1))
-    return probability
+def _accumulate(view: Any, values: Any) -> None:
+    """Add values to a part of an array; ``array[part] += values`` would then copy that part onto itself."""
+    view += values
+
+
+def _sigmoid(logits: Any) -> Any:
+    """Logistic function without overflow, in place."""
+    xp, half = namespace(logits), np.float32(0.5)
+    xp.tanh(xp.multiply(logits, half, out=logits), out=logits)
+    logits += np.float32(1)
+    logits *= half
+    return logits

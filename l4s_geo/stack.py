@@ -11,17 +11,19 @@ from rasterio.enums import Resampling
 
 from l4s_geo.bands import BANDS, SPECTRAL, TERRAIN, scale_of
 from l4s_geo.closing import Closing
-from l4s_geo.errors import BandError, SceneError
+from l4s_geo.errors import BandError, SceneError, TerrainError
 from l4s_geo.grid import Grid, Window, mapping_grid
 from l4s_geo.reader import Reader
 from l4s_geo.sources.dem import DEM
 from l4s_geo.sources.http import is_network
 from l4s_geo.sources.mask import Area, Mask
 from l4s_geo.sources.scene import Scene, sample
-from l4s_geo.terrain import Terrain, horn
+from l4s_geo.terrain import Terrain, horn, slope_of
 from l4s_geo.units import Units, detect_units, raw_factors
 
 __all__ = ["Stack"]
+
+_STRIP = 512
 
 
 class Stack(Closing):
@@ -84,6 +86,13 @@ class Stack(Closing):
             out |= mask.read(window)
         return out
 
+    def hidden_share(self) -> float:
+        """Return the share of the grid that masks hide, 0 to 1."""
+        if not self.masks:
+            return 0.0
+        hidden = sum(int(self.hidden(strip).sum()) for strip in self.grid.rows(_STRIP))
+        return hidden / (self.grid.height * self.grid.width)
+
     def read(
         self, bands: Sequence[str], window: Window, instead: Mapping[str, float] = MappingProxyType({})
     ) -> NDArray[np.float32]:
@@ -137,26 +146,43 @@ class Stack(Closing):
         return out
 
     def terrain(self, window: Window) -> Terrain | None:
-        """Read the terrain of a window, or None if no elevations are known.
-
-        The aspect is that of the elevations on the mapping grid.
-        """
-        grown, inner = _grow(window, self.grid)
-        if self.dem:
-            elevation, slope = self.dem.read(grown)
-        elif "DEM" in self.scene.bands:
-            (elevation,) = self._own(["DEM"], grown)
-            slope = horn(elevation, self.grid.transform.a)[0]
-            if "slope" in self.scene.bands:
-                (slope,) = self._own(["slope"], grown)
-        else:
+        """Read the terrain of a window, or None if no elevations are known."""
+        if not self.has_terrain:
             return None
-        aspect = horn(elevation, self.grid.transform.a)[1]
-        return Terrain(elevation[inner], slope[inner], aspect[inner])
+        grown, inner = _grow(window, self.grid)
+        elevation, slope = self._elevation_and_slope(grown)
+        around = np.full((window.height + 2, window.width + 2), np.nan, np.float32)
+        top, left = 1 - inner[0].start, 1 - inner[1].start
+        around[top : top + grown.height, left : left + grown.width] = elevation
+        return Terrain(around, slope[inner], self.grid.transform.a)
+
+    def slope(self, window: Window) -> NDArray[np.float32]:
+        """Read the slopes of a window: (rows, cols) float32, degrees, NaN where unknown.
+
+        Raises:
+            TerrainError: no elevations are known.
+        """
+        if not self.has_terrain:
+            raise TerrainError(f"The scene {self.scene.name} has no terrain; give a DEM (--dem).")
+        if not self.dem and "slope" in self.scene.bands:
+            return self._own(["slope"], window).reshape(window.height, window.width)
+        grown, inner = _grow(window, self.grid)
+        _, slope = self._elevation_and_slope(grown)
+        return slope[inner]
 
     def close(self) -> None:
         """Close the scene's files."""
         self._reader.close()
+
+    def _elevation_and_slope(self, window: Window) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Read elevations and slopes; a slope computed here is wrong along the border of the window."""
+        if self.dem:
+            return self.dem.read(window)
+        if "slope" in self.scene.bands:
+            elevation, slope = self._own(["DEM", "slope"], window)
+            return elevation, slope
+        (elevation,) = self._own(["DEM"], window)
+        return elevation, slope_of(*horn(elevation, self.grid.transform.a))
 
     def _own(self, bands: Sequence[str], window: Window) -> NDArray[np.float32]:
         """Read the scene's own bands as raw values, masked or not; NaN where invalid."""

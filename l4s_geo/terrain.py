@@ -7,11 +7,12 @@ extrapolated linearly from those that are there, so a slope exists wherever an e
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["MAX_VOID", "Terrain", "fill_voids", "horn"]
+__all__ = ["MAX_VOID", "Terrain", "aspect_of", "fill_voids", "horn", "slope_of"]
 
 MAX_VOID = 10
 """Voids up to this many pixels across are filled."""
@@ -19,51 +20,88 @@ MAX_VOID = 10
 
 @dataclass(frozen=True)
 class Terrain:
-    """Terrain of a window; each array is (rows, cols) float32 with NaN where unknown."""
+    """Terrain of a window."""
 
-    elevation: NDArray[np.float32]
-    """Metres."""
+    around: NDArray[np.float32]
+    """(rows + 2, cols + 2) elevations in metres: those of the window and of the pixels around it; NaN where unknown."""
     slope: NDArray[np.float32]
-    """Degrees, 0 to 90."""
-    aspect: NDArray[np.float32]
-    """Direction the slope faces: degrees clockwise from grid north; NaN on flat ground."""
+    """(rows, cols) degrees, 0 to 90; NaN where unknown."""
+    pixel: float
+    """Side of a pixel, metres."""
+
+    @property
+    def elevation(self) -> NDArray[np.float32]:
+        """(rows, cols) float32, metres."""
+        return self.around[1:-1, 1:-1]
+
+    def rise(self, pixels: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Return how the ground rises at some pixels of known elevation, by Horn's formula.
+
+        Args:
+            pixels: (rows, cols) bool: which pixels.
+
+        Returns:
+            (2, n) metres per metre, towards the east and towards the north.
+        """
+        rows, cols = np.nonzero(pixels)
+        return _rise(self.around, rows + 1, cols + 1) / (8 * self.pixel)
 
 
 def horn(elevation: NDArray[np.float32], pixel: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Slope and aspect by Horn's third-order finite difference.
+    """Rise of the ground by Horn's third-order finite difference.
 
     Args:
         elevation: (rows, cols) float32, metres; NaN where unknown.
         pixel: side of a pixel, metres.
 
     Returns:
-        Slope in degrees and aspect in degrees clockwise from north (the direction the ground faces; NaN where
-        it is flat), each (rows, cols) float32, NaN where the elevation is.
+        Rise towards the east and towards the north, metres per metre, each (rows, cols) float32, NaN where the
+        elevation is.
     """
     z = np.pad(elevation.astype(np.float64), 1, constant_values=np.nan)
-    centre = z[1:-1, 1:-1]
-    rows, cols = elevation.shape
+    across, down = z[:, 2:] - z[:, :-2], z[:-2] - z[2:]
+    east = across[:-2] + across[2:]
+    east += 2 * across[1:-1]
+    north = down[:, :-2] + down[:, 2:]
+    north += 2 * down[:, 1:-1]
+    rows, cols = np.nonzero(np.isnan(east + north) & np.isfinite(elevation))
+    if len(rows):
+        east[rows, cols], north[rows, cols] = _rise(z, rows + 1, cols + 1)
+    return (east / (8 * pixel)).astype(np.float32), (north / (8 * pixel)).astype(np.float32)
 
-    def at(dr: int, dc: int) -> NDArray[np.float64]:
-        return z[1 + dr : 1 + dr + rows, 1 + dc : 1 + dc + cols]
 
-    def side(dr: int, dc: int) -> NDArray[np.float64]:
-        value, opposite = at(dr, dc), at(-dr, -dc)
-        return np.where(np.isfinite(value), value, np.where(np.isfinite(opposite), 2 * centre - opposite, centre))
+def slope_of(east: NDArray[np.float32], north: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Slope in degrees from the rise of the ground, see `horn`."""
+    slope: NDArray[np.float32] = np.degrees(np.arctan(np.hypot(east, north)))
+    return slope
 
-    n, s, w, e = side(-1, 0), side(1, 0), side(0, -1), side(0, 1)
 
-    def corner(dr: int, dc: int) -> NDArray[np.float64]:
-        value = at(dr, dc)
-        return np.where(np.isfinite(value), value, (n if dr < 0 else s) + (w if dc < 0 else e) - centre)
+def aspect_of(east: NDArray[np.float32], north: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Aspect from the rise of the ground, see `horn`.
 
-    nw, ne, sw, se = corner(-1, -1), corner(-1, 1), corner(1, -1), corner(1, 1)
-    east = ((ne + 2 * e + se) - (nw + 2 * w + sw)) / (8 * pixel)
-    north = ((nw + 2 * n + ne) - (sw + 2 * s + se)) / (8 * pixel)
-    slope = np.degrees(np.arctan(np.hypot(east, north)))
+    Returns:
+        The direction that the ground faces, degrees clockwise from grid north; NaN where it is flat.
+    """
     aspect = np.degrees(np.arctan2(-east, -north)) % 360
-    aspect[(east == 0) & (north == 0)] = np.nan
-    return slope.astype(np.float32), aspect.astype(np.float32)
+    return np.where((east == 0) & (north == 0), np.float32(np.nan), aspect)
+
+
+def _rise(z: NDArray[Any], rows: NDArray[np.intp], cols: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Horn's formula for some pixels, not yet divided by eight pixels: (2, n).
+
+    Of the elevations around a pixel, missing ones are extrapolated linearly from those that are there.
+    """
+    around = np.array([[z[rows + dr, cols + dc] for dc in (-1, 0, 1)] for dr in (-1, 0, 1)], np.float64)
+    centre = around[1, 1]
+    for r, c in ((0, 1), (2, 1), (1, 0), (1, 2)):
+        straight = np.where(np.isfinite(around[2 - r, 2 - c]), 2 * centre - around[2 - r, 2 - c], centre)
+        around[r, c] = np.where(np.isfinite(around[r, c]), around[r, c], straight)
+    for r in (0, 2):
+        for c in (0, 2):
+            corner = around[r, 1] + around[1, c] - centre
+            around[r, c] = np.where(np.isfinite(around[r, c]), around[r, c], corner)
+    weights = np.array([1.0, 2.0, 1.0])
+    return np.stack([weights @ (around[:, 2] - around[:, 0]), weights @ (around[0] - around[2])])
 
 
 def fill_voids(elevation: NDArray[np.float32], across: int = MAX_VOID) -> NDArray[np.float32]:

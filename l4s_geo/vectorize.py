@@ -1,39 +1,52 @@
-"""From a probability raster to polygons without seams.
+"""From a mask to polygons without seams, a strip of rows at a time.
 
-The whole mask is labelled at once and each connected component becomes one polygon along its pixels' edges, holes
-kept. There are no tiles here, hence no tile borders. With 4-connectivity a polygon never touches itself; with
-8-connectivity pixels that meet at a corner belong together, and such a component is a multipolygon.
+Each connected component becomes one polygon along its pixels' edges, holes kept. The mask is labelled strip by strip;
+labels that meet across the border of two strips are one component, so the result is that of the whole mask while memory
+does not grow with its height. With 4-connectivity a polygon never touches itself; with 8-connectivity pixels that meet
+at a corner belong together, and such a component is a multipolygon.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
+import rasterio
 import shapely
 from numpy.typing import NDArray
 from rasterio.features import shapes
 from scipy import ndimage
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
-from l4s_geo.grid import Grid
+from l4s_geo.grid import Grid, Window
 
-__all__ = ["Components", "Connectivity", "components", "fill_holes", "polygons", "simplify"]
+__all__ = ["Components", "Connectivity", "MaskOf", "components", "polygons", "simplify", "without_small_holes"]
 
 Connectivity = Literal[4, 8]
 
+MaskOf = Callable[[Window], NDArray[np.bool_]]
+"""Gives the mask of a strip of rows."""
+
 _CORNERS = np.ones((3, 3), bool)
-_STRIP = 512
+_STRIP = _TILE = 512
 
 
 @dataclass(frozen=True)
 class Components:
-    """Connected groups of pixels."""
+    """Connected groups of pixels, whose labels lie on disk."""
 
-    labels: NDArray[np.int32]
-    """(rows, cols) int32: 0 is background, 1…count the components, in the order of their first pixels."""
+    path: Path
+    """GeoTIFF int32: 0 is background, 1…count the components, in the order of their first pixels. Beside it, with the
+    suffix .mask.tif, a uint8 raster of where they are."""
+    grid: Grid
     n_pixels: NDArray[np.int64]
     """(count,) int64: pixels of each component."""
+    occupied: tuple[Window, ...]
+    """The strips with a component in them."""
     connectivity: Connectivity = 4
 
     @property
@@ -41,80 +54,92 @@ class Components:
         """How many there are."""
         return len(self.n_pixels)
 
+    def strips(self) -> Iterator[tuple[Window, NDArray[np.int32]]]:
+        """Yield every strip with a component in it, and its labels, (rows, cols) int32."""
+        with rasterio.open(self.path) as dataset:
+            for strip in self.occupied:
+                yield strip, dataset.read(1, window=strip.ranges)
 
-def components(mask: NDArray[np.bool_], min_pixels: int = 1, connectivity: Connectivity = 4) -> Components:
+
+def components(mask: MaskOf, grid: Grid, path: Path, min_pixels: int = 1, connectivity: Connectivity = 4) -> Components:
     """Label the connected components of a mask.
 
     Args:
-        mask: (rows, cols) bool.
+        mask: gives the mask.
+        grid: its grid.
+        path: GeoTIFF to write the labels to.
         min_pixels: components with fewer pixels are left out.
         connectivity: 4, pixels that share a side belong together; 8, those that share a corner too.
+
+    Raises:
+        OSError: the labels cannot be written.
     """
-    labels = np.empty(mask.shape, np.int32)
-    count = ndimage.label(mask, _CORNERS if connectivity == 8 else None, output=labels)
-    sizes = _counts(labels, count)
-    kept = sizes >= min_pixels
-    kept[0] = False
-    renumber = np.where(kept, np.cumsum(kept), 0).astype(np.int32)
-    for strip in _strips(labels):
-        strip[...] = renumber[strip]
-    return Components(labels, sizes[kept].astype(np.int64), connectivity)
+    found = _Labelling(mask, grid, connectivity)
+    kept = found.sizes >= min_pixels
+    number = np.where(kept, np.cumsum(kept), 0).astype(np.int32)
+    occupied = []
+    try:
+        with (
+            rasterio.open(path, "w", **_profile(grid, "int32")) as labelled,
+            rasterio.open(_mask_path(path), "w", **_profile(grid, "uint8")) as masked,
+        ):
+            for strip, labels in found.strips(number):
+                if labels.any():
+                    labelled.write(labels, 1, window=strip.ranges)
+                    masked.write((labels > 0).view(np.uint8), 1, window=strip.ranges)
+                    occupied.append(strip)
+    except rasterio.errors.RasterioError as error:
+        raise OSError(str(error.__cause__ or error)) from error
+    return Components(path, grid, found.sizes[kept], tuple(occupied), connectivity)
 
 
-def fill_holes(
-    mask: NDArray[np.bool_], valid: NDArray[np.bool_], max_pixels: int, connectivity: Connectivity = 4
-) -> NDArray[np.bool_]:
+def without_small_holes(
+    mask: MaskOf, valid: MaskOf, grid: Grid, max_pixels: int, connectivity: Connectivity = 4
+) -> MaskOf:
     """Fill holes of a mask that are small and known to be background.
 
     Args:
-        mask: (rows, cols) bool.
-        valid: (rows, cols) bool: where there is data; a hole with unknown pixels in it stays.
+        mask: gives the mask.
+        valid: gives where there is data; a hole with unknown pixels in it stays.
+        grid: their grid.
         max_pixels: largest hole to fill.
         connectivity: that of the mask; its holes have the other one.
 
     Returns:
-        The mask with its small holes filled.
+        The mask without those holes. Background that reaches the raster's border is no hole.
     """
-    holes, count = ndimage.label(~mask, None if connectivity == 8 else _CORNERS)
-    small = _counts(holes, count) <= max_pixels
-    small[0] = False
-    small[holes[~valid]] = False
-    for border in (holes[0], holes[-1], holes[:, 0], holes[:, -1]):
-        small[border] = False
-    filled: NDArray[np.bool_] = mask | small[holes]
-    return filled
+    holes = _Labelling(lambda strip: ~mask(strip), grid, 4 if connectivity == 8 else 8)
+    small = holes.sizes <= max_pixels
+    for strip, labels in holes.strips(np.arange(1, len(small) + 1, dtype=np.int32)):
+        open_to = [labels[~valid(strip)], labels[:, 0], labels[:, -1]]
+        open_to += [labels[0]] if strip.row == 0 else []
+        open_to += [labels[-1]] if strip.row + strip.height == grid.height else []
+        for touched in open_to:
+            small[touched[touched > 0] - 1] = False
+    fill = small.astype(np.int32)
+    return lambda strip: mask(strip) | (holes.labels(strip, fill) > 0)
 
 
-def polygons(found: Components, grid: Grid) -> NDArray[np.object_]:
-    """Return each component's outline in the grid's CRS, holes kept, all valid.
+def polygons(found: Components) -> NDArray[np.object_]:
+    """Return each component's outline in its grid's CRS, holes kept, all valid.
 
     Returns:
         (count,) of `shapely.Polygon`, or with 8-connectivity of `shapely.MultiPolygon`.
     """
     out = np.empty(found.count, object)
-    traced = shapes(found.labels, mask=found.labels > 0, connectivity=found.connectivity, transform=grid.transform)
-    for geometry, label in traced:
-        shell, *holes = geometry["coordinates"]
-        out[int(label) - 1] = shapely.Polygon(shell, holes)
+    if not found.count:
+        return out
+    with rasterio.open(found.path) as labelled, rasterio.open(_mask_path(found.path)) as masked:
+        bands = rasterio.band(labelled, 1), rasterio.band(masked, 1)
+        for geometry, label in shapes(*bands, connectivity=found.connectivity, transform=found.grid.transform):
+            shell, *holes = geometry["coordinates"]
+            out[int(label) - 1] = shapely.Polygon(shell, holes)
     # Rings that meet at a corner may come as one ring that touches itself; a zero buffer parts them.
     invalid = ~shapely.is_valid(out)
     out[invalid] = shapely.buffer(out[invalid], 0)
     if found.connectivity == 8:
         out[:] = [shapely.MultiPolygon(shapely.get_parts(shape).tolist()) for shape in out]
     return out
-
-
-def _strips(array: NDArray[np.int32]) -> list[NDArray[np.int32]]:
-    """Views of some rows each: counting and indexing make copies of 8 bytes a pixel, 1 GB for a whole tile."""
-    return [array[row : row + _STRIP] for row in range(0, len(array), _STRIP)]
-
-
-def _counts(labels: NDArray[np.int32], count: int) -> NDArray[np.int64]:
-    """Pixels of each label, 0 included."""
-    counts = np.zeros(count + 1, np.int64)
-    for strip in _strips(labels):
-        counts += np.bincount(strip.ravel(), minlength=count + 1)
-    return counts
 
 
 def simplify(outlines: NDArray[np.object_], tolerance: float) -> NDArray[np.object_]:
@@ -133,3 +158,81 @@ def simplify(outlines: NDArray[np.object_], tolerance: float) -> NDArray[np.obje
     simpler = shapely.coverage_simplify(outlines, tolerance)
     spoilt = ~shapely.is_valid(simpler) | shapely.is_empty(simpler)
     return np.where(spoilt, outlines, simpler)
+
+
+class _Labelling:
+    """Labels of a mask, strip by strip; components are numbered from 1 in the order of their first pixels."""
+
+    def __init__(self, mask: MaskOf, grid: Grid, connectivity: Connectivity) -> None:
+        self._mask, self._grid = mask, grid
+        self._structure = _CORNERS if connectivity == 8 else None
+        self._first: dict[int, int] = {}
+        shifts = (-1, 0, 1) if connectivity == 8 else (0,)
+        count, sizes, pairs = 0, [np.zeros(1, np.int64)], [np.empty((2, 0), np.int64)]
+        above = np.zeros(grid.width, np.int64)
+        for strip in grid.rows(_STRIP):
+            labels, here = self._label(strip)
+            self._first[strip.row] = count
+            sizes.append(np.bincount(labels.ravel(), minlength=here + 1)[1:])
+            top, bottom = (np.where(row > 0, row + np.int64(count), 0) for row in (labels[0], labels[-1]))
+            pairs += [_meeting(above, top, shift) for shift in shifts]
+            above, count = bottom, count + here
+        self._component, self.sizes = _join(np.concatenate(sizes), np.concatenate(pairs, axis=1))
+
+    def labels(self, strip: Window, values: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Return (rows, cols) int32: each component's value, given in the order of their numbers; 0 elsewhere."""
+        labels, here = self._label(strip)
+        first = self._first[strip.row] + 1
+        lookup = np.zeros(here + 1, np.int32)
+        lookup[1:] = values[self._component[first : first + here] - 1]
+        return lookup[labels]
+
+    def strips(self, values: NDArray[np.int32]) -> Iterator[tuple[Window, NDArray[np.int32]]]:
+        """Yield every strip and its `labels`."""
+        for strip in self._grid.rows(_STRIP):
+            yield strip, self.labels(strip, values)
+
+    def _label(self, strip: Window) -> tuple[NDArray[np.int32], int]:
+        """Label a strip by itself; return the labels and how many there are."""
+        labels = np.empty((strip.height, strip.width), np.int32)
+        count: int = ndimage.label(self._mask(strip), self._structure, output=labels)
+        return labels, count
+
+
+def _meeting(above: NDArray[np.int64], below: NDArray[np.int64], shift: int) -> NDArray[np.int64]:
+    """Labels that meet between two rows, the lower one seen `shift` columns to the right: (2, n)."""
+    n = len(above)
+    upper, lower = above[max(0, -shift) : n - max(0, shift)], below[max(0, shift) : n - max(0, -shift)]
+    both = (upper > 0) & (lower > 0)
+    return np.unique(np.stack([upper[both], lower[both]]), axis=1)
+
+
+def _join(sizes: NDArray[np.int64], pairs: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Join labels that meet.
+
+    Args:
+        sizes: (1 + labels,) pixels of each label, 0 included.
+        pairs: (2, n) labels that meet.
+
+    Returns:
+        (1 + labels,) the number of each label's component, 0 for 0; and (components,) their pixels.
+    """
+    n = len(sizes)
+    count, group = connected_components(coo_array((np.ones(pairs.shape[1], bool), pairs), shape=(n, n)), directed=False)
+    # Numbered by their smallest label; 0 meets none and stays 0.
+    _, smallest = np.unique(group, return_index=True)
+    rank = np.empty(count, np.int64)
+    rank[np.argsort(smallest)] = np.arange(count)
+    component = rank[group]
+    return component, np.bincount(component, sizes, minlength=count)[1:].astype(np.int64)
+
+
+def _mask_path(path: Path) -> Path:
+    return path.with_suffix(".mask.tif")
+
+
+def _profile(grid: Grid, dtype: str) -> dict[str, Any]:
+    """Of a scratch raster: blocks without a component take no room."""
+    size = {"height": grid.height, "width": grid.width, "crs": grid.crs, "transform": grid.transform}
+    tiles = {"tiled": True, "blockxsize": _TILE, "blockysize": _TILE, "sparse_ok": True, "bigtiff": "if_safer"}
+    return {"driver": "GTiff", "dtype": dtype, "count": 1, **size, **tiles}

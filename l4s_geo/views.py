@@ -8,10 +8,12 @@ its answers back.
 from __future__ import annotations
 
 from functools import cache
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from l4s_geo.arrays import namespace
 
 __all__ = ["TTA", "Augmentation", "apply", "enlarge", "reduce", "undo", "views"]
 
@@ -34,53 +36,69 @@ def views(tta: Augmentation) -> tuple[View, ...]:
     return _VIEWS[tta]
 
 
-def apply(windows: NDArray[np.float32], view: View) -> NDArray[np.float32]:
-    """Mirror and turn windows (…, rows, cols)."""
+def apply(windows: Any, view: View) -> Any:
+    """Mirror and turn windows (…, rows, cols), of numpy or cupy; the result is C-contiguous."""
     turns, mirrored = view
-    return np.ascontiguousarray(np.rot90(windows[..., ::-1] if mirrored else windows, turns, axes=(-2, -1)))
+    xp = namespace(windows)
+    return xp.ascontiguousarray(xp.rot90(windows[..., ::-1] if mirrored else windows, turns, axes=(-2, -1)))
 
 
-def undo(windows: NDArray[np.float32], view: View) -> NDArray[np.float32]:
+def undo(windows: Any, view: View) -> Any:
     """Turn windows back, so that ``undo(apply(w, v), v)`` is w."""
     turns, mirrored = view
-    turned = np.rot90(windows, -turns, axes=(-2, -1))
+    turned = namespace(windows).rot90(windows, -turns, axes=(-2, -1))
     return turned[..., ::-1] if mirrored else turned
 
 
-def enlarge(windows: NDArray[np.float32], scale: float) -> NDArray[np.float32]:
+def enlarge(windows: Any, scale: float) -> Any:
     """Resize windows (…, side, side) bilinearly by `scale`, pixel areas aligned; the same at scale 1."""
     if scale == 1:
         return windows
-    matrix = _bilinear(windows.shape[-1], round(windows.shape[-1] * scale))
-    return np.ascontiguousarray(matrix @ windows @ matrix.T)
+    return _resize(windows, *_bilinear(windows.shape[-1], round(windows.shape[-1] * scale)))
 
 
-def reduce(windows: NDArray[np.float32], side: int) -> NDArray[np.float32]:
+def reduce(windows: Any, side: int) -> Any:
     """Bring windows (…, larger, larger) to (…, side, side) by area averaging."""
     if windows.shape[-1] == side:
         return windows
-    matrix = _area(windows.shape[-1], side)
-    return np.ascontiguousarray(matrix @ windows @ matrix.T)
+    return _resize(windows, *_area(windows.shape[-1], side))
+
+
+def _resize(windows: Any, places: NDArray[np.int64], weights: NDArray[np.float32]) -> Any:
+    """Make rows and columns sums of weighted ones: new pixel i of Σ weights[k, i] · old pixel places[k, i].
+
+    Not matrix products: those of numpy start threads of their own in each thread of a run.
+    """
+    xp = namespace(windows)
+    # Columns, which are slower to gather, while there are fewer rows.
+    axes = (-1, -2) if places.shape[1] > windows.shape[-1] else (-2, -1)
+    for axis in axes:
+        total = None
+        for place, weight in zip(places, weights, strict=True):
+            term = xp.take(windows, xp.asarray(place), axis=axis)
+            term *= xp.asarray(weight if axis == -1 else weight[:, None])
+            if total is None:
+                total = term
+            else:
+                total += term
+        windows = total
+    return windows
 
 
 @cache
-def _bilinear(before: int, after: int) -> NDArray[np.float32]:
-    """(after, before) float32: weights of bilinear interpolation, edges repeated."""
+def _bilinear(before: int, after: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """(2, after) places and weights of bilinear interpolation, edges repeated."""
     position = np.clip((np.arange(after) + 0.5) * before / after - 0.5, 0, before - 1)
-    low = np.minimum(np.floor(position).astype(int), before - 2)
-    matrix = np.zeros((after, before), np.float32)
-    rows = np.arange(after)
-    matrix[rows, low] = 1 - (position - low)
-    matrix[rows, low + 1] = position - low
-    return matrix
+    low = np.minimum(np.floor(position).astype(np.int64), before - 2)
+    return np.stack([low, low + 1]), np.stack([1 - (position - low), position - low]).astype(np.float32)
 
 
 @cache
-def _area(before: int, after: int) -> NDArray[np.float32]:
-    """(after, before) float32: share of each old pixel in each new one."""
+def _area(before: int, after: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """(most old pixels that a new one meets, after) places, and each one's share in the new pixel."""
     edges = np.arange(after + 1) * before / after
-    start, stop = edges[:-1, None], edges[1:, None]
-    pixel = np.arange(before)
-    overlap = np.clip(np.minimum(stop, pixel + 1) - np.maximum(start, pixel), 0, None)
-    matrix: NDArray[np.float32] = (overlap / (stop - start)).astype(np.float32)
-    return matrix
+    start, stop = edges[:-1], edges[1:]
+    first = np.floor(start).astype(np.int64)
+    places = first + np.arange(int((np.ceil(stop) - first).max()))[:, None]
+    overlap = np.clip(np.minimum(stop, places + 1) - np.maximum(start, places), 0, None)
+    return np.minimum(places, before - 1), (overlap / (stop - start)).astype(np.float32)

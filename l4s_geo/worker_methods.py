@@ -53,6 +53,10 @@ class Reporter:
         fields = {"done": done, "total": total, "rate": rate and round(rate, 2), "remaining_s": left}
         self._channel.send("progress", id=self._id, stage=name, **fields)
 
+    def took(self, stages: Mapping[str, float]) -> None:
+        """Pass on the seconds of each stage."""
+        self.detail("Seconds: " + ", ".join(f"{name} {seconds:.1f}" for name, seconds in stages.items()))
+
     def progress(self, done: int, total: int) -> None:
         """Say how far the mapping is, at most ten times a second."""
         now = monotonic()
@@ -117,7 +121,7 @@ def _environment(params: Mapping[str, Any], reporter: Reporter) -> dict[str, Any
 
     model = load_bundle(DEFAULT)
     cuda = ""
-    if model.device != "cuda":
+    if model.device == "cpu":
         try:
             load_bundle(DEFAULT, "cuda")
         except DeviceError as error:

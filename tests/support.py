@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -63,3 +64,41 @@ def linear_network(bands: int, slope: float, shift: float, side: int = 128) -> b
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     checker.check_model(model)
     return model.SerializeToString()
+
+
+def labelled(mask: np.ndarray, folder: Path, min_pixels: int = 1, connectivity: int = 4, transform: Affine = TRANSFORM):
+    """The components of a mask held in memory."""
+    from rasterio.crs import CRS
+
+    from l4s_geo.grid import Grid
+    from l4s_geo.vectorize import components
+
+    grid = Grid(CRS.from_user_input(UTM), transform, *mask.shape)
+    path = Path(tempfile.mkdtemp(dir=folder)) / "labels.tif"
+    return components(lambda w: mask[w.slices], grid, path, min_pixels, connectivity)
+
+
+def labels_of(found) -> np.ndarray:
+    """The labels of components, whole."""
+    out = np.zeros(found.grid.shape, np.int32)
+    for strip, labels in found.strips():
+        out[strip.slices] = labels
+    return out
+
+
+def row_file(layers: np.ndarray, folder: Path):
+    """Layers (bands, rows, cols) as a file of rows."""
+    from l4s_geo.rowfile import RowFile
+
+    rows = RowFile(Path(tempfile.mkdtemp(dir=folder)) / "layers.f32", layers.shape[0], layers.shape[2])
+    rows.append(layers.astype(np.float32))
+    return rows
+
+
+def surface_of(stack, model, folder: Path, **how) -> np.ndarray:
+    """What `predict` says of a whole stack: (layers, rows, cols)."""
+    from l4s_geo.parts import Parts
+    from l4s_geo.predict import How, predict
+
+    parts = Parts(Path(tempfile.mkdtemp(dir=folder)) / "scene", "", resume=False)
+    return predict(stack, model, parts, How(**how)).layers.read(stack.grid.whole)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -63,6 +63,10 @@ class Console:
         if self._bar is not None and self._task is not None:
             rate = self._bar.tasks[0].finished_speed or self._bar.tasks[0].speed
             self._bar.update(self._task, completed=done, rate=f"{rate:.0f} {self._unit}/s" if rate else "")
+
+    def took(self, stages: Mapping[str, float]) -> None:
+        """Print the seconds of each stage, if the user asked for more."""
+        self.detail("Seconds: " + ", ".join(f"{name} {seconds:.1f}" for name, seconds in stages.items()))
 
     def __enter__(self) -> Self:
         return self

@@ -22,12 +22,12 @@ def main(inputs: dict[str, Any]) -> None:
     """
     with user_errors():
         from l4s_geo.inputs import Inputs, open_stack
-        from l4s_geo.introduce import able_bundles, introduction, masked
+        from l4s_geo.introduce import able_bundles, introduction
 
         with open_stack(Inputs(**inputs)) as stack:
             for line in introduction(stack):
                 click.echo(line)
-            if (hidden := masked(stack)) is not None:
-                click.echo(f"Masked: {hidden.mean():.1%} of the scene")
+            if stack.masks:
+                click.echo(f"Masked: {stack.hidden_share():.1%} of the scene")
             for line in able_bundles(stack):
                 click.echo(line)

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from l4s_geo.cli.console import Console, user_errors
-from l4s_geo.cli.options import scene_options
+from l4s_geo.cli.options import device_options, scene_options
 
 __all__ = ["main"]
 
@@ -67,6 +67,13 @@ __all__ = ["main"]
     help="Refine the probabilities with a DenseCRF (extra crf); auto: if the bundle was measured to gain from it.",
 )
 @click.option(
+    "--terrain-prior",
+    type=click.Choice(["auto", "on", "off"]),
+    default="auto",
+    show_default=True,
+    help="Weigh the probabilities by the slope of the ground; auto: with a DEM, if the bundle was measured to gain.",
+)
+@click.option(
     "--connectivity",
     type=click.Choice(["4", "8"]),
     default="4",
@@ -81,13 +88,7 @@ __all__ = ["main"]
     metavar="METRES",
     help="Smooth the pixel steps of outlines; shared borders stay shared.",
 )
-@click.option(
-    "--device",
-    type=click.Choice(["auto", "cuda", "cpu"]),
-    default="auto",
-    show_default=True,
-    help="Where the networks run; the first line of the output says which it is.",
-)
+@device_options
 @click.option("--resume", is_flag=True, help="Go on where a stopped or killed run of the same command ended.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
 @click.option("-v", "--verbose", is_flag=True, help="Print more about the bundle and the run.")

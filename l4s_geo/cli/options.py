@@ -2,6 +2,7 @@
 
 `scene_options` adds SCENE and all that describes a scene (--band, --bands, --dem, --slope, --units, --resampling,
 --mask, --mask-classes, --clouds, --aoi); the command gets them as one mapping, ready for `map_scene` or `Inputs`.
+`device_options` adds --device, --precision and --batch, which the command gets by these names.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 
 import click
 
-__all__ = ["scene_options"]
+__all__ = ["device_options", "scene_options"]
 
 
 def _band_files(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
@@ -128,3 +129,35 @@ def scene_options(command: Callable[..., None]) -> Callable[..., None]:
     for option in reversed(_OPTIONS):
         collected = option(collected)
     return collected
+
+
+_DEVICE_OPTIONS = [
+    click.option(
+        "--device",
+        default="auto",
+        show_default=True,
+        metavar="NAME",
+        help="Where the networks run: cpu, cuda (all NVIDIA GPUs), cuda:N (one), tensorrt, openvino, or auto for cuda "
+        "if it works, else cpu; the first line of the output says which it is.",
+    ),
+    click.option(
+        "--precision",
+        type=click.Choice(["auto", "fp32", "fp16"]),
+        default="auto",
+        show_default=True,
+        help="Of the networks' weights and activations; auto: fp16 on an NVIDIA GPU, fp32 elsewhere.",
+    ),
+    click.option(
+        "--batch",
+        type=click.IntRange(1),
+        metavar="WINDOWS",
+        help="Windows that a network takes at once.  [default: by the GPU's free memory; 4 in each thread of a CPU]",
+    ),
+]
+
+
+def device_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that say where and how networks run."""
+    for option in reversed(_DEVICE_OPTIONS):
+        command = option(command)
+    return command

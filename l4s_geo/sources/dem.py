@@ -23,7 +23,7 @@ from l4s_geo.closing import Closing
 from l4s_geo.errors import SceneError, TerrainError
 from l4s_geo.grid import PIXEL, Grid, Window
 from l4s_geo.sources.scene import grid_of, opened, read_error
-from l4s_geo.terrain import MAX_VOID, fill_voids, horn
+from l4s_geo.terrain import MAX_VOID, fill_voids, horn, slope_of
 from l4s_geo.warp import exact_warp, pixels_per_pixel
 
 __all__ = ["DEM"]
@@ -85,7 +85,7 @@ class DEM(Closing):
         elevation = _bilinear(known, rows - row0, cols - col0)
         if self._slope is not None:
             return elevation, self._read_raster(self._slope, window.ranges, "slope")
-        slope, _ = horn(known, own.transform.a)
+        slope = slope_of(*horn(known, own.transform.a))
         nearest = np.ix_(np.floor(rows - row0 + 0.5).astype(np.intp), np.floor(cols - col0 + 0.5).astype(np.intp))
         return elevation, slope[nearest]
 

@@ -75,19 +75,20 @@
   <alias field="prob_mean" index="8" name="Mean probability"/>
   <alias field="prob_max" index="9" name="Highest probability"/>
   <alias field="prob_spread" index="10" name="Spread of the probability"/>
-  <alias field="slope_mean_deg" index="11" name="Mean slope (°)"/>
-  <alias field="slope_max_deg" index="12" name="Highest slope (°)"/>
-  <alias field="elev_min_m" index="13" name="Lowest elevation (m)"/>
-  <alias field="elev_max_m" index="14" name="Highest elevation (m)"/>
-  <alias field="relief_m" index="15" name="Relief (m)"/>
-  <alias field="reach_angle_deg" index="16" name="Reach angle (°)"/>
-  <alias field="aspect_deg" index="17" name="Aspect (° from north)"/>
-  <alias field="touches_edge" index="18" name="Touches the edge of the data"/>
-  <alias field="touches_mask" index="19" name="Touches masked ground"/>
-  <alias field="scene" index="20" name="Scene"/>
-  <alias field="bundle" index="21" name="Model bundle"/>
-  <alias field="threshold" index="22" name="Threshold"/>
-  <alias field="created" index="23" name="Mapped at"/>
+  <alias field="confidence" index="11" name="Confidence"/>
+  <alias field="slope_mean_deg" index="12" name="Mean slope (°)"/>
+  <alias field="slope_max_deg" index="13" name="Highest slope (°)"/>
+  <alias field="elev_min_m" index="14" name="Lowest elevation (m)"/>
+  <alias field="elev_max_m" index="15" name="Highest elevation (m)"/>
+  <alias field="relief_m" index="16" name="Relief (m)"/>
+  <alias field="reach_angle_deg" index="17" name="Reach angle (°)"/>
+  <alias field="aspect_deg" index="18" name="Aspect (° from north)"/>
+  <alias field="touches_edge" index="19" name="Touches the edge of the data"/>
+  <alias field="touches_mask" index="20" name="Touches masked ground"/>
+  <alias field="scene" index="21" name="Scene"/>
+  <alias field="bundle" index="22" name="Model bundle"/>
+  <alias field="threshold" index="23" name="Threshold"/>
+  <alias field="created" index="24" name="Mapped at"/>
  </aliases>
  <fieldConfiguration>
   <field name="fid"><editWidget type="Hidden"><config><Option/></config></editWidget></field>
@@ -117,8 +118,9 @@
    <attributeEditorField name="prob_mean" index="8" showLabel="1"/>
    <attributeEditorField name="prob_max" index="9" showLabel="1"/>
    <attributeEditorField name="prob_spread" index="10" showLabel="1"/>
-   <attributeEditorField name="touches_edge" index="18" showLabel="1"/>
-   <attributeEditorField name="touches_mask" index="19" showLabel="1"/>
+   <attributeEditorField name="confidence" index="11" showLabel="1"/>
+   <attributeEditorField name="touches_edge" index="19" showLabel="1"/>
+   <attributeEditorField name="touches_mask" index="20" showLabel="1"/>
   </attributeEditorContainer>
   <attributeEditorContainer name="Shape" groupBox="0" columnCount="1" showLabel="1" visibilityExpressionEnabled="0" visibilityExpression="">
    <attributeEditorField name="length_m" index="3" showLabel="1"/>
@@ -129,19 +131,19 @@
    <attributeEditorField name="n_pixels" index="7" showLabel="1"/>
   </attributeEditorContainer>
   <attributeEditorContainer name="Terrain" groupBox="0" columnCount="1" showLabel="1" visibilityExpressionEnabled="0" visibilityExpression="">
-   <attributeEditorField name="slope_mean_deg" index="11" showLabel="1"/>
-   <attributeEditorField name="slope_max_deg" index="12" showLabel="1"/>
-   <attributeEditorField name="elev_min_m" index="13" showLabel="1"/>
-   <attributeEditorField name="elev_max_m" index="14" showLabel="1"/>
-   <attributeEditorField name="relief_m" index="15" showLabel="1"/>
-   <attributeEditorField name="reach_angle_deg" index="16" showLabel="1"/>
-   <attributeEditorField name="aspect_deg" index="17" showLabel="1"/>
+   <attributeEditorField name="slope_mean_deg" index="12" showLabel="1"/>
+   <attributeEditorField name="slope_max_deg" index="13" showLabel="1"/>
+   <attributeEditorField name="elev_min_m" index="14" showLabel="1"/>
+   <attributeEditorField name="elev_max_m" index="15" showLabel="1"/>
+   <attributeEditorField name="relief_m" index="16" showLabel="1"/>
+   <attributeEditorField name="reach_angle_deg" index="17" showLabel="1"/>
+   <attributeEditorField name="aspect_deg" index="18" showLabel="1"/>
   </attributeEditorContainer>
   <attributeEditorContainer name="Origin" groupBox="0" columnCount="1" showLabel="1" visibilityExpressionEnabled="0" visibilityExpression="">
-   <attributeEditorField name="scene" index="20" showLabel="1"/>
-   <attributeEditorField name="bundle" index="21" showLabel="1"/>
-   <attributeEditorField name="threshold" index="22" showLabel="1"/>
-   <attributeEditorField name="created" index="23" showLabel="1"/>
+   <attributeEditorField name="scene" index="21" showLabel="1"/>
+   <attributeEditorField name="bundle" index="22" showLabel="1"/>
+   <attributeEditorField name="threshold" index="23" showLabel="1"/>
+   <attributeEditorField name="created" index="24" showLabel="1"/>
   </attributeEditorContainer>
  </attributeEditorForm>
  <mapTip>&lt;b&gt;Landslide [% "id" %]&lt;/b&gt;&lt;br&gt;[% round("area_m2") %] m², mean probability [% round("prob_mean", 2) %]</mapTip>

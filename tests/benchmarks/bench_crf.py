@@ -21,7 +21,7 @@ import numpy as np
 from scipy import ndimage
 
 from l4s_geo.bands import BANDS, RGB
-from l4s_geo.crf import CRFParameters, refine, refine_blocks
+from l4s_geo.crf import CRFParameters, refine, refine_strips
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def main() -> None:
             return refine(y, x, p)
 
         def blockwise(p=p, y=probability, x=features) -> np.ndarray:
-            return refine_blocks(y, lambda w: x[:, *w.slices], p)
+            return np.concatenate([*refine_strips(y.shape, lambda w: y[w.slices], lambda w: x[:, *w.slices], p)])
 
         def lattice(p=p, y=probability, x=features) -> np.ndarray:
             return pydensecrf(y, x, p)

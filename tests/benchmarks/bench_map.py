@@ -1,17 +1,22 @@
 """What mapping costs beyond the networks: whole scenes against the same windows straight through ONNX Runtime.
 
-    python tests/benchmarks/bench_map.py --sizes 2196 5490 10980
+    python tests/benchmarks/bench_map.py --sizes 2196 5490 10980 --overlaps 0 32 64 --json map.json
 
 Scenes repeat the sample scene, mirrored: 14 bands, uint16, tiled, zstd. *Floor* is `session.run` on as many normalised
-windows, in the same batches and with nothing else; *total* is `map_scene` with inventory and probability raster.
+windows and nothing else, in the faster of two ways: batches of 16 in one session that uses all cores, or small batches
+side by side as the mapper runs them. *Total* is `map_scene` with inventory and probability raster. The stages are those
+that the run itself states; reading, networks and writing rows overlap, so they may add up to more than the total.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 import rasterio
@@ -20,69 +25,125 @@ from affine import Affine
 from l4s_geo import load_bundle, map_scene
 from l4s_geo.bands import BANDS
 from l4s_geo.grid import starts
+from l4s_geo.normalize import normalize
 from measuring import measure, table
 
 SAMPLE = Path(__file__).parents[2] / "sample_scenes" / "valley.tif"
-BATCH = 16
+STAGES = ("read", "networks", "blend", "write rows", "CRF", "vectorise", "write rasters", "write inventory")
 
 
-def write_scene(path: Path, size: int) -> Path:
-    """Write a scene of (size, size) pixels."""
+class Stages:
+    """A reporter that keeps the seconds of the stages."""
+
+    def __init__(self) -> None:
+        self.seconds: Mapping[str, float] = {}
+
+    def say(self, text: str) -> None: ...
+
+    def detail(self, text: str) -> None: ...
+
+    def progress(self, done: int, total: int) -> None: ...
+
+    def took(self, stages: Mapping[str, float]) -> None:
+        self.seconds = stages
+
+
+def write_scene(path: Path, rows: int, cols: int | None = None) -> Path:
+    """Write a scene of so many rows and columns, as many of these as of those by default."""
+    cols = cols or rows
     with rasterio.open(SAMPLE) as dataset:
         sample = dataset.read()
-    profile = {"driver": "GTiff", "dtype": "uint16", "count": 14, "height": size, "width": size, "crs": "EPSG:32645"}
+    profile = {"driver": "GTiff", "dtype": "uint16", "count": 14, "height": rows, "width": cols, "crs": "EPSG:32645"}
     profile |= {"transform": Affine(10, 0, 3e5, 0, -10, 3.1e6), "tiled": True, "compress": "zstd", "bigtiff": "yes"}
-    times = -(-size // sample.shape[1])
+    times = -(-max(rows, cols) // min(sample.shape[1:]))
     with rasterio.open(path, "w", interleave="band", **profile) as dataset:
         for index, band in enumerate(sample, start=1):
-            tile = np.pad(band, (0, (times - 1) * band.shape[0]), mode="symmetric")
-            dataset.write(tile[:size, :size], index)
+            tile = np.pad(band, (0, (times - 1) * max(band.shape)), mode="symmetric")
+            dataset.write(tile[:rows, :cols], index)
             dataset.set_band_description(index, BANDS[index - 1])
     return path
 
 
-def floor(bundle: str, count: int) -> float:
-    """Run a network on windows that are ready; return seconds for `count` of them."""
+def floor(bundle: str, count: int) -> tuple[float, float]:
+    """Return seconds that the networks need for `count` ready windows, and those to normalise them."""
+    import onnxruntime as ort
+
     model = load_bundle(bundle, "cpu")
-    (session, *_), side = model.sessions, model.bundle.window
-    x = np.random.default_rng(0).normal(size=(BATCH, len(model.bands), side, side)).astype(np.float32)
-    session.run(None, {session.get_inputs()[0].name: x})
-    runs = min(-(-count // BATCH), 60)
-    started = perf_counter()
-    for _ in range(runs):
-        session.run(None, {session.get_inputs()[0].name: x})
-    return (perf_counter() - started) * count / (runs * BATCH)
+    windows = np.random.default_rng(0).gamma(4, 0.3, (256, len(model.bands), 128, 128)).astype(np.float32)
+    seconds = normalising = 0.0
+    for network in model.networks:
+        member = network.member
+        x = windows[:, [model.bands.index(b) for b in member.bands]]
+        started = perf_counter()
+        for start in range(0, len(x), 16):
+            normalize(x[start : start + 16], member.normalization, member.statistics)
+        normalising += perf_counter() - started
+        side = round(128 * member.scale)
+        ready = np.random.default_rng(0).normal(size=(256, len(member.bands), side, side)).astype(np.float32)
+        session = ort.InferenceSession(model.bundle.network(member), providers=["CPUExecutionProvider"])
+        name = session.get_inputs()[0].name
+
+        def whole(session: Any = session, name: str = name, ready: Any = ready) -> None:
+            for start in range(0, len(ready), 16):
+                session.run(None, {name: ready[start : start + 16]})
+
+        def side_by_side(network: Any = network, ready: Any = ready) -> None:
+            network.each(len(ready), lambda part: network(ready[part]))
+
+        ways = []
+        for way in (whole, side_by_side):
+            way()
+            rounds = []
+            for _ in range(2):
+                started = perf_counter()
+                way()
+                rounds.append(perf_counter() - started)
+            ways.append(min(rounds))
+        seconds += min(ways)
+    return seconds * count / len(windows), normalising * count / len(windows)
 
 
-def whole(scene: Path, folder: Path, bundle: str, overlap: int) -> int:
-    """Map a scene; return the number of polygons."""
-    found = map_scene(
-        scene, bundle=bundle, overlap=overlap, out=folder / "i.gpkg", probability=folder / "p.tif", device="cpu"
-    )
-    return len(found)
+def whole(
+    scene: Path, folder: Path, bundle: str, overlap: int, crf: Any, device: str
+) -> tuple[int, Mapping[str, float]]:
+    """Map a scene; return the number of polygons and the seconds of the stages."""
+    stages = Stages()
+    results = {"out": folder / "i.gpkg", "probability": folder / "p.tif"}
+    found = map_scene(scene, bundle=bundle, overlap=overlap, crf=crf, device=device, reporter=stages, **results)
+    return len(found), stages.seconds
 
 
 def main() -> None:
-    """Print the table."""
+    """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", type=int, nargs="+", default=[2196, 5490])
+    parser.add_argument("--width", type=int, help="columns of every scene, so that only the rows differ")
     parser.add_argument("--overlaps", type=int, nargs="+", default=[32])
     parser.add_argument("--bundle", default="rgb")
+    parser.add_argument("--crf", choices=["auto", "on", "off"], default="auto")
+    parser.add_argument("--json", type=Path, help="also write the figures here")
     arguments = parser.parse_args()
     rows = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for size in arguments.sizes:
-            scene = write_scene(folder / f"{size}.tif", size)
+            width = arguments.width or size
+            scene = write_scene(folder / f"{size}.tif", size, width)
             for overlap in arguments.overlaps:
-                count = len(starts(size, 128, overlap)) ** 2
-                least = measure(floor, arguments.bundle, count).result
-                mapped = measure(whole, scene, folder, arguments.bundle, overlap)
-                ratio = mapped.seconds / least
-                rows.append((size, overlap, count, least, mapped.seconds, ratio, mapped.peak_gib, mapped.result))
+                count = len(starts(size, 128, overlap)) * len(starts(width, 128, overlap))
+                least, normalising = measure(floor, arguments.bundle, count).result
+                mapped = measure(whole, scene, folder, arguments.bundle, overlap, arguments.crf, "cpu")
+                polygons, stages = mapped.result
+                row = {"rows": size, "cols": width, "overlap": overlap, "windows": count, "floor, s": least}
+                row |= {"total, s": mapped.seconds, "total / floor": mapped.seconds / least}
+                row |= {"peak, GiB": mapped.peak_gib, "polygons": polygons}
+                row |= {stage: stages.get(stage, 0.0) for stage in STAGES} | {"normalise, CPU": normalising}
+                rows.append(row)
+                print(json.dumps(row), flush=True)
             scene.unlink()
-    header = ("pixels a side", "overlap", "windows", "floor, s", "total, s", "total / floor", "peak, GiB", "polygons")
-    table(header, rows)
+    table(tuple(rows[0]), [tuple(row.values()) for row in rows])
+    if arguments.json:
+        arguments.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

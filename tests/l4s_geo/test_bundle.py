@@ -6,10 +6,12 @@ import zipfile
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from l4s_geo.bundle import read_bundle, write_bundle
+from l4s_geo.bundle import Confidence, read_bundle, write_bundle
 from l4s_geo.errors import BundleError
+from l4s_geo.prior import TerrainPrior
 
 
 @pytest.fixture
@@ -18,7 +20,14 @@ def copy(red_bundle: Path, tmp_path: Path) -> Path:
 
 
 def test_what_is_written_is_read_back(red_bundle: Path, tmp_path: Path) -> None:
-    bundle = replace(read_bundle(red_bundle), scores={"f1": 0.5}, trained_on="nothing", created="2026-01-02T03:04:05Z")
+    bundle = replace(
+        read_bundle(red_bundle),
+        scores={"f1": 0.5},
+        trained_on="nothing",
+        created="2026-01-02T03:04:05Z",
+        prior=TerrainPrior((0.0, 20.0), (-3.5, 0.0), True),
+        confidence=Confidence(0.8, 0.5, {"high": 0.9, "low": 0.25}),
+    )
     write_bundle(bundle, {m.file: bundle.network(m) for m in bundle.members}, tmp_path / "again")
     again = read_bundle(tmp_path / "again")
     assert replace(again, location=bundle.location) == bundle
@@ -73,6 +82,11 @@ def test_a_damaged_description_is_refused(copy: Path, text: str) -> None:
         (("properties", "l4s:bands"), ["B4", "B8A"], "B8A"),
         (("properties", "mlm:input", 0, "l4s:normalization"), "magic", "magic"),
         (("properties", "mlm:input", 0, "bands"), ["B4"], "do not fit"),
+        (("properties", "l4s:terrain_prior"), {"slope": [0, 10], "log_ratio": [0, -1], "on": True}, "do not fall"),
+        (("properties", "l4s:terrain_prior"), {"slope": [0, 10]}, "is not a bundle"),
+        (("properties", "l4s:terrain_prior"), {"slope": "x", "log_ratio": [0], "on": True}, "is not a bundle"),
+        (("properties", "l4s:confidence"), {"high": 0.4, "medium": 0.6, "precision": {}}, "not under the second"),
+        (("properties", "l4s:confidence"), {"high": 0.6, "medium": 0.4, "precision": {"sure": 1}}, "'sure'"),
     ],
 )
 def test_impossible_values_are_named(copy: Path, path: tuple, value: object, message: str) -> None:
@@ -101,3 +115,19 @@ def test_a_cut_zip_is_refused(red_bundle: Path, tmp_path: Path) -> None:
     cut.write_bytes(whole.read_bytes()[:-100])
     with pytest.raises(BundleError, match=r"cut\.zip"):
         read_bundle(cut)
+
+
+def test_confidence_goes_by_the_mean_probability() -> None:
+    classes = Confidence(0.8, 0.5).classify(np.array([0.1, 0.49, 0.5, 0.79, 0.8, 1.0]))
+    assert classes.tolist() == ["low", "low", "medium", "medium", "high", "high"]
+    assert Confidence(0.8, 0.5).classify(np.array([])).tolist() == []
+
+
+def test_a_bundle_made_before_priors_and_classes_is_read(copy: Path) -> None:
+    item = json.loads((copy / "bundle.json").read_text())
+    for key in ("l4s:terrain_prior", "l4s:confidence"):
+        del item["properties"][key]
+    (copy / "bundle.json").write_text(json.dumps(item))
+    bundle = read_bundle(copy)
+    assert bundle.prior is None
+    assert bundle.confidence is None

@@ -12,7 +12,7 @@ import pytest
 from scipy import ndimage
 
 from l4s_geo.bands import BANDS
-from l4s_geo.crf import CRFParameters, blocks, halo, radius, refine, refine_blocks
+from l4s_geo.crf import CRFParameters, halo, radius, refine, refine_strips
 from l4s_geo.errors import BundleError, DeviceError
 
 BOTH = CRFParameters(gaussian_sigma=1.5, gaussian_weight=2.0, bilateral_sigma_xy=3.0, bilateral_weight=3.0)
@@ -122,7 +122,7 @@ def test_blocks_equal_the_whole(size):
         read.append(w)
         return features[:, *w.slices]
 
-    parts = refine_blocks(probability, window, p, size=size)
+    parts = np.concatenate([*refine_strips(probability.shape, lambda w: probability[w.slices], window, p, size=size)])
     assert len(read) > 50 if size == 16 else len(read) < 10
     assert np.array_equal(parts, refine(probability, features, p), equal_nan=True)
 
@@ -143,9 +143,14 @@ def test_only_active_blocks_are_read():
     probability = np.zeros((400, 300), np.float32)
     probability[210:220, 30:35] = 0.6
     p = replace(BOTH, iterations=2)
-    ((core, outer),) = blocks(probability, p, 512)
-    assert core.ranges == ((210, 220), (30, 35))
-    assert outer.ranges == ((210 - 27, 220 + 27), (3, 35 + 27))
+    read = []
+
+    def features(w):
+        read.append(w.ranges)
+        return np.ones((3, w.height, w.width), np.float32)
+
+    list(refine_strips(probability.shape, lambda w: probability[w.slices], features, p, size=512))
+    assert read == [((210 - 27, 220 + 27), (3, 35 + 27))]
 
 
 def test_results_depend_neither_on_threads_nor_on_kept_weights(monkeypatch):
@@ -200,10 +205,11 @@ def test_invalid_and_inactive_pixels_keep_their_value():
     ],
 )
 def test_nothing_changes_without_active_pixels(probability, features):
-    for result in (
-        refine(probability, features, BOTH),
-        refine_blocks(probability, lambda w: features[:, *w.slices], BOTH),
-    ):
+    def whole(w):
+        return features[:, *w.slices]
+
+    strips = refine_strips(probability.shape, lambda w: probability[w.slices].astype(np.float32), whole, BOTH)
+    for result in (refine(probability, features, BOTH), *strips):
         assert np.array_equal(result, probability.astype(np.float32), equal_nan=True)
 
 

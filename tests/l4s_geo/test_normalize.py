@@ -37,6 +37,19 @@ def test_each_window_is_scaled_by_its_own_median() -> None:
     np.testing.assert_allclose(np.median(median_scaled(x).reshape(3, -1), axis=1), 1, rtol=1e-6)
 
 
+@pytest.mark.parametrize("side", [1, 2, 15, 16])
+def test_medians_are_those_of_numpy_bit_for_bit(side: int) -> None:
+    rng = np.random.default_rng(side)
+    x = rng.gamma(4, 0.25, (6, 3, side, side)).astype(np.float32)
+    x[1] = np.round(x[1], 1)
+    x[2][rng.random((3, side, side)) < 0.5] = np.nan
+    x[3, 0, 0, 0] = np.inf
+    x[4] = np.nan
+    finite = [w[np.isfinite(w)] for w in x]
+    median = np.array([np.median(w) if len(w) else 1 for w in finite], np.float32)
+    np.testing.assert_array_equal(median_scaled(x), x / median[:, None, None, None])
+
+
 def test_invalid_values_become_the_mean_and_do_not_move_the_median() -> None:
     x = windows()
     holed = x.copy()

@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gpu_stand_in import Session, gpus
 from l4s_geo import load_bundle
 from l4s_geo.bands import BANDS, scale_of
 from l4s_geo.errors import BundleError, DeviceError
 from l4s_geo.normalize import Statistics
-from support import make_bundle
+from support import make_bundle, make_ensemble
 
 
 def windows(n: int = 3, bands: int = 3) -> np.ndarray:
@@ -86,21 +87,82 @@ def test_cuda_without_a_gpu_is_an_error_not_a_silent_cpu_run(red_bundle: Path) -
 
 
 def test_a_session_that_falls_back_is_not_called_cuda(monkeypatch: pytest.MonkeyPatch, red_bundle: Path) -> None:
-    """onnxruntime-gpu lists its CUDA provider even where there is no GPU; its sessions then run on the CPU."""
+    """onnxruntime-gpu lists its CUDA provider even where it cannot load it; its sessions then run on the CPU."""
+    with gpus(monkeypatch):
+        monkeypatch.setattr(Session, "get_providers", lambda self: ["CPUExecutionProvider"])
+        assert load_bundle(red_bundle, "auto").device == "cpu"
+        assert "could not start its CUDAExecutionProvider" in load_bundle(red_bundle).describe()
+        with pytest.raises(DeviceError, match="could not start its CUDAExecutionProvider"):
+            load_bundle(red_bundle, "cuda", "fp32")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "match"),
+    [
+        (("gpu",), r"'gpu' is unknown; expected one of auto, cpu, cuda, cuda:N, tensorrt, openvino"),
+        (("cuda:x",), "cuda:x"),
+        (("cpu", "fp16"), r"fp16 was asked for, but the networks run on cpu"),
+        (("cpu", "half"), r"'half' is unknown; expected one of auto, fp32, fp16"),
+        (("cpu", "fp32", 0), r"batch is 0"),
+    ],
+)
+def test_what_cannot_be_is_refused(red_bundle: Path, arguments: tuple, match: str) -> None:
+    with pytest.raises(DeviceError, match=match):
+        load_bundle(red_bundle, *arguments)
+
+
+@pytest.mark.parametrize("device", ["tensorrt", "openvino"])
+def test_a_provider_that_is_not_installed_says_what_to_install(red_bundle: Path, device: str) -> None:
     import onnxruntime
 
-    class Fallback:
-        def __init__(self, *args: object, **options: object) -> None: ...
+    if any(device in name.lower() for name in onnxruntime.get_available_providers()):
+        pytest.skip(f"this ONNX Runtime has {device}")
+    with pytest.raises(DeviceError, match=rf"{device} was asked for.*no \w+Provider; install .*{device}"):
+        load_bundle(red_bundle, device)
 
-        def get_providers(self) -> list[str]:
-            return ["CPUExecutionProvider"]
 
-    both = ["CUDAExecutionProvider", "CPUExecutionProvider"]
-    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: both)
-    monkeypatch.setattr(onnxruntime, "InferenceSession", Fallback)
-    assert load_bundle(red_bundle, "auto").device == "cpu"
-    with pytest.raises(DeviceError, match="could not start its CUDA provider"):
-        load_bundle(red_bundle, "cuda")
+def test_openvino_agrees_with_the_cpu(red_bundle: Path) -> None:
+    import onnxruntime
+
+    if "OpenVINOExecutionProvider" not in onnxruntime.get_available_providers():
+        pytest.skip("onnxruntime-openvino is not installed")
+    model = load_bundle(red_bundle, "openvino")
+    np.testing.assert_allclose(model.predict(windows()), load_bundle(red_bundle, "cpu").predict(windows()), atol=1e-5)
+
+
+def test_neither_threads_nor_batches_matter(tmp_path: Path) -> None:
+    slopes, weights, scales = (1.0, -2.0), (1.0, 2.0), (1.0, 2.5)
+    model = load_bundle(make_ensemble(tmp_path / "two", ("B4", "B3"), slopes, weights, scales, kind="window"), "cpu")
+    x = windows(9, 2)
+    expected = model.vote(x, None, "flips")
+    for threads, batch in ((1, None), (2, 1), (3, 5), (2, 9)):
+        for network in model.networks:
+            network.threads = threads
+        for want, got in zip(expected, model.vote(x, None, "flips", batch), strict=True):
+            np.testing.assert_array_equal(got, want)
+
+
+def test_a_failure_in_a_thread_is_the_callers(red_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import l4s_geo.runtime as runtime
+
+    model = load_bundle(red_bundle, "cpu")
+    monkeypatch.setattr(runtime, "normalize", lambda *arguments: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        model.predict(windows(20))
+
+
+def test_on_the_cpu_arrays_stay_where_they_are(red_bundle: Path) -> None:
+    model, x = load_bundle(red_bundle, "cpu"), windows()
+    assert model.xp is np
+    assert model.replicas == (model,)
+    assert model.put(x) is x
+    assert model.get(x) is x
+    assert model.describe().startswith("cpu (ONNX Runtime ")
+    assert model.describe().endswith(", CPUExecutionProvider, fp32)")
+    before = x.copy()
+    with model.active():
+        model.predict(x)
+    np.testing.assert_array_equal(x, before)
 
 
 def test_a_file_that_is_no_network_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

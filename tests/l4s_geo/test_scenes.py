@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import geopandas as gpd
@@ -272,6 +273,44 @@ def test_the_crf_refines_with_the_bundles_parameters_and_threshold(tmp_path: Pat
     assert "no CRF parameters" in refused.output
 
 
+@pytest.fixture
+def sure_bundle(red_bundle: Path, tmp_path: Path) -> Path:
+    """The red bundle with a terrain prior that is on, and classes of confidence."""
+    from l4s_geo.bundle import Confidence, write_bundle
+    from l4s_geo.library import find_bundle
+    from l4s_geo.prior import TerrainPrior
+
+    bundle = find_bundle(red_bundle)
+    files = {member.file: bundle.network(member) for member in bundle.members}
+    prior = TerrainPrior((30.0, 45.0), (-60.0, 0.0), on=True)
+    write_bundle(replace(bundle, prior=prior, confidence=Confidence(0.9, 0.6)), files, tmp_path / "sure")
+    return tmp_path / "sure"
+
+
+def test_the_terrain_prior_is_on_with_a_dem_and_off_by_option(files, sure_bundle: Path, tmp_path: Path) -> None:
+    scene, _ = files
+    maps = {}
+    for choice, more in (("auto", ["--dem", files[1]]), ("off", ["--dem", files[1]]), ("none", [])):
+        arguments = [*more, "--terrain-prior", choice] if more else []
+        out = tmp_path / f"{choice}.tif"
+        arguments += ["--out", tmp_path / f"{choice}.gpkg", "--probability", out]
+        result = run("map", scene, "--bundle", sure_bundle, *arguments)
+        assert result.exit_code == 0, result.output
+        assert ("would tell fields" in result.output) == (choice == "none")
+        with rasterio.open(out) as dataset:
+            maps[choice] = dataset.read(1)
+    np.testing.assert_array_equal(maps["off"], maps["none"])
+    assert (maps["auto"] <= maps["off"] + 1e-6).all()
+    assert (maps["auto"] < maps["off"] / 2).any()
+
+
+def test_landslides_have_the_confidence_of_their_probability(files, sure_bundle: Path, red_bundle: Path) -> None:
+    found = map_scene(files[0], bundle=sure_bundle)
+    expected = np.select([found.prob_mean >= 0.9, found.prob_mean >= 0.6], ["high", "medium"], "low")
+    assert found.confidence.tolist() == expected.tolist()
+    assert map_scene(files[0], bundle=red_bundle).confidence.tolist() == [""] * len(found)
+
+
 def test_corners_holes_and_steps_by_option(write_raster, red_bundle: Path, tmp_path: Path) -> None:
     dn = scene()
     dn[0, 70:90, 70:90] = 3000  # meets the first body at a corner
@@ -296,6 +335,9 @@ def test_corners_holes_and_steps_by_option(write_raster, red_bundle: Path, tmp_p
         (("--mask", "nosuch.tif"), "nosuch.tif"),
         (("--bands", "B4,B3"), "2 band names were given for the 3"),
         (("--skip-flat", "10"), "without terrain"),
+        (("--terrain-prior", "on"), "has no terrain prior"),
+        (("--precision", "fp16", "--device", "cpu"), "fp16"),
+        (("--device", "cuda:7"), "cuda"),
     ],
 )
 def test_options_that_do_not_fit_are_named(files, red_bundle: Path, tmp_path: Path, arguments, message: str) -> None:
