@@ -46,9 +46,10 @@ class Blend:
             weights = self._weights[:, :width]
             weighted = [(values * self._weights)[:, :, :width] for values in layers]
             for number, col in enumerate(columns):
-                self._sums[0, :, col : col + width] += weights
-                for total, values in zip(self._sums[1:], weighted, strict=True):
-                    total[:, col : col + width] += values[number]
+                place = self._sums[:, :, col : col + width]
+                place[0] += weights
+                for total, values in zip(place[1:], weighted, strict=True):
+                    total += values[number]
 
     def finish(self, rows: int) -> NDArray[np.float32]:
         """Take away the first rows, which no later window reaches.

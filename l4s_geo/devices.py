@@ -63,7 +63,7 @@ _REMEDIES = {
     "cuda": "install the gpu extra (pip install 'l4s-geo[gpu]', after pip uninstall onnxruntime) on a machine with an "
     "NVIDIA GPU, or use --device auto",
     "tensorrt": "install the gpu extra (pip install 'l4s-geo[gpu]', after pip uninstall onnxruntime) and TensorRT "
-    "(pip install tensorrt) on a machine with an NVIDIA GPU, or use --device cuda",
+    "10 (pip install 'tensorrt-cu13<11') on a machine with an NVIDIA GPU, or use --device cuda",
     "openvino": "install its build of ONNX Runtime (pip install onnxruntime-openvino, after pip uninstall "
     "onnxruntime), or use --device cpu",
 }

@@ -29,7 +29,7 @@ from l4s_geo.describe import (
     touches,
 )
 from l4s_geo.devices import Precision
-from l4s_geo.errors import L4SError, SceneError, TerrainError
+from l4s_geo.errors import DeviceError, L4SError, SceneError, TerrainError
 from l4s_geo.grid import PIXEL, Window
 from l4s_geo.inputs import Inputs, Resampling, fingerprint, gdal_settings, open_stack
 from l4s_geo.introduce import cautions, introduction
@@ -230,6 +230,13 @@ def map_scene(
             if not stack.is_remote:
                 parts.discard()
             raise
+        except MemoryError as error:
+            if model.xp is np:
+                raise
+            raise DeviceError(
+                f"The memory of {model.device} is full ({error}); end other programs that use the GPU, lower --batch, "
+                "or use --device cpu; --resume goes on from here."
+            ) from error
         if surface.statistics_error is not None:
             tell.detail(f"Statistics of the scene: within {surface.statistics_error:.3f} deviations of all its pixels'")
         if not valid:

@@ -73,12 +73,13 @@ def refine_surface(
 
     row, shape = start, (layers.height, layers.width)
     device: Literal["cpu", "cuda"] = "cpu" if model.xp is np else "cuda"
-    for rows in refine_strips(shape, probability, features, parameters, device, BLOCK, start):
-        whole = layers.read(Window(row, 0, len(rows), layers.width))
-        whole[0] = rows
-        with parts.writing():
-            refined.append(whole)
-        row += len(rows)
+    with model.active():
+        for rows in refine_strips(shape, probability, features, parameters, device, BLOCK, start):
+            whole = layers.read(Window(row, 0, len(rows), layers.width))
+            whole[0] = rows
+            with parts.writing():
+                refined.append(whole)
+            row += len(rows)
     return refined
 
 

@@ -35,7 +35,7 @@ class LoadedBundle:
     target: Target
     """The device that every network really runs on."""
     runtime: str
-    """ONNX Runtime's version and provider, for the log."""
+    """ONNX Runtime's version and provider, and the precision, for the log."""
     precision: Literal["fp32", "fp16"]
     """Of weights and activations."""
     networks: tuple[Network, ...] = field(repr=False)
@@ -43,7 +43,7 @@ class LoadedBundle:
     others: tuple[LoadedBundle, ...] = field(default=(), repr=False)
     """The same bundle on the other GPUs."""
     without_gpu: str = ""
-    """Why "auto" took no GPU, if it did not."""
+    """Why "auto" took no GPU, though ONNX Runtime is the build for one."""
 
     @property
     def name(self) -> str:
@@ -81,9 +81,9 @@ class LoadedBundle:
         return self.target.xp
 
     def describe(self) -> str:
-        """Say for the log what runs where: devices, ONNX Runtime's version and provider, precision."""
+        """Say for the log what runs where."""
         why = f"; no GPU, since {self.without_gpu}" if self.without_gpu else ""
-        return f"{', '.join(r.device for r in self.replicas)} ({self.runtime}, {self.precision}{why})"
+        return f"{', '.join(r.device for r in self.replicas)} ({self.runtime}{why})"
 
     def active(self) -> AbstractContextManager[None]:
         """Make this replica's GPU current in this thread; does nothing on the CPU."""
@@ -222,7 +222,8 @@ def load_bundle(
     try:
         return _load(bundle, "cuda", precision, batch)
     except UnavailableError as error:
-        return replace(_load(bundle, "cpu", precision, batch), without_gpu=error.why)
+        has_cuda = "CUDAExecutionProvider" in onnxruntime().get_available_providers()
+        return replace(_load(bundle, "cpu", precision, batch), without_gpu=error.why if has_cuda else "")
 
 
 def _load(bundle: Bundle, device: str, precision: Precision, batch: int | None) -> LoadedBundle:
@@ -251,7 +252,7 @@ def _on(
             Network(bundle, member, file, target, batch, share=1 / (len(files) - number))
             for number, (member, file) in enumerate(zip(bundle.members, files, strict=True))
         )
-    runtime = f"ONNX Runtime {onnxruntime().__version__}, {target.provider}"
+    runtime = f"ONNX Runtime {onnxruntime().__version__}, {target.provider}, {precision}"
     return LoadedBundle(bundle, target, runtime, precision, networks)
 
 

@@ -108,19 +108,20 @@ class Network:
         Args:
             count: number of windows.
             work: runs the network on a slice of them, and changes nothing unless it succeeds.
-            batch: windows in one run from now on; None leaves the choice as it is.
+            batch: windows in one run; None for what suits the device.
 
         Raises:
             DeviceError: the GPU's memory does not even hold one window.
         """
-        if batch:
-            self.limit = self.batch = batch
-            self._fits = True
         if self._target.gpu is None:
-            parts = [slice(start, min(start + self.batch, count)) for start in range(0, count, self.batch)]
+            size = batch or self.batch
+            parts = [slice(start, min(start + size, count)) for start in range(0, count, size)]
             with ThreadPoolExecutor(max(1, min(self.threads, len(parts)))) as pool:
                 list(pool.map(work, parts))
             return
+        if batch:
+            self.limit = self.batch = batch
+            self._fits = True
         self._grow(count)
         done = 0
         while done < count:
