@@ -140,7 +140,10 @@ def staged(*finals: Path | None) -> Iterator[tuple[Path | None, ...]]:
     folders: list[Path | None] = []
     try:
         for final in finals:
-            folder = final and Path(tempfile.mkdtemp(prefix=f".{final.stem}-", dir=final.absolute().parent))
+            folder = final and final.absolute().parent / f".{final.name}.l4s-staged"
+            if folder:
+                shutil.rmtree(folder, ignore_errors=True)  # of a run that was killed while writing
+                folder.mkdir()
             folders.append(folder)
         yield tuple(
             folder / final.name if folder and final else None for folder, final in zip(folders, finals, strict=True)

@@ -29,7 +29,7 @@ from l4s_geo.describe import (
     touches,
 )
 from l4s_geo.devices import Precision
-from l4s_geo.errors import DeviceError, L4SError, SceneError, TerrainError
+from l4s_geo.errors import DeviceError, L4SError, OutputError, SceneError, TerrainError
 from l4s_geo.grid import PIXEL, Window
 from l4s_geo.inputs import Inputs, Resampling, fingerprint, gdal_settings, open_stack
 from l4s_geo.introduce import cautions, introduction
@@ -176,6 +176,8 @@ def map_scene(
     ):
         if path:
             check_output(path, suffixes, what)
+    if len({path.absolute() for path in paths if path}) < sum(path is not None for path in paths):
+        raise OutputError(f"Two outputs have the name {probability}; give each a file of its own.")
 
     with watch("load networks"):
         model = load_bundle(bundle, device, precision, batch)

@@ -10,9 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+from click.testing import CliRunner
 
 from gpu_stand_in import CUDARuntimeError, OutOfMemoryError, gpus
 from l4s_geo import map_scene
+from l4s_geo.cli.map import main as l4s_map
 from l4s_geo.crf import CRFParameters, refine
 from l4s_geo.errors import DeviceError
 from l4s_geo.normalize import Statistics
@@ -37,7 +39,7 @@ def ensemble(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("tta", ["none", "d4"])
 def test_a_gpu_votes_as_the_cpu_does(ensemble, monkeypatch, tta):
-    x = windows()
+    x = windows(2)
     expected = load_bundle(ensemble, "cpu").vote(x, None, tta)
     with gpus(monkeypatch):
         model = load_bundle(ensemble, "cuda", "fp32")
@@ -234,6 +236,20 @@ def test_a_scene_mapped_by_two_gpus_is_the_one_that_the_cpu_maps(write_raster, t
     assert probability.max() > 0.5
     assert found == expected > 0
     np.testing.assert_allclose(same, probability, atol=1e-5)
+
+
+def test_the_command_says_which_gpu_runs_and_takes_precision_and_batch(red_bundle, write_raster, tmp_path, monkeypatch):
+    scene = np.random.default_rng(0).gamma(4, 200, (3, 130, 300)).astype(np.uint16)
+    path = write_raster("scene.tif", scene, nodata=0, names=("B4", "B3", "B2"))
+    arguments = [str(path), "--bundle", str(red_bundle), "--out", str(tmp_path / "i.gpkg")]
+    with gpus(monkeypatch, count=2) as cards:
+        result = CliRunner().invoke(l4s_map, [*arguments, "--device", "cuda:1", "--precision", "fp32", "--batch", "3"])
+        assert result.exit_code == 0, result.output
+        assert re.match(r"Device: cuda:1 \(ONNX Runtime .*, CUDAExecutionProvider, fp32\)\n", result.output)
+        assert {(gpu, shape[0]) for gpu, shape in cards.runs} == {(1, 3)}
+        result = CliRunner().invoke(l4s_map, [*arguments, "--device", "cuda:7"])
+        assert result.exit_code == 2
+        assert "cuda:7 was asked for, but 2 GPUs are visible" in result.output
 
 
 def test_the_crf_on_a_gpu_is_that_of_the_cpu(red_bundle, monkeypatch):

@@ -161,6 +161,27 @@ def test_a_full_disk_ends_clearly_and_loses_nothing(write_raster, red_bundle, tm
         subprocess.run(["umount", small], check=True)
 
 
+def test_a_run_killed_while_it_writes_goes_on_and_leaves_nothing_over(write_raster, red_bundle, tmp_path) -> None:
+    path, folder = write_raster("scene.tif", scene(), names=RGB), tmp_path / "out"
+    folder.mkdir()
+    code = (
+        "import os, sys, l4s_geo, l4s_geo.pipeline as p\n"
+        "p.write_inventory = lambda frame, path, facts: (path.write_text('half'), os.kill(os.getpid(), 9))\n"
+        "l4s_geo.map_scene(sys.argv[1], bundle=sys.argv[2], out=sys.argv[3])"
+    )
+    killed = subprocess.run(
+        [sys.executable, "-c", code, str(path), str(red_bundle), str(folder / "i.gpkg")], check=False
+    )
+    assert killed.returncode == -9
+    assert not (folder / "i.gpkg").exists()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LoadedBundle, "vote", lambda *_: pytest.fail("the networks ran again"))
+        map_scene(path, bundle=red_bundle, out=folder / "i.gpkg", resume=True)
+    assert [p.name for p in folder.iterdir()] == ["i.gpkg"]
+    map_scene(path, bundle=red_bundle, out=tmp_path / "whole.gpkg")
+    same(folder / "i.gpkg", tmp_path / "whole.gpkg")
+
+
 def test_a_run_stopped_in_the_crf_goes_on_there(write_raster, red_bundle, tmp_path, monkeypatch) -> None:
     pytest.importorskip("numba", reason="the extra crf is not installed")
     bundle = find_bundle(red_bundle)

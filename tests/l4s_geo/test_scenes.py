@@ -338,6 +338,7 @@ def test_corners_holes_and_steps_by_option(write_raster, red_bundle: Path, tmp_p
         (("--terrain-prior", "on"), "has no terrain prior"),
         (("--precision", "fp16", "--device", "cpu"), "fp16"),
         (("--device", "cuda:7"), "cuda"),
+        (("--tta", "flips", "--probability", "p.tif", "--spread", "p.tif"), "Two outputs have the name p.tif"),
     ],
 )
 def test_options_that_do_not_fit_are_named(files, red_bundle: Path, tmp_path: Path, arguments, message: str) -> None:
