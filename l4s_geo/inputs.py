@@ -23,7 +23,7 @@ from l4s_geo.sources.open import open_scene
 from l4s_geo.stack import Stack
 from l4s_geo.units import UNITS, Units
 
-__all__ = ["RESAMPLING", "Inputs", "Resampling", "fingerprint", "gdal_settings", "open_stack"]
+__all__ = ["RESAMPLING", "STREAMING_CACHE", "Inputs", "Resampling", "fingerprint", "gdal_settings", "open_stack"]
 
 PathLike = str | os.PathLike[str]
 Resampling = Literal["nearest", "bilinear", "cubic", "average"]
@@ -31,7 +31,10 @@ Resampling = Literal["nearest", "bilinear", "cubic", "average"]
 RESAMPLING: tuple[Resampling, ...] = ("nearest", "bilinear", "cubic", "average")
 
 # GDAL's default cache is a share of the machine's memory; a fixed one keeps a run's memory the same everywhere.
-_GDAL_CACHE = 384 << 20
+READING_CACHE = 192 << 20
+"""Bytes: a row of tiles of all bands of a whole Sentinel-2 tile."""
+STREAMING_CACHE = 32 << 20
+"""Bytes, where every block is read or written once."""
 
 
 @dataclass(frozen=True)
@@ -71,9 +74,9 @@ class Inputs:
             raise SceneError("A slope was given without a DEM; give both, since elevations are needed too.")
 
 
-def gdal_settings() -> rasterio.Env:
-    """GDAL's settings for reading and writing: a context manager."""
-    return rasterio.Env(GDAL_CACHEMAX=_GDAL_CACHE, **http_options())
+def gdal_settings(cache: int = READING_CACHE) -> rasterio.Env:
+    """GDAL's settings for reading and writing, with a block cache of so many bytes: a context manager."""
+    return rasterio.Env(GDAL_CACHEMAX=cache, **http_options())
 
 
 @contextmanager

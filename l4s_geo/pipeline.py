@@ -31,7 +31,7 @@ from l4s_geo.describe import (
 from l4s_geo.devices import Precision
 from l4s_geo.errors import DeviceError, L4SError, OutputError, SceneError, TerrainError
 from l4s_geo.grid import PIXEL, Window
-from l4s_geo.inputs import Inputs, Resampling, fingerprint, gdal_settings, open_stack
+from l4s_geo.inputs import STREAMING_CACHE, Inputs, Resampling, fingerprint, gdal_settings, open_stack
 from l4s_geo.introduce import cautions, introduction
 from l4s_geo.inventory import COLUMNS, FORMATS, check_output, staged, write_inventory
 from l4s_geo.library import DEFAULT, require_bands
@@ -265,9 +265,10 @@ def map_scene(
         if stack.masks:
             tell.say(f"Masked: {hidden:.1%} of the scene")
         window = stack.area.window() if stack.area else stack.grid.whole
+        files.enter_context(gdal_settings(STREAMING_CACHE))
 
         def write_rasters(*targets: Path | None) -> None:
-            with gdal_settings(), watch("write rasters"):
+            with gdal_settings(STREAMING_CACHE), watch("write rasters"):
                 for kind, target in zip(get_args(Kind), targets, strict=True):
                     if target:
                         write_surface(layers, window, stack.grid, target, facts, kind)

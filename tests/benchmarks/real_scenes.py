@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from rasterio.features import rasterize
 
 import l4s_geo
-from l4s_geo.bands import BANDS, RGB
+from l4s_geo.bands import BANDS, RGB, SPECTRAL
+from l4s_training.metrics import Scores
 from pictures import draw
 
 UTM = "EPSG:32645"
@@ -51,19 +52,28 @@ def write(path: Path, array: NDArray, names: tuple[str, ...], transform: Affine 
     return str(path)
 
 
-def patches(data: Path, folder: Path, options: dict) -> dict[str, float]:
-    """Pooled pixel scores of the map against the masks of the labelled 14-band patches."""
+def patches(data: Path, folder: Path, options: dict) -> Scores:
+    """Pooled pixel scores of the map against the masks of the labelled 14-band patches, with a DEM of 30 m."""
     file = np.load(data / "l4s_14band_labelled.npz")
-    tp = fp = fn = 0
-    for dn, mask, number in zip(file["dn"], file["mask"] > 0, file["number"], strict=True):
-        path = write(folder / f"patch_{number}.tif", np.moveaxis(dn, -1, 0), BANDS)
-        found = l4s_geo.map_scene(path, min_area=0, **options)
-        drawn = np.zeros(mask.shape, bool)
+    drawn = np.zeros(file["mask"].shape, bool)
+    transform = Affine(10, 0, ORIGIN[0], 0, -10, ORIGIN[1])
+    for dn, detected, number in zip(file["dn"], drawn, file["number"], strict=True):
+        spectral = np.moveaxis(dn, -1, 0)[: len(SPECTRAL)]
+        scene, dem = folder / f"patch_{number}.tif", folder / f"dem_{number}.tif"
+        write(scene, spectral, SPECTRAL, transform)
+        write(dem, coarse(dn[..., BANDS.index("DEM")]), ("DEM",), transform * Affine(3, 0, -3, 0, 3, -3))
+        found = l4s_geo.map_scene(scene, dem=dem, min_area=0, **options)
         if len(found):
-            transform = Affine(10, 0, ORIGIN[0], 0, -10, ORIGIN[1])
-            drawn = rasterize(found.geometry, mask.shape, transform=transform).astype(bool)
-        tp, fp, fn = tp + (drawn & mask).sum(), fp + (drawn & ~mask).sum(), fn + (mask & ~drawn).sum()
-    return {"f1": 2 * tp / (2 * tp + fp + fn), "precision": tp / (tp + fp), "recall": tp / (tp + fn)}
+            detected[:] = rasterize(found.geometry, detected.shape, transform=transform).astype(bool)
+    return Scores.of(drawn, file["mask"])
+
+
+def coarse(elevation: NDArray) -> NDArray:
+    """Elevations (rows, cols) at 10 m as (1, rows, cols) at 30 m, with one pixel more on every side."""
+    rows, cols = elevation.shape
+    padded = np.pad(elevation.astype(np.float32), ((0, -rows % 3), (0, -cols % 3)), mode="edge")
+    mean = padded.reshape(padded.shape[0] // 3, 3, -1, 3).mean((1, 3))
+    return np.pad(mean, 1, mode="reflect", reflect_type="odd")[None]
 
 
 def landslide_free(data: Path, folder: Path) -> list[Input]:
@@ -117,7 +127,7 @@ def main() -> None:
         folder = Path(name)
         scores = patches(arguments.data, folder, options)
         print("| data | measured |\n| --- | --- |")
-        print("| labelled 14-band patches | " + ", ".join(f"{k} {v:.3f}" for k, v in scores.items()) + " |")
+        print("| labelled 14-band patches | " + ", ".join(f"{k} {v:.3f}" for k, v in scores.as_dict().items()) + " |")
         for given in [*landslide_free(arguments.data, folder), *iburi(arguments.data)]:
             raster = folder / "probability.tif"
             found = l4s_geo.map_scene(given.scene, dem=given.dem, probability=raster, **options)
