@@ -63,16 +63,17 @@ def main(
     )
     whole = fit.material(config)
     given = replace(whole, validation=whole.validation.take(np.arange(0)))
-    rates: dict[str, list[float]] = {"bare": [], "loop": []}
+    print(
+        f"{network}, {steps} batches of {batch}, {torch.get_num_threads()} threads; images a second, and a CPU second"
+    )
+    rates: dict[str, list[tuple[float, float]]] = {"bare": [], "loop": []}
     for turn in range(turns):
         rates["bare"].append(_bare(config, given, steps))
         rates["loop"].append(_loop(config, given, steps, workers))
-        print(f"turn {turn}: " + "  ".join(f"{k} {v[-1]:.1f} images/s" for k, v in rates.items()), flush=True)
-    bare, loop = (median(values) for values in rates.values())
-    print(
-        f"{network}, batches of {batch}, {torch.get_num_threads()} threads: bare {bare:.1f}, loop {loop:.1f} images/s"
-    )
-    print(f"the loop reaches {loop / bare:.1%}")
+        print(f"turn {turn}: " + "  ".join(f"{k} {v[-1][0]:.1f}, {v[-1][1]:.1f}" for k, v in rates.items()), flush=True)
+    for at, unit in enumerate(("second", "CPU second")):
+        bare, loop = (median(value[at] for value in values) for values in rates.values())
+        print(f"a {unit}: bare {bare:.1f}, loop {loop:.1f} images, which is {loop / bare:.1%}")
 
 
 def _loop(config: Config, given: Material, steps: int, workers: int | None) -> tuple[float, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import h5py
@@ -24,6 +24,14 @@ def scars(n: int, bands: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     images = 0.8 + 0.1 * rng.random((n, SIDE, SIDE, bands))
     images[..., 0] += masks
     return images, masks
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep cached patches out of the user's folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("L4S_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture

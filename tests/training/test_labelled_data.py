@@ -15,6 +15,10 @@ from l4s_training.data import l4s_files, sources
 from l4s_training.data.patches import Patches, concatenate
 
 
+def everything(patches: Patches) -> np.ndarray:
+    return patches.windows(np.arange(len(patches)))
+
+
 def rewrite(path: Path, key: str, values: np.ndarray) -> None:
     with h5py.File(path, "w") as file:
         file[key] = values
@@ -23,10 +27,11 @@ def rewrite(path: Path, key: str, values: np.ndarray) -> None:
 @pytest.mark.parametrize("flat", [False, True])
 def test_both_layouts_of_l4s_files_are_read(write_h5, flat):
     patches = sources.read(write_h5(3, flat), ("B1", "slope"))
-    assert patches.values.shape == (3, 2, 64, 64)
-    assert patches.values.dtype == np.float32
+    windows = everything(patches)
+    assert windows.shape == (3, 2, 64, 64)
+    assert windows.dtype == np.float32
     assert patches.ids.tolist() == patches.numbers.tolist() == [1, 2, 3]
-    bright = patches.values[:, 0] > 1.2  # the synthetic scars are bright in the first band only
+    bright = windows[:, 0] > 1.2  # the synthetic scars are bright in the first band only
     assert np.array_equal(bright, patches.masks == 1)
 
 
@@ -37,7 +42,7 @@ def test_files_are_ordered_by_number_not_by_name(write_h5):
 def test_real_l4s_files_hold_the_raw_values_divided_by_m(data):
     labelled = np.load(data / "l4s_14band_labelled.npz")
     patches = sources.read(data / "l4s_h5", BANDS)
-    for image, mask, number in zip(patches.values, patches.masks, patches.numbers, strict=True):
+    for image, mask, number in zip(everything(patches), patches.masks, patches.numbers, strict=True):
         at = int(np.flatnonzero(labelled["number"] == number)[0])
         raw = image.transpose(1, 2, 0).astype(np.float64) * scale_of(BANDS)
         assert np.allclose(raw, labelled["dn"][at], rtol=1e-6, atol=1e-3)
@@ -51,7 +56,7 @@ def test_channels_of_the_rgb_pairs_are_b4_b3_b2(data):
     shared = [n for n in labelled.numbers.tolist() if n in set(pairs.numbers.tolist())]
     assert len(shared) >= 5
     for number in shared:
-        exact = labelled.values[labelled.numbers == number][0].astype(np.float64)
+        exact = labelled.windows(np.flatnonzero(labelled.numbers == number))[0].astype(np.float64)
         expected = np.floor(255 * exact / exact.max())
         eight_bit = pairs.values[pairs.numbers == number][0]
         assert np.abs(eight_bit - expected).max() <= 1  # float32 may tip a value over an integer
@@ -76,7 +81,7 @@ def test_eight_bit_values_are_dequantised_within_their_step(rgb_npz):
 
 def test_values_in_l4s_units_are_not_dequantised(write_h5):
     patches = sources.read(write_h5(), RGB)
-    assert np.array_equal(patches.windows(np.arange(3), np.random.default_rng(0)), patches.values)
+    assert np.array_equal(patches.windows(np.arange(3), np.random.default_rng(0)), everything(patches))
 
 
 def test_the_scale_of_a_window_does_not_change_what_the_network_sees(rgb_npz):
@@ -99,7 +104,7 @@ def test_sources_are_joined(write_h5, rgb_npz):
     folder, pairs = sources.read(write_h5(), RGB), sources.read(rgb_npz, RGB)
     both = concatenate([folder, pairs])
     assert len(both) == len(folder) + len(pairs)
-    assert np.allclose(both.windows(np.array([0, 3])), [folder.values[0], pairs.values[0] + 0.5])
+    assert np.allclose(both.windows(np.array([3, 0])), [pairs.values[0] + 0.5, folder.windows(np.array([0]))[0]])
 
 
 def test_a_missing_mask_is_named(write_h5):

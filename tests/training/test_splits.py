@@ -1,12 +1,27 @@
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from l4s_geo.errors import DataError
-from l4s_training.data.splits import DEFAULT, Role, SplitPlan, split
+from l4s_training.data.patches import Patches
+from l4s_training.data.splits import (
+    DEFAULT,
+    PLANS,
+    BenchmarkSplit,
+    Role,
+    SplitPlan,
+    StudySplit,
+    as_dict,
+    divide,
+    from_dict,
+    parse,
+    split,
+)
 
 HELD: tuple[Role, Role] = ("validation", "test")
 
@@ -103,3 +118,96 @@ def test_a_split_without_training_patches_is_refused():
     ids = np.arange(10)
     with pytest.raises(DataError, match="no patch for training"):
         split(ids, ids, SplitPlan(2, (0,), (1,)))
+
+
+def a_set(n: int, role: Role | None = None, first: int = 1) -> Patches:
+    number = np.arange(first, first + n)
+    masks = np.zeros((n, 2, 2), np.uint8)
+    return Patches(masks[:, None].astype(np.float32), masks, number, number, np.zeros(n), ("B4",), "set", role=role)
+
+
+def test_the_official_split_follows_the_folders():
+    parts = divide([a_set(5, "train"), a_set(3, "test"), a_set(2, "validation")], parse("official"))
+    assert parts.train.tolist() == [0, 1, 2, 3, 4]
+    assert parts.test.tolist() == [5, 6, 7]
+    assert parts.validation.tolist() == [8, 9]
+
+
+def test_the_official_split_needs_the_official_folders():
+    with pytest.raises(DataError, match=r"set is in none of the official folders.*TrainData, ValidData, TestData"):
+        divide([a_set(5, "train"), a_set(3)], parse("official"))
+
+
+def test_the_benchmark_trains_on_the_first_quarter_of_each_area():
+    parts = divide([a_set(3799, "train")], BenchmarkSplit(validation=0))
+    numbers = parts.train + 1
+    firsts = [(1, 3036), (3037, 160), (3197, 125), (3322, 478)]
+    wanted = np.concatenate([np.arange(start, start + -(-count // 4)) for start, count in firsts])
+    assert np.array_equal(numbers, wanted)
+    assert abs(len(parts.train) - 959) < 15  # the paper's number
+    assert len(parts.train) + len(parts.test) == 3799
+
+
+def test_the_benchmark_chooses_on_the_end_of_each_quarter():
+    parts = divide([a_set(400)], BenchmarkSplit(areas=(101, 201, 301), validation=0.2))
+    assert (parts.train + 1).tolist() == [100 * a + n for a in range(4) for n in range(1, 21)]
+    assert (parts.validation + 1).tolist() == [100 * a + n for a in range(4) for n in range(21, 26)]
+    even = divide([a_set(400)], BenchmarkSplit(areas=(), validation=0.2))
+    assert np.array_equal(even.train, parts.train)
+
+
+def test_the_study_takes_60_20_20_of_half():
+    parts = divide([a_set(3799, "train"), a_set(50, "test")], parse("study"))
+    assert [len(parts.train), len(parts.validation), len(parts.test)] == [1140, 380, 380]
+    assert len(parts.dropped) == 3849 - 1900
+    everything = np.concatenate([parts.train, parts.validation, parts.test, parts.dropped])
+    assert sorted(everything.tolist()) == list(range(3849))
+    assert parts.test.max() < 3799
+    again, other = (divide([a_set(3799)], StudySplit(seed=s)) for s in (0, 1))
+    assert np.array_equal(again.train, parts.train)
+    assert not np.array_equal(other.train, parts.train)
+    assert 1700 < np.median(parts.train) < 2100  # spread over all numbers
+
+
+@pytest.mark.parametrize("plan", [BenchmarkSplit(areas=()), StudySplit()])
+def test_a_patch_in_two_sources_has_one_role(plan):
+    parts = divide([a_set(40), a_set(40)], plan)
+    for role in ("train", "validation", "test"):
+        at = parts.of(role)
+        assert np.array_equal(at[at < 40], at[at >= 40] - 40)
+
+
+def test_the_official_folders_count_from_1_each_without_being_the_same_patches():
+    plan = SplitPlan(4, (), (3,), guard=0)
+    parts = divide([a_set(40, "train"), a_set(40, "validation")], plan)
+    assert len(parts.dropped) == 0
+    same = divide([a_set(40, "train"), a_set(20, "train", first=21)], plan)
+    assert len(same.dropped) == 5
+
+
+@pytest.mark.parametrize("plan", [DEFAULT, *PLANS.values(), SplitPlan(6, (1,), (2, 3), 0, (9,)), StudySplit(seed=4)])
+def test_a_plan_survives_a_record(plan):
+    assert from_dict(json.loads(json.dumps(as_dict(plan)))) == plan
+
+
+def test_records_without_a_name_are_blocks():
+    assert from_dict({"blocks": 6, "validation": [1], "test": [2], "guard": 0, "apart": []}) == SplitPlan(
+        6, (1,), (2,), 0
+    )
+
+
+@pytest.mark.parametrize(
+    ("entries", "message"),
+    [
+        ({"plan": "random"}, "no split plan 'random'; expected one of blocks, official, benchmark, study"),
+        ({"plan": "study", "sed": 1}, "no key 'sed'; did you mean 'seed'"),
+        ({"plan": "official", "seed": 1}, "no key 'seed'; its keys are none"),
+        ({"plan": "study", "share": "half"}, "cannot be built from"),
+        ({"plan": "study", "train": 0.9, "validation": 0.3}, "do not divide a set"),
+        ({"plan": "benchmark", "areas": [5, 3]}, "expected them ascending"),
+        ({"plan": "benchmark", "validation": 1}, "validation share is 1"),
+    ],
+)
+def test_a_wrong_plan_is_named(entries, message):
+    with pytest.raises(DataError, match=message):
+        from_dict(entries)

@@ -12,15 +12,16 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner, Result
+from scipy.special import logit
 
 from l4s_geo import load_bundle
 from l4s_geo.bands import RGB
 from l4s_geo.bundle import read_bundle
-from l4s_training.calibration import Calibrated
+from l4s_training.calibration import Calibrated, fit_calibration
 from l4s_training.cli import main
 from l4s_training.data import sources
-from l4s_training.evaluate import load_network, run_predictor
-from l4s_training.export import calibrate, check_parity, to_onnx
+from l4s_training.evaluate import load_network, predict_all, run_predictor
+from l4s_training.onnx_file import check_parity, to_onnx
 from l4s_training.run import read_run
 
 PLAN = ["--blocks", "6", "--validation-blocks", "2", "--test-blocks", "5", "--guard", "0", "--apart", ""]
@@ -51,7 +52,7 @@ def bundle(run, tmp_path_factory) -> Path:
 
 
 def test_a_run_records_what_rebuilds_it(run, rgb_npz):
-    assert {p.name for p in run.iterdir()} == {"config.json", "metrics.csv", "best.safetensors"}
+    assert {p.name for p in run.iterdir()} == {"config.json", "metrics.csv", "best.safetensors", "tensorboard"}
     record = read_run(run)
     assert record.config.data == (str(rgb_npz),)
     assert record.ids == {
@@ -77,7 +78,9 @@ def test_an_exported_bundle_predicts_what_the_trained_network_does(run, bundle, 
     record = read_run(run)
     patches = sources.read(rgb_npz, RGB)
     network = load_network(record)
-    calibrated = Calibrated(network, calibrate(record, network, patches.take(np.array([4, 5])))).eval()
+    held = patches.take(np.array([4, 5]))
+    logits = logit(predict_all(run_predictor(record, network, held), held))
+    calibrated = Calibrated(network, fit_calibration(logits, held.masks)).eval()
     windows = patches.windows(np.arange(5))
     expected = run_predictor(record, calibrated, patches)(windows)
     loaded = load_bundle(bundle)
@@ -153,7 +156,7 @@ def test_a_mistake_is_one_sentence_on_stderr_and_exit_code_2(rgb_npz, tmp_path, 
 def test_exporting_something_that_is_no_run_is_a_mistake(tmp_path):
     result = call("export", tmp_path, "--out", tmp_path / "out", "--name", "x")
     assert result.exit_code == 2
-    assert "is no training run" in result.stderr
+    assert "is no run" in result.stderr
     assert not (tmp_path / "out").exists()
 
 
@@ -162,10 +165,13 @@ def test_a_damaged_checkpoint_is_named(run, tmp_path):
     (tmp_path / "best.safetensors").write_bytes((run / "best.safetensors").read_bytes()[:1000])
     result = call("export", tmp_path, "--out", tmp_path / "out", "--name", "x")
     assert result.exit_code == 2
-    assert "best.safetensors does not hold the weights" in result.stderr
+    assert "best.safetensors cannot be read" in result.stderr
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["fit", "--help"], ["export", "--help"], ["evaluate", "--help"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], *([name, "--help"] for name in ("run", "fit", "evaluate", "predict", "export", "reproduce"))],
+)
 def test_help_does_not_wait_for_torch(arguments):
     code = (
         "import sys; from l4s_training.cli import main; "

@@ -3,10 +3,14 @@
 The Lovász hinge asks for the right order of the pixels and for a margin of 1, not for probabilities, so a network
 trained with it calls nearly everything 0.3 to 0.7. An affine map of the logits, fitted to the validation blocks by
 maximum likelihood (Platt 1999), mends that. It is increasing, so no detection changes when the threshold moves with it.
+
+The mean of several calibrated networks is too timid where they agree. So an ensemble is calibrated once more, as a
+whole: one affine map, the same for the logits of all members, makes the *mean* probability most likely.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +20,15 @@ from scipy.optimize import minimize
 from scipy.special import expit
 from torch import nn
 
-__all__ = ["Calibrated", "Calibration", "calibration_error", "fit_calibration"]
+__all__ = [
+    "IDENTITY",
+    "Calibrated",
+    "Calibration",
+    "calibration_error",
+    "fit_calibration",
+    "fit_ensemble",
+    "reliability",
+]
 
 
 @dataclass(frozen=True)
@@ -25,6 +37,14 @@ class Calibration:
 
     slope: float
     intercept: float
+
+    def then(self, other: Calibration) -> Calibration:
+        """Return the map that applies this one and then the other."""
+        return Calibration(other.slope * self.slope, other.slope * self.intercept + other.intercept)
+
+
+IDENTITY = Calibration(1.0, 0.0)
+"""Leaves logits as they are."""
 
 
 class Calibrated(nn.Module):
@@ -64,6 +84,53 @@ def fit_calibration(logits: NDArray[np.float32], masks: NDArray[np.uint8]) -> Ca
     return Calibration(float(np.exp(found.x[0])), float(found.x[1]))
 
 
+def fit_ensemble(
+    logits: Sequence[NDArray[np.float32]], weights: Sequence[float], masks: NDArray[np.uint8]
+) -> Calibration:
+    """Fit the map, common to all members, with which the weighted mean of their probabilities is most likely.
+
+    Args:
+        logits: of each member, calibrated by itself; of patches that were not trained on.
+        weights: of each member, with the sum 1.
+        masks: 0 or 1, of the logits' shape.
+
+    Returns:
+        The calibration, its slope above zero.
+    """
+    x = [values.ravel().astype(np.float64) for values in logits]
+    y = masks.ravel() > 0
+
+    def loss(parameters: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        slope = np.exp(parameters[0])
+        right, by_slope, by_intercept = np.zeros(y.size), np.zeros(y.size), np.zeros(y.size)
+        for values, weight in zip(x, weights, strict=True):
+            p = expit(slope * values + parameters[1])
+            right += weight * np.where(y, p, 1 - p)
+            growth = weight * np.where(y, 1, -1) * p * (1 - p)
+            by_slope += growth * values * slope
+            by_intercept += growth
+        right = np.maximum(right, 1e-12)
+        gradient = np.array([-(by_slope / right).mean(), -(by_intercept / right).mean()])
+        return -float(np.log(right).mean()), gradient
+
+    found = minimize(loss, np.zeros(2), jac=True, method="L-BFGS-B", bounds=[(-2, 2), (-20, 20)])
+    return Calibration(float(np.exp(found.x[0])), float(found.x[1]))
+
+
+def reliability(
+    probabilities: NDArray[np.float32], masks: NDArray[np.uint8], bins: int = 10
+) -> list[tuple[int, float, float]]:
+    """Return, for bins of equal width, the number of pixels, their mean probability and their share of landslide.
+
+    Args:
+        probabilities: 0 to 1, of any shape.
+        masks: 0 or 1, of that shape.
+        bins: number of bins; empty ones are left out.
+    """
+    count, total, landslide = _binned(probabilities, masks, bins)
+    return [(int(n), t / n, m / n) for n, t, m in zip(count, total, landslide, strict=True) if n]
+
+
 def calibration_error(probabilities: NDArray[np.float32], masks: NDArray[np.uint8], bins: int = 15) -> float:
     """Expected calibration error: mean distance of probability and frequency, in bins of equal width.
 
@@ -72,7 +139,16 @@ def calibration_error(probabilities: NDArray[np.float32], masks: NDArray[np.uint
         masks: 0 or 1, of that shape.
         bins: number of bins.
     """
+    count, total, landslide = _binned(probabilities, masks, bins)
+    return float(np.abs(total - landslide).sum() / count.sum())
+
+
+def _binned(
+    probabilities: NDArray[np.float32], masks: NDArray[np.uint8], bins: int
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+    """Pixels of each bin, the sum of their probabilities, and how many of them are landslide."""
     p, y = probabilities.ravel().astype(np.float64), masks.ravel() > 0
     at = np.minimum((p * bins).astype(np.int64), bins - 1)
-    gap = np.bincount(at, p, bins) - np.bincount(at, y, bins)
-    return float(np.abs(gap).sum() / p.size)
+    count = np.bincount(at, minlength=bins).astype(np.int64)
+    total, landslide = (np.bincount(at, w, bins).astype(np.float64) for w in (p, y))
+    return count, total, landslide

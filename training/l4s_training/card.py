@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from l4s_geo.bundle import Bundle
+import numpy as np
+
+from l4s_geo.bundle import CLASSES, Bundle
+from l4s_geo.errors import DataError
 from l4s_training.calibration import Calibration
 from l4s_training.data import splits
 from l4s_training.metrics import Scores
-from l4s_training.run import Run
+from l4s_training.run import Config, Run, read_run
 
-__all__ = ["Measurement", "model_card"]
+__all__ = ["SCENES", "Measurement", "Network", "model_card"]
+
+SCENES = "## On whole scenes"
+"""Heading under which `tests/benchmarks/figures.py --card` writes what it measures."""
 
 _ROLES = {
     "validation": "validation blocks (chose epoch and threshold)",
     "test": "**test blocks** (chose nothing)",
     "l4s_14band_labelled": "`l4s_14band_labelled.npz`, 11 patches in their true values (chose nothing)",
+    "terrain_prior": "patches that the terrain prior is learned from",
 }
+_HOW = (
+    ("_flips", ", flips averaged"),
+    ("_crf", ", DenseCRF"),
+    ("_without", ", without the prior"),
+    ("_left_out", ", with the prior learned on the others"),
+)
 
 
 @dataclass(frozen=True)
@@ -27,7 +40,7 @@ class Measurement:
 
     name: str
     """``validation``, ``test`` or the file's stem; with ``_flips`` where eight flips and rotations are averaged, with
-    ``_crf`` where a DenseCRF refines, at its own threshold."""
+    ``_crf`` where a DenseCRF refines, at its own threshold; ``terrain_prior_without``, ``terrain_prior_left_out``."""
     patches: int
     scores: Scores
     calibration_error: float
@@ -40,11 +53,24 @@ class Measurement:
     @property
     def title(self) -> str:
         """What the card calls it."""
-        for suffix, how in (("_flips", ", flips averaged"), ("_crf", ", DenseCRF")):
+        for suffix, how in _HOW:
             if self.name.endswith(suffix):
                 plain = self.name.removesuffix(suffix)
                 return _ROLES.get(plain, f"`{plain}`") + how
         return _ROLES.get(self.name, f"`{self.name}`")
+
+
+@dataclass(frozen=True)
+class Network:
+    """One network of the bundle, and how it came about."""
+
+    run: Run
+    calibration: Calibration
+    parity: float
+    """Largest difference of a logit between the exported and the trained network on random windows."""
+    size: int
+    """Bytes of its file."""
+    weight: float
 
 
 _RGB_PAIRS = """\
@@ -54,17 +80,34 @@ repository patschue/DLBS_landslides at commit 29c90be0. The repository states no
 the data, none of which is in this bundle. Every patch was scaled by its own maximum, so the scale is lost; the
 normalisation `window` makes the network independent of it."""
 
+_NEGATIVES = """\
+the plain of the Mekong in north-east Thailand (Level-2A, brought to Level-1C) and farmland in Punjab (both levels),
+each window once as it is and once with the colours of a training patch. The scenes come from the public repository
+rsim-tu-berlin/rico-hdl at commit dc41c07d (MIT); they contain Copernicus Sentinel data. `training/README.md` has the
+command."""
+
 _NO_TERRAIN = """\
 - **Bright ground that is no landslide**: river beds, gravel bars, tracks and roads, quarries, ploughed or bare fields,
-  snow. In these bands they look like fresh scars, and the network sees no terrain. Flat ground is almost never a
-  landslide: mask it by slope where a DEM is at hand.
+  snow. In these bands they look like fresh scars, and the network sees no terrain. Give a DEM: {terrain}.
 """
+_PRIOR = "the terrain prior then takes detections off flat ground"
+_BY_HAND = "detections on flat ground can be dropped by their mean slope"
 
 _NO_EMPTY_PATCHES = """\
 - **Landslide-free scenes**: nearly every training patch holds a landslide (3 of 1,720 do not), so the network
   expects one. Its precision on whole scenes is lower than on the patches above; on ground without landslides,
   farmland above all, expect false detections.
-- **Surface reflectance (Level-2A)**: all training patches are top-of-atmosphere (Level-1C), hazier in the blue.
+"""
+
+_FEW_EMPTY_PATCHES = """\
+- **Landslide-free scenes**: nearly every training patch holds a landslide (3 of 1,720 do not), and the windows without
+  any come from two places, both flat farmland. Precision on whole scenes is lower than on the patches above; on bare
+  ground of other kinds, expect false detections.
+"""
+
+_LEVEL = """\
+- **Surface reflectance (Level-2A)**: all landslides trained on are top-of-atmosphere (Level-1C), hazier in the blue.
+  How well landslides are found in Level-2A scenes was not measured: no labelled one was at hand.
 """
 
 _LIMITS = """\
@@ -85,19 +128,23 @@ are few: more than half of their landslide pixels lie in one of them.
 
 
 def model_card(
-    bundle: Bundle, run: Run, measured: Sequence[Measurement], calibration: Calibration, parity: float, size: int
+    bundle: Bundle,
+    networks: Sequence[Network],
+    measured: Sequence[Measurement],
+    recall: Mapping[int, tuple[int, float]],
+    storage: str,
 ) -> str:
     """Write the card.
 
     Args:
         bundle: the description that goes into ``bundle.json``.
-        run: the run that made the network.
+        networks: its members, in order.
         measured: scores at the bundle's threshold.
-        calibration: what was done to the logits.
-        parity: largest difference of a logit between the exported and the trained network.
-        size: bytes of the network's file.
+        recall: by least area in m², the landslides of the test blocks and the share of them that was found.
+        storage: how the weights are stored, "half" or "int8".
     """
-    config, best = run.config, run.best
+    run = networks[0].run
+    config = run.config
     data = " ".join(f"--data {path}" for path in config.data)
     rows = "\n".join(
         f"| {m.title} | {m.patches} | {m.scores.f1:.3f} | {m.scores.precision:.3f} | {m.scores.recall:.3f} "
@@ -105,33 +152,29 @@ def model_card(
         for m in measured
     )
     rgb_pairs = any(Path(path).name == "l4s_rgb_pairs.npz" for path in config.data)
-    limits = "".join(
-        [
-            "" if {"slope", "DEM"} & set(config.bands) else _NO_TERRAIN,
-            _NO_EMPTY_PATCHES if rgb_pairs else "",
-            _LIMITS,
-        ]
-    )
+    limits = _LIMITS
+    if rgb_pairs:
+        limits = (_FEW_EMPTY_PATCHES if config.negatives else _NO_EMPTY_PATCHES) + _LEVEL + limits
+    if not {"slope", "DEM"} & set(config.bands):
+        limits = _NO_TERRAIN.format(terrain=_PRIOR if bundle.prior else _BY_HAND) + limits
     twins = f"\n{_TWINS}" if rgb_pairs and any(m.name == "l4s_14band_labelled" for m in measured) else ""
     named = [
-        m.name for m in measured if not m.name.startswith(("validation", "test")) and not m.name.endswith("_flips")
+        m.name for m in measured if not m.name.startswith(("validation", "test", "terrain")) and m.title[-1] == "`"
     ]
+    named += ["l4s_14band_labelled"] if twins else []
     others = f"; for {', '.join(named)}, name that file with `--data` and `--split all`" if named else ""
-    measure_on = " --measure-on FILE" if named else ""
     provenance = _RGB_PAIRS
     if not rgb_pairs:
         provenance = f"{', '.join(Path(p).name for p in config.data)}: labelled Landslide4Sense patches."
     return f"""\
 # Bundle `{bundle.name}`, version {bundle.version}
 
-A {config.network} that marks landslides in windows of {bundle.window} x {bundle.window} pixels of 10 m, from the
-Sentinel-2 bands {", ".join(bundle.bands)}. One network, {size / 1e6:.1f} MB, trained from scratch
-(no pretrained weights). Licence of the weights: {bundle.license}.
+{_introduction(bundle, networks)} Licence of the weights: {bundle.license}.
 
 ## Scores
 
 Landslide class, pixel counts pooled over all pixels of the split as in the Landslide4Sense competition, at threshold
-{bundle.threshold:.3f}, the F1 optimum on the validation blocks. Measured with the exported network in ONNX Runtime.
+{bundle.threshold:.3f}, the F1 optimum on the validation patches. Measured with the exported networks in ONNX Runtime.
 
 | on | patches | F1 | precision | recall | IoU | calibration error |
 | --- | --- | --- | --- | --- | --- | --- |
@@ -139,10 +182,10 @@ Landslide class, pixel counts pooled over all pixels of the split as in the Land
 
 These are held-out *patches of the training set's regions*, and nearly all of them hold a landslide. They are no scores
 on the competition's test set, and none on whole scenes.
-{twins}{_crf(bundle)}
-The probabilities are calibrated on the validation blocks (calibrated logit = {calibration.slope:.3f} · logit
-{calibration.intercept:+.3f}); the calibration error is the mean distance of probability and frequency in 15 bins.
-It holds where landslides are as frequent as in these patches; where they are rarer, the probabilities are too high.
+{twins}{_by_size(recall)}{_crf(bundle)}{_prior(bundle)}{_confidence(bundle)}
+The probabilities are calibrated on the validation patches; the calibration error is the mean distance of probability
+and frequency in 15 bins. It holds where landslides are as frequent as in these patches; where they are rarer, the
+probabilities are too high.
 
 Reproduce:
 
@@ -156,34 +199,54 @@ l4s-train evaluate {bundle.name} {data} --split validation{_plan_options(config.
 ## Training data
 
 {provenance}
-
-Split by contiguous blocks of id, never at random: the sorted ids are cut into {config.plan.blocks} blocks,
-counted from 0.
-
-| role | blocks | patches |
-| --- | --- | --- |
-| train | all others | {run.patches["train"]} |
-| validation | {_list(config.plan.validation)} | {run.patches["validation"]} |
-| test | {_list(config.plan.test)} | {run.patches["test"]} |
-| dropped | within {config.plan.guard} of a held-out patch, in id or official number | {run.patches["dropped"]} |
-
-Kept out of training and validation as well: the neighbourhoods of the official numbers
-{_list(config.plan.apart) or "(none)"}.
-
+{_negatives(config)}
+{_split(run)}
 ## Training
 
-{_schedule(run)} The epoch of the best validation F1 was kept: epoch {best.epoch if best else "?"} of {config.epochs}
-(counted from 0), {run.seconds / 60:.0f} minutes in all. The exported network differs from the trained one by at most
-{parity:.2g} in a logit (weights are stored in half precision).
+{_training(networks, storage)}
 
 ```
-{_fit_command(run)}
-l4s-train export RUN --out BUNDLE --name {bundle.name}{measure_on}{" --crf" if bundle.crf else ""}
+{_commands(bundle, networks, measured, storage)}
 ```
 
 ## Known failures
 
 {limits}
+"""
+
+
+def _introduction(bundle: Bundle, networks: Sequence[Network]) -> str:
+    size = sum(n.size for n in networks) / 1e6
+    bands = ", ".join(bundle.bands)
+    window = f"windows of {bundle.window} x {bundle.window} pixels of 10 m"
+    if len(networks) == 1:
+        one = networks[0].run.config.network
+        return (
+            f"A {one} that marks landslides in {window}, from the\nSentinel-2 bands {bands}. {size:.1f} MB, {_start()}"
+        )
+    total = sum(n.weight for n in networks)
+    names = ", ".join(f"{n.run.config.network} ({n.weight / total:.0%})" for n in networks)
+    return (
+        f"{len(networks)} networks that mark landslides in {window}, from the\nSentinel-2 bands {bands}: {names}, of "
+        f"whose\nprobabilities the mean is taken. {size:.1f} MB, {_start()}"
+    )
+
+
+def _start() -> str:
+    return "trained from scratch\n(no pretrained weights)."
+
+
+def _by_size(recall: Mapping[int, tuple[int, float]]) -> str:
+    rows = "\n".join(f"| ≥ {size:,} m² | {n} | {share:.3f} |" for size, (n, share) in recall.items() if n)
+    if not rows:
+        return ""
+    return f"""
+Landslides of the test patches that were found, at least half of their pixels (pixels that touch along an edge are one
+landslide):
+
+| size | landslides | found |
+| --- | --- | --- |
+{rows}
 """
 
 
@@ -198,33 +261,121 @@ default**: it runs by itself only where it gains 0.005 in F1 on validation and t
 """
 
 
-def _schedule(run: Run) -> str:
-    config = run.config
-    return (
-        f"{config.epochs} epochs, batches of {config.batch}, AdamW with a one-cycle learning rate up to "
-        f"{config.learning_rate:g}, seed {config.seed}.\nCross-entropy + Dice for the first "
-        f"{config.warm_start:.0%} of the epochs, cross-entropy + Lovász hinge after them; moving average of the\n"
-        f"weights (decay {config.ema_decay:g}). Augmentation: flips, rotations, mild zoom, ±5 % gain per band, "
-        "rectangles\nwithout data."
+def _prior(bundle: Bundle) -> str:
+    if bundle.prior is None:
+        return ""
+    factors = ", ".join(
+        f"{np.exp(r):.2g} at {s:g}°" for s, r in zip(bundle.prior.slope, bundle.prior.log_ratio, strict=True)
     )
+    state = "on" if bundle.prior.on else "off"
+    return f"""
+With a DEM, the terrain prior multiplies the odds of landslide by a factor of the slope: {factors}.
+It takes detections away from flat ground and is **{state} by default**. It was learned on few patches of steep
+mountains: landslides on gentle ground (lateral spreads, earth flows, run-out on valley floors) are lost to it.
+"""
 
 
-def _fit_command(run: Run) -> str:
+def _confidence(bundle: Bundle) -> str:
+    if bundle.confidence is None:
+        return ""
+    c = bundle.confidence
+    share = ", ".join(f"{name} {c.precision[name]:.0%}" for name in CLASSES if name in c.precision)
+    return f"""
+Confidence of a landslide, by the mean probability of its pixels: high from {c.high:.3f}, medium from {c.medium:.3f},
+else low. Cut on the validation patches; on the test patches, so many detections of 500 m² and more were right, at least
+half of their pixels: {share}.
+"""
+
+
+def _negatives(config: Config) -> str:
+    if not config.negatives:
+        return ""
+    names = ", ".join(f"`{Path(p).name}`" for p in config.negatives)
+    what = f": {_NEGATIVES}" if names == "`negatives.npz`" else " (`l4s-train negatives`)."
+    return f"\nBeside them, windows without landslides, all of them for training: {names}{what}\n"
+
+
+def _split(run: Run) -> str:
+    plan = run.config.plan
+    if not isinstance(plan, splits.SplitPlan):
+        settings = ", ".join(f"{k} {v}" for k, v in splits.as_dict(plan).items())
+        counts = ", ".join(f"{n} {role}" for role, n in run.patches.items())
+        return f"Split: {settings}; {counts}.\n"
+    return f"""\
+Split by contiguous blocks of id, never at random: the sorted ids are cut into {plan.blocks} blocks,
+counted from 0.
+
+| role | blocks | patches |
+| --- | --- | --- |
+| train | all others | {run.patches["train"]} |
+| validation | {_list(plan.validation)} | {run.patches["validation"]} |
+| test | {_list(plan.test)} | {run.patches["test"]} |
+| dropped | within {plan.guard} of a held-out patch, in id or official number | {run.patches["dropped"]} |
+
+Kept out of training and validation as well: the neighbourhoods of the official numbers
+{_list(plan.apart) or "(none)"}.
+"""
+
+
+def _training(networks: Sequence[Network], storage: str) -> str:
+    text = ""
+    for n in networks:
+        config, best = n.run.config, n.run.best
+        start = ", from the weights of an earlier run" if config.init else ""
+        text += (
+            f"- **{config.network}**: {config.epochs} epochs, batches of {config.batch}, peak learning rate "
+            f"{config.learning_rate:g}, seed {config.seed}{start}. Kept: epoch {best.epoch if best else '?'} (counted\n"
+            f"  from 0), {n.run.seconds / 60:.0f} minutes in all. Calibrated logit = "
+            f"{n.calibration.slope:.3f} · logit {n.calibration.intercept:+.3f}. "
+            f"{n.size / 1e6:.1f} MB; differs\n  from the trained one by at most {n.parity:.2g} in a logit.\n"
+        )
+    stored = {
+        "half": "half precision",
+        "int8": "8-bit integers with a scale for each output channel (the validation F1 falls by less than 0.005)",
+    }
+    return f"{text}\nWeights are stored in {stored[storage]};\nthe arithmetic is that of float32."
+
+
+def _commands(bundle: Bundle, networks: Sequence[Network], measured: Sequence[Measurement], storage: str) -> str:
+    lines = [command for n in networks for command in _fit_commands(n.run)]
+    options = ["--measure-on FILE"] if any(m.name == "l4s_14band_labelled" for m in measured) else []
+    options += ["--crf"] if bundle.crf else []
+    options += ["--terrain-prior FILE"] if bundle.prior else []
+    options += ["--storage int8"] if storage == "int8" else []
+    folders = " ".join(_name(n.run.folder) for n in networks)
+    lines.append(" ".join(["l4s-train export", folders, "--out BUNDLE --name", bundle.name, *options]))
+    return "\n".join(dict.fromkeys(lines))
+
+
+def _fit_commands(run: Run) -> list[str]:
+    """The commands of a run and of those that it started from; a recipe's stages say so."""
     config = run.config
+    before: list[str] = []
+    if config.init:
+        try:
+            before = _fit_commands(read_run(run.folder.parent / config.init))
+        except DataError:
+            before = [f"# from the weights of {_name(Path(config.init))}"]
     parts = [
         "l4s-train fit",
         *(f"--data {path}" for path in config.data),
+        *(f"--negatives {path}" for path in config.negatives),
+        *([f"--init {config.init}"] if config.init else []),
         f"--network {config.network} --bands {','.join(config.bands)} --normalization {config.normalization}",
         f"--epochs {config.epochs} --batch {config.batch} --lr {config.learning_rate:g}",
         f"--weight-decay {config.weight_decay:g} --warm-start {config.warm_start:g} --seed {config.seed}",
-        "--out RUN" + _plan_options(config.plan),
+        f"--out {_name(run.folder)}" + _plan_options(config.plan),
     ]
-    return " \\\n  ".join(parts)
+    return [*before, " \\\n  ".join(parts)]
 
 
-def _plan_options(plan: splits.SplitPlan) -> str:
-    """The options that rebuild a split; none for the default one."""
-    if plan == splits.DEFAULT:
+def _name(folder: Path) -> str:
+    return f"runs/{folder.name}"
+
+
+def _plan_options(plan: splits.Plan) -> str:
+    """The options that rebuild a split by blocks; none for the default one."""
+    if plan == splits.DEFAULT or not isinstance(plan, splits.SplitPlan):
         return ""
     return (
         f" --blocks {plan.blocks} --validation-blocks {_list(plan.validation, ',')} "

@@ -1,49 +1,57 @@
-"""Turns a run into a bundle: ONNX file, description, model card.
+"""Turns one run, or several as an ensemble, into a bundle: ONNX files, description, model card.
 
-The probabilities are calibrated on the validation blocks and the threshold is their F1 optimum. The weights are
-stored in half precision, which halves the file, and widened to float32 when the network is loaded: the
-arithmetic stays float32. The exported network must agree with the trained one, or there is no bundle.
+The probabilities are calibrated on the validation blocks, the threshold is their F1 optimum (without such blocks, both
+stay as they were trained), and every figure on the card is measured with the exported networks in ONNX Runtime. They
+must agree with the trained ones, or there is no bundle.
 """
 
 from __future__ import annotations
 
 import hashlib
-import tempfile
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-import onnx
 import torch
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
-from scipy.special import logit
+from scipy.special import expit, logit
 from torch import nn
 
-from l4s_geo.bundle import Bundle, Member, Refinement, write_bundle
-from l4s_geo.crf import CRFParameters, refine
+from l4s_geo.bands import scale_of
+from l4s_geo.bundle import Bundle, Confidence, Member, Refinement, write_bundle
+from l4s_geo.crf import CRFParameters
 from l4s_geo.errors import DataError
-from l4s_geo.normalize import median_scaled
-from l4s_training.calibration import Calibrated, Calibration, calibration_error, fit_calibration
-from l4s_training.card import Measurement, model_card
+from l4s_geo.prior import TerrainPrior
+from l4s_training import stages
+from l4s_training.adaptation import ensemble
+from l4s_training.calibration import IDENTITY, Calibrated, Calibration, calibration_error, fit_calibration, fit_ensemble
+from l4s_training.card import Measurement, Network, model_card
 from l4s_training.data import sources, splits
 from l4s_training.data.patches import Patches, concatenate
-from l4s_training.evaluate import Predict, load_network, predict_all, run_predictor, with_flips
+from l4s_training.evaluate import (
+    Predict,
+    load_network,
+    mean_predictor,
+    predict_all,
+    refined_predictor,
+    run_predictor,
+    with_flips,
+)
 from l4s_training.metrics import Scores, ThresholdCurve
+from l4s_training.objects import confidence, detections, recall_by_size, references
+from l4s_training.onnx_file import TOLERANCE, Storage, check_parity, onnx_logits, to_onnx
 from l4s_training.run import Run, read_run
+from l4s_training.terrain_prior import coarse_slope, learn_prior, leave_one_out
 
-__all__ = ["Exported", "export", "to_onnx"]
+__all__ = ["Exported", "export"]
 
-_TOLERANCE = 0.05
-"""Largest difference of a logit between torch in float32 and the exported network with its half weights."""
 _WORTH = 0.005
-"""F1 that the DenseCRF must gain on validation and on test to run by default: less is within the noise."""
-_OPSET = 18
-_SMALLEST = 1024
-"""Tensors of fewer values stay in float32."""
+"""F1 that the DenseCRF must gain on validation and on test to run by default, less is within the noise; and that
+storing the weights as 8-bit integers may cost on validation."""
+_LEAST_WEIGHT = 0.001
+"""A bundle's networks all have a weight above zero."""
 
 
 @dataclass(frozen=True)
@@ -52,238 +60,291 @@ class Exported:
 
     bundle: Bundle
     parity: float
-    """Largest difference of a logit on the parity windows."""
+    """Largest difference of a logit between an exported and the trained network on random windows."""
+
+
+@dataclass
+class _Member:
+    """A run on its way into the bundle."""
+
+    run: Run
+    network: nn.Module
+    weight: float
+    calibration: Calibration = IDENTITY
+    data: bytes = b""
+    parity: float = 0.0
+
+    @property
+    def calibrated(self) -> nn.Module:
+        return Calibrated(self.network, self.calibration).eval()
+
+    @property
+    def side(self) -> int:
+        return round(self.run.window * self.run.config.scale)
 
 
 def export(
-    folder: Path,
+    folders: Path | Sequence[Path],
     out: Path,
     name: str,
     version: str = "1",
     measure_on: Sequence[Path] = (),
     flips: bool = True,
     crf: bool = False,
+    fit_weights: bool = False,
+    storage: Storage = "half",
+    terrain_prior: Path | None = None,
 ) -> Exported:
-    """Write the bundle of a run, scored on its validation and test blocks.
+    """Write the bundle of a run or of several, scored on their validation and test blocks.
 
     Args:
-        folder: the run's folder.
+        folders: of runs or of recipes' runs; several make an ensemble, and must have the same bands, data and split.
         out: the bundle's folder.
         name: the bundle's name.
         version: the bundle's version.
         measure_on: other labelled data, none of it trained on, to be scored whole.
         flips: also score with the eight flips and rotations averaged.
-        crf: also score with a DenseCRF, and keep its parameters with the threshold that is best for it on the
-            validation blocks; it runs by default if it pays on validation and test alike.
+        crf: also score with a DenseCRF (as does a recipe that has one), and keep its parameters with the threshold that
+            is best for it on the validation blocks; it runs by default if it pays on validation and test alike.
+        fit_weights: weigh the networks so that the cross-entropy on the validation blocks is lowest, not all alike
+            (or as their recipe says).
+        storage: how weights are stored; "int8" halves the file again, and is refused if it costs 0.005 of F1.
+        terrain_prior: labelled patches with elevations, none of them trained on, from which the terrain prior is
+            learned; it runs by default if it pays when each patch is left out in turn.
 
     Raises:
-        DataError: there is no finished epoch, or the run's data is gone.
+        DataError: there is no finished epoch, the data is gone, or the runs do not fit together.
     """
-    run = read_run(folder)
-    if run.best is None:
-        raise DataError(f"{folder} has no checkpoint yet; export it after its first epoch.")
-    sets = sources.read_all(run.config.data, run.config.bands)
-    parts = splits.split_sources(sets, run.config.plan)
+    results = [stages.result_of(folder) for folder in ([folders] if isinstance(folders, Path) else folders)]
+    runs = _runs([folder for result in results for folder in result.folders])
+    shares = [weight for result in results for weight in result.weights]
+    members = [_Member(run, load_network(run), share) for run, share in zip(runs, shares, strict=True)]
+    first = members[0].run.config
+    sets = sources.read_all(first.data, first.bands)
+    parts = splits.split_sources(sets, first.plan)
     patches = concatenate(sets)
     validation = patches.take(parts.validation)
-    trained = load_network(run)
-    calibration = calibrate(run, trained, validation)
-    network = Calibrated(trained, calibration).eval()
-    file = f"{run.config.network}.onnx"
-    data = to_onnx(network, len(run.config.bands), run.window)
-    parity = check_parity(data, network, len(run.config.bands), run.window)
-    exported = _Exported(data)
-    curve = ThresholdCurve()
-    curve.add(predict_all(run_predictor(run, exported, validation), validation), validation.masks)
-    threshold, _ = curve.best()
+    if len(validation):
+        _calibrate(members, validation, fit_weights)
+    for member in members:
+        bands = len(first.bands)
+        member.data = to_onnx(member.calibrated, bands, member.side, storage)
+        tolerance = TOLERANCE if storage == "half" else float("inf")
+        member.parity = check_parity(member.data, member.calibrated, bands, member.side, tolerance)
+    together = _Ensemble(members)
     chosen = {
         "validation": validation,
         "test": patches.take(parts.test),
-        **{path.stem: sources.read(path, run.config.bands) for path in measure_on},
+        **{path.stem: sources.read(path, first.bands) for path in measure_on},
     }
-    measured = [m for name, part in chosen.items() for m in _measure(run, exported, name, part, threshold, flips)]
-    refinement = None
-    if crf:
-        refinement, refined = _refinement(run, exported, chosen, measured)
-        measured += refined
-    member = Member(
-        file,
-        hashlib.sha256(data).hexdigest(),
-        run.config.network,
-        run.config.bands,
-        run.config.normalization,
-        run.statistics,
-    )
+    plain = {key: predict_all(together.on(part), part) for key, part in chosen.items() if len(part)}
+    threshold = results[0].threshold
+    if len(validation):
+        threshold, scores = _best(plain["validation"], validation.masks)
+        if storage == "int8":
+            _check_cost(members, validation, scores)
+    measured = []
+    for key, probabilities in plain.items():
+        part = chosen[key]
+        measured.append(_measurement(key, probabilities, part.masks, threshold))
+        if flips and key != "validation":
+            flipped = predict_all(with_flips(together.on(part)), part)
+            measured.append(_measurement(f"{key}_flips", flipped, part.masks, threshold))
+    objects = _objects(plain, chosen, threshold)
+    refinement = prior = None
+    if crf or results[0].crf:
+        parameters = results[0].crf or CRFParameters(bands=first.bands)
+        refinement, more = _refinement(together, parameters, chosen, measured)
+        measured += more
+    if terrain_prior:
+        prior, more = _prior(together, terrain_prior, threshold)
+        measured += more
+    description = " + ".join(m.run.config.network for m in members)
     bundle = Bundle(
         name=name,
         version=version,
-        description=f"{run.config.network} on {', '.join(run.config.bands)} for landslides at 10 m.",
-        bands=run.config.bands,
-        members=(member,),
+        description=f"{description} on {', '.join(first.bands)} for landslides at 10 m.",
+        bands=first.bands,
+        members=tuple(_description(member, file) for member, file in zip(members, _files(members), strict=True)),
         threshold=threshold,
         crf=refinement,
-        window=run.window,
+        prior=prior,
+        confidence=objects.confidence,
+        window=members[0].run.window,
         trained_on=(
-            f"{run.patches['train']} labelled Landslide4Sense patches "
-            f"({', '.join(Path(d).name for d in run.config.data)}), split by blocks of id"
+            f"{members[0].run.patches['train']} labelled Landslide4Sense patches "
+            f"({', '.join(Path(d).name for d in first.data)}), split by blocks of id"
         ),
-        scores={f"{m.name}_{k}": round(v, 4) for m in measured for k, v in m.as_dict().items()},
+        scores={
+            **{f"{m.name}_{k}": round(v, 4) for m in measured for k, v in m.as_dict().items()},
+            **{f"test_recall_from_{size}_m2": round(r, 4) for size, (_, r) in objects.recall.items() if r == r},
+        },
         created=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
     )
-    write_bundle(bundle, {file: data}, out, model_card(bundle, run, measured, calibration, parity, len(data)))
-    return Exported(bundle, parity)
+    files = {d.file: m.data for d, m in zip(bundle.members, members, strict=True)}
+    networks = [Network(m.run, m.calibration, m.parity, len(m.data), m.weight) for m in members]
+    card = model_card(bundle, networks, measured, objects.recall, storage)
+    write_bundle(bundle, files, out, card)
+    return Exported(bundle, max(m.parity for m in members))
 
 
-def to_onnx(network: nn.Module, bands: int, window: int) -> bytes:
-    """Export a network: batch free, rows and columns fixed, weights in half precision.
-
-    Args:
-        network: in eval mode; (n, bands, window, window) -> (n, 1, window, window) logits.
-        bands: number of input bands.
-        window: rows and columns.
-
-    Returns:
-        One ONNX file without external data.
-    """
-    example = torch.zeros(2, bands, window, window)
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        path = Path(folder) / "network.onnx"
-        torch.onnx.export(
-            network,
-            (example,),
-            path,
-            input_names=["image"],
-            output_names=["logit"],
-            dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=65536)},),
-            opset_version=_OPSET,
-            dynamo=True,
-            external_data=False,
-            verbose=False,
-        )
-        model = onnx.load(path)
-    _store_in_half(model)
-    for node in model.graph.node:  # the exporter records source lines and paths of the machine it ran on
-        node.ClearField("metadata_props")
-        node.ClearField("doc_string")
-    for value in [*model.graph.value_info, *model.graph.initializer, *model.graph.input, *model.graph.output]:
-        value.ClearField("metadata_props")
-    model.ClearField("metadata_props")
-    model.graph.ClearField("metadata_props")
-    onnx.checker.check_model(model)
-    return bytes(model.SerializeToString())
+def _runs(folders: Sequence[Path]) -> list[Run]:
+    """Read runs that can stand in one bundle."""
+    if not folders:
+        raise DataError("No run was named; name at least one folder that `l4s-train fit` wrote.")
+    runs = [read_run(folder) for folder in folders]
+    for folder, run in zip(folders, runs, strict=True):
+        if run.best is None:
+            raise DataError(f"{folder} has no checkpoint yet; export it after its first epoch.")
+        for key in ("data", "bands", "plan"):
+            if getattr(run.config, key) != getattr(runs[0].config, key):
+                raise DataError(
+                    f"{folder} has another {key} than {folders[0]}; the networks of an ensemble must be trained on the "
+                    "same data, bands and split, or there is nothing left to measure it on."
+                )
+    return runs
 
 
-def check_parity(data: bytes, network: nn.Module, bands: int, window: int) -> float:
-    """Compare the exported network with the trained one on random windows, in batches of 1 and 3.
-
-    Returns:
-        The largest difference of a logit.
-
-    Raises:
-        RuntimeError: they differ by more than the tolerance; the export is wrong.
-    """
-    predict = _onnx_logits(data)
-    generator = torch.Generator().manual_seed(0)
-    worst = 0.0
-    for size in (1, 3):
-        noise = torch.randn(size, bands, window // 8, window // 8, generator=generator)
-        x = nn.functional.interpolate(noise, size=(window, window), mode="bilinear")
-        with torch.inference_mode():
-            expected = network(x).numpy()
-        worst = max(worst, float(np.abs(predict(x.numpy()) - expected).max()))
-    if not worst <= _TOLERANCE:
-        raise RuntimeError(f"The exported network differs from the trained one by {worst:.3g} in a logit.")
-    return worst
-
-
-def calibrate(run: Run, network: nn.Module, validation: Patches) -> Calibration:
-    """Fit the calibration of a run's network on its validation blocks."""
-    probabilities = predict_all(run_predictor(run, network, validation), validation)
-    return fit_calibration(logit(np.clip(probabilities, 1e-7, 1 - 1e-7)), validation.masks)
-
-
-def _measure(
-    run: Run, network: nn.Module, name: str, patches: Patches, threshold: float, flips: bool
-) -> Iterator[Measurement]:
-    """Score the exported network on one set of patches."""
-    if not len(patches):
+def _calibrate(members: Sequence[_Member], validation: Patches, fit_weights: bool) -> None:
+    """Calibrate each network, weigh them, and calibrate their mean."""
+    logits = []
+    for member in members:
+        raw = _logit(predict_all(run_predictor(member.run, member.network, validation), validation))
+        member.calibration = fit_calibration(raw, validation.masks)
+        logits.append(member.calibration.slope * raw + member.calibration.intercept)
+    if len(members) == 1:
         return
-    predict = run_predictor(run, network, patches)
-    variants = {name: predict}
-    if flips and name != "validation":
-        variants[f"{name}_flips"] = with_flips(predict)
-    for variant, function in variants.items():
-        probabilities = predict_all(function, patches)
-        scores = Scores.of(probabilities >= threshold, patches.masks)
-        yield Measurement(variant, len(patches), scores, calibration_error(probabilities, patches.masks))
+    if fit_weights:
+        found = ensemble.fit_weights(np.stack([expit(x) for x in logits]), validation.masks)
+        for member, weight in zip(members, np.maximum(found, _LEAST_WEIGHT), strict=True):
+            member.weight = round(float(weight), 3)
+    total = sum(m.weight for m in members)
+    common = fit_ensemble(logits, [m.weight / total for m in members], validation.masks)
+    for member in members:
+        member.calibration = member.calibration.then(common)
 
 
-def _refinement(
-    run: Run, network: nn.Module, chosen: Mapping[str, Patches], measured: Sequence[Measurement]
-) -> tuple[Refinement, list[Measurement]]:
-    """Score the exported network with the DenseCRF, at the threshold that is best with it on the validation blocks."""
-    parameters = CRFParameters(bands=run.config.bands)
-    refined = {name: _refined(run, network, chosen[name], parameters) for name in ("validation", "test")}
-    curve = ThresholdCurve()
-    curve.add(refined["validation"], chosen["validation"].masks)
-    threshold, _ = curve.best()
-    with_crf = []
-    for name, probabilities in refined.items():
-        masks = chosen[name].masks
-        scores = Scores.of(probabilities >= threshold, masks)
-        error = calibration_error(probabilities, masks)
-        with_crf.append(Measurement(f"{name}_crf", len(masks), scores, error))
-    plain = {m.name: m.scores.f1 for m in measured}
-    pays = all(m.scores.f1 - plain[m.name.removesuffix("_crf")] >= _WORTH for m in with_crf)
-    return Refinement(parameters, threshold, pays), with_crf
+@dataclass(frozen=True)
+class _Ensemble:
+    """The exported networks together, as the mapper runs them."""
+
+    members: Sequence[_Member]
+
+    def on(self, patches: Patches) -> Predict:
+        """Return what predicts patches; see `run_predictor`."""
+        voters = [run_predictor(m.run, _InONNX(m.data), patches) for m in self.members]
+        return mean_predictor(voters, [m.weight for m in self.members])
+
+    def refined(self, patches: Patches, parameters: CRFParameters) -> Predict:
+        """Likewise, with a DenseCRF."""
+        scaled = any(m.run.config.normalization == "window" for m in self.members)
+        return refined_predictor(self.on(patches), patches, parameters, scaled)
 
 
-def _refined(run: Run, network: nn.Module, patches: Patches, parameters: CRFParameters) -> NDArray[np.float32]:
-    """Predict patches and refine each by itself; (n, rows, cols) float32."""
-    probabilities = predict_all(run_predictor(run, network, patches), patches)
-    out = np.empty_like(probabilities)
-    for i in range(len(patches)):
-        features = patches.windows(np.array([i]))
-        if run.config.normalization == "window":
-            features = median_scaled(features)
-        out[i] = refine(probabilities[i], features[0], parameters)
-    return out
-
-
-class _Exported(nn.Module):
+class _InONNX(nn.Module):
     """An exported network in the place of the trained one."""
 
     def __init__(self, data: bytes) -> None:
         super().__init__()
-        self._logits = _onnx_logits(data)
+        self._logits = onnx_logits(data)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return torch.from_numpy(self._logits(x.numpy()))
 
 
-def _onnx_logits(data: bytes) -> Predict:
-    import onnxruntime
+def _check_cost(members: Sequence[_Member], validation: Patches, scores: Scores) -> None:
+    """Check that 8-bit weights cost next to nothing."""
+    voters = [run_predictor(m.run, m.calibrated, validation) for m in members]
+    trained = mean_predictor(voters, [m.weight for m in members])
+    _, before = _best(predict_all(trained, validation), validation.masks)
+    if before.f1 - scores.f1 > _WORTH:
+        raise DataError(
+            f"With 8-bit weights the F1 on the validation blocks falls from {before.f1:.4f} to {scores.f1:.4f}; "
+            "export with --storage half."
+        )
 
-    session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
 
-    def predict(x: NDArray[np.float32]) -> NDArray[np.float32]:
-        logits: NDArray[np.float32] = session.run(["logit"], {"image": x})[0]
-        return logits
+def _measurement(
+    name: str, probabilities: NDArray[np.float32], masks: NDArray[np.uint8], threshold: float
+) -> Measurement:
+    scores = Scores.of(probabilities >= threshold, masks)
+    return Measurement(name, len(masks), scores, calibration_error(probabilities, masks))
 
-    return predict
+
+@dataclass(frozen=True)
+class _OfObjects:
+    """What was measured on whole landslides."""
+
+    confidence: Confidence | None
+    recall: Mapping[int, tuple[int, float]]
+    """By least area, m²: objects of the test blocks and the share found."""
 
 
-def _store_in_half(model: onnx.ModelProto) -> None:
-    """Store large float32 weights as float16, each behind a Cast that the runtime folds when it loads."""
-    casts = []
-    for tensor in model.graph.initializer:
-        values = numpy_helper.to_array(tensor)
-        if tensor.data_type != TensorProto.FLOAT or values.size < _SMALLEST:
-            continue
-        name = tensor.name
-        tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{name}_half"))
-        casts.append(helper.make_node("Cast", [f"{name}_half"], [name], f"widen_{name}", to=TensorProto.FLOAT))
-    nodes = [*casts, *model.graph.node]
-    del model.graph.node[:]
-    model.graph.node.extend(nodes)
+def _objects(plain: Mapping[str, NDArray[np.float32]], chosen: Mapping[str, Patches], threshold: float) -> _OfObjects:
+    if not {"validation", "test"} <= plain.keys():
+        return _OfObjects(None, {})
+    on = {role: detections(plain[role], chosen[role].masks, threshold) for role in ("validation", "test")}
+    there = references(plain["test"], chosen["test"].masks, threshold)
+    return _OfObjects(confidence(on["validation"], on["test"]), recall_by_size(there))
+
+
+def _refinement(
+    together: _Ensemble, parameters: CRFParameters, chosen: Mapping[str, Patches], measured: Sequence[Measurement]
+) -> tuple[Refinement, list[Measurement]]:
+    """Score the exported networks with the DenseCRF, at the threshold that is best with it on the validation blocks."""
+    held = {name: part for name in ("validation", "test") if len(part := chosen[name])}
+    refined = {name: predict_all(together.refined(part, parameters), part) for name, part in held.items()}
+    threshold = 0.5
+    if "validation" in held:
+        threshold, _ = _best(refined["validation"], held["validation"].masks)
+    with_crf = [_measurement(f"{name}_crf", p, held[name].masks, threshold) for name, p in refined.items()]
+    plain = {m.name: m.scores.f1 for m in measured}
+    pays = len(held) == 2 and all(m.scores.f1 - plain[m.name.removesuffix("_crf")] >= _WORTH for m in with_crf)
+    return Refinement(parameters, threshold, pays), with_crf
+
+
+def _prior(together: _Ensemble, path: Path, threshold: float) -> tuple[TerrainPrior, list[Measurement]]:
+    """Learn the terrain prior, and score it on each patch with what was learned on the others."""
+    patches = sources.read(path, together.members[0].run.config.bands)
+    elevation = sources.read(path, ("DEM",)).windows(np.arange(len(patches)))[:, 0] * scale_of(("DEM",))[0]
+    slope = coarse_slope(elevation.astype(np.float32))
+    probabilities = predict_all(together.on(patches), patches)
+    left_out = leave_one_out(probabilities, patches.masks, slope)
+    before = _measurement("terrain_prior_without", probabilities, patches.masks, threshold)
+    after = _measurement("terrain_prior_left_out", left_out, patches.masks, threshold)
+    learned = learn_prior(probabilities, patches.masks, slope)
+    return replace(learned, on=after.scores.f1 > before.scores.f1), [before, after]
+
+
+def _best(probabilities: NDArray[np.float32], masks: NDArray[np.uint8]) -> tuple[float, Scores]:
+    curve = ThresholdCurve()
+    curve.add(probabilities, masks)
+    return curve.best()
+
+
+def _logit(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
+    x: NDArray[np.float32] = logit(np.clip(probabilities, 1e-7, 1 - 1e-7))
+    return x
+
+
+def _files(members: Sequence[_Member]) -> list[str]:
+    """Name the networks' files, with a number where an architecture comes twice."""
+    names = [m.run.config.network.replace("+", "-") for m in members]
+    return [
+        f"{name}-{names[: i + 1].count(name)}.onnx" if names.count(name) > 1 else f"{name}.onnx"
+        for i, name in enumerate(names)
+    ]
+
+
+def _description(member: _Member, file: str) -> Member:
+    config = member.run.config
+    return Member(
+        file,
+        hashlib.sha256(member.data).hexdigest(),
+        config.network,
+        config.bands,
+        config.normalization,
+        member.run.statistics,
+        member.weight,
+        config.scale,
+    )

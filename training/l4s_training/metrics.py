@@ -53,24 +53,55 @@ class Scores:
 
 
 class ThresholdCurve:
-    """Counts landslide and background pixels per probability, to score any threshold afterwards."""
+    """Counts background and landslide pixels per probability, to score any threshold afterwards.
 
-    def __init__(self) -> None:
-        self._landslide = np.zeros(_BINS, np.int64)
-        self._background = np.zeros(_BINS, np.int64)
+    Args:
+        counts: (2, 1000) of an earlier curve; None to begin.
+    """
+
+    def __init__(self, counts: NDArray[np.int64] | None = None) -> None:
+        self.counts = np.zeros((2, _BINS), np.int64) if counts is None else counts
 
     def add(self, probabilities: NDArray[np.float32], masks: NDArray[np.uint8]) -> None:
         """Count a batch: probabilities in 0 to 1 and masks, of one shape."""
         bins = np.minimum((probabilities * _BINS).astype(np.int64), _BINS - 1).ravel()
         truth = masks.ravel() > 0
-        self._landslide += np.bincount(bins[truth], minlength=_BINS)
-        self._background += np.bincount(bins[~truth], minlength=_BINS)
+        for label, members in enumerate((~truth, truth)):
+            self.counts[label] += np.bincount(bins[members], minlength=_BINS)
+
+    def at(self, threshold: float) -> Scores:
+        """Return the scores at a threshold, which is rounded to 0.001."""
+        bin_ = round(threshold * _BINS)
+        (_, fp), (fn, tp) = ((int(c[:bin_].sum()), int(c[bin_:].sum())) for c in self.counts)
+        return Scores(tp, fp, fn)
 
     def best(self) -> tuple[float, Scores]:
         """Return the threshold of the highest F1, in steps of 0.001 inside (0, 1), and its scores."""
-        tp = self._landslide[::-1].cumsum()[::-1]
-        fp = self._background[::-1].cumsum()[::-1]
-        fn = self._landslide.sum() - tp
+        fp, tp = self.counts[:, ::-1].cumsum(1)[:, ::-1]
+        fn = self.counts[1].sum() - tp
         f1 = 2 * tp / np.maximum(2 * tp + fp + fn, 1)
         at = 1 + int(f1[1:].argmax())
         return at / _BINS, Scores(int(tp[at]), int(fp[at]), int(fn[at]))
+
+    def thresholds(self, step: float = 0.01) -> list[tuple[float, Scores]]:
+        """Return the scores at every multiple of a step inside (0, 1)."""
+        return [(round(i * step, 6), self.at(i * step)) for i in range(1, round(1 / step))]
+
+    def calibration(self, bins: int = 10) -> list[tuple[float, float, int]]:
+        """Return, for bins of equal width, the mean probability, the share of landslide and the number of pixels.
+
+        A pixel's probability is known to 0.001. Empty bins are left out.
+        """
+        middles = (np.arange(_BINS) + 0.5) / _BINS
+        rows = []
+        for part in np.array_split(np.arange(_BINS), bins):
+            pixels = int(self.counts[:, part].sum())
+            if pixels:
+                mean = float((self.counts[:, part].sum(0) * middles[part]).sum() / pixels)
+                rows.append((mean, float(self.counts[1, part].sum() / pixels), pixels))
+        return rows
+
+    def calibration_error(self, bins: int = 15) -> float:
+        """Expected calibration error: mean distance of probability and frequency, weighted by pixels."""
+        rows = self.calibration(bins)
+        return sum(abs(mean - share) * n for mean, share, n in rows) / max(sum(n for *_, n in rows), 1)

@@ -1,65 +1,68 @@
-"""A training run on disk: ``config.json``, ``metrics.csv`` and ``best.safetensors``.
+"""The training of one network on disk: ``config.json``, ``metrics.csv`` and ``best.safetensors``.
 
-``config.json`` states everything that the run depends on, so that its split and its scores can be rebuilt.
+``config.json`` states everything that the training depends on, so that its split and its scores can be rebuilt.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, get_args
 
-from l4s_geo.errors import DataError
+import numpy as np
+from torch import nn
+
+from l4s_geo.errors import DataError, OutputError
 from l4s_geo.normalize import Kind, Statistics
+from l4s_training import models
 from l4s_training.data import splits
+from l4s_training.data.augmentation import Augmentation
+from l4s_training.data.projection import Projected
+from l4s_training.losses import Term
+from l4s_training.training import Training
 
-__all__ = ["Best", "Config", "Run", "read_run", "write_run"]
+__all__ = ["Best", "Config", "Run", "build_network", "read_run", "write_run", "write_text"]
 
-CONFIG, WEIGHTS, METRICS = "config.json", "best.safetensors", "metrics.csv"
+CONFIG, WEIGHTS, METRICS, CHECKPOINT = "config.json", "best.safetensors", "metrics.csv", "last.safetensors"
 
 
-@dataclass(frozen=True)
-class Config:
+@dataclass(frozen=True, kw_only=True)
+class Config(Training):
     """What a run was asked to do."""
 
     data: tuple[str, ...]
-    network: str = "unet-resnet18"
+    negatives: tuple[str, ...] = ()
+    """Sources of windows without landslides, all of them for training: they are not split."""
     bands: tuple[str, ...] = ("B4", "B3", "B2")
+    components: int | None = None
+    """Principal components that the bands are projected to; None for the bands themselves."""
     normalization: Kind = "window"
-    plan: splits.SplitPlan = splits.DEFAULT
-    epochs: int = 40
-    batch: int = 16
-    learning_rate: float = 1e-3
-    """Peak of the one-cycle schedule."""
-    weight_decay: float = 1e-2
-    warm_start: float = 0.3
-    """Share of the epochs trained with cross-entropy and Dice before cross-entropy and Lovász."""
-    ema_decay: float = 0.995
-    """Decay per step of the exponential moving average of the weights, which is evaluated and kept."""
-    precision: str = "auto"
-    """``bf16``, ``32``, or ``auto``: bf16 where the processor multiplies it natively."""
-    seed: int = 0
+    plan: splits.Plan = splits.DEFAULT
+    init: str | None = None
+    """Run whose weights, and whose normalisation, it started from: a path, or a folder beside its own."""
+    labels: str | None = None
+    """Pseudo-labels of the target domain that it trained on, too."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.normalization not in get_args(Kind):
             raise DataError(
                 f"Normalisation {self.normalization!r} is unknown; expected one of {', '.join(get_args(Kind))}."
             )
-        for name in ("epochs", "batch", "learning_rate"):
-            if getattr(self, name) <= 0:
-                raise DataError(f"{name} is {getattr(self, name)}; expected a value above zero.")
 
 
 @dataclass(frozen=True)
 class Best:
-    """The checkpoint kept: of the highest F1 on the validation blocks."""
+    """The weights kept."""
 
     epoch: int
+    """Evaluation on the validation patches after which they were kept, counted from 0."""
     threshold: float
-    """The F1 optimum on the validation blocks."""
+    """The F1 optimum on the validation patches; 0.5 without any."""
     scores: dict[str, float]
-    """F1, precision, recall, IoU there."""
+    """F1, precision, recall, IoU there; empty without any."""
 
 
 @dataclass(frozen=True)
@@ -79,18 +82,52 @@ class Run:
     best: Best | None = None
     seconds: float = 0.0
     """Wall time of the training so far."""
+    finished: bool = True
     folder: Path = field(default=Path(), compare=False)
 
 
+def build_network(config: Config, window: int) -> nn.Module:
+    """Make a run's network, freshly initialised.
+
+    Args:
+        config: the run's.
+        window: rows and columns of a patch, before scale promotion.
+
+    Raises:
+        DataError: there is no such network, or it does not allow the window.
+    """
+    side = round(window * config.scale)
+    if config.components is None:
+        return models.build(config.network, config.bands, side)
+    blank = np.zeros((config.components, len(config.bands)), np.float32)
+    return Projected(models.build(config.network, config.components, side), blank)
+
+
 def write_run(run: Run, folder: Path) -> None:
-    """Write ``config.json``."""
+    """Write ``config.json``.
+
+    Raises:
+        OutputError: the disk is full, or cannot be written to.
+    """
     entries = asdict(run)
     del entries["folder"]
-    text = json.dumps(entries, indent=1)
-    target = folder / CONFIG
-    part = target.with_suffix(".part")
-    part.write_text(text + "\n", encoding="utf-8")
-    part.replace(target)
+    entries["config"]["plan"] = splits.as_dict(run.config.plan)
+    write_text(folder / CONFIG, json.dumps(entries, indent=1) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file whole, or not at all.
+
+    Raises:
+        OutputError: the disk is full, or cannot be written to.
+    """
+    part = path.with_name(path.name + ".part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise OutputError(f"{path} cannot be written ({error}); make room and run the same command again.") from error
 
 
 def read_run(folder: Path) -> Run:
@@ -101,10 +138,8 @@ def read_run(folder: Path) -> Run:
     """
     try:
         entries: dict[str, Any] = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-        config = _tuples(entries["config"])
-        config["plan"] = splits.SplitPlan(**_tuples(config["plan"]))
         return Run(
-            config=Config(**config),
+            config=_config(entries["config"]),
             statistics=Statistics(**_tuples(entries["statistics"])),
             window=entries["window"],
             patches=entries["patches"],
@@ -112,6 +147,7 @@ def read_run(folder: Path) -> Run:
             versions=entries["versions"],
             best=Best(**entries["best"]) if entries["best"] else None,
             seconds=entries["seconds"],
+            finished=entries.get("finished", True),
             folder=folder,
         )
     except OSError as error:
@@ -120,6 +156,19 @@ def read_run(folder: Path) -> Run:
         raise DataError(f"{folder / CONFIG} is damaged ({type(error).__name__}: {error}); train again.") from error
 
 
-def _tuples(entries: dict[str, Any]) -> dict[str, Any]:
+def _config(entries: Mapping[str, Any]) -> Config:
+    values = _tuples(entries)
+    values["plan"] = splits.from_dict(values["plan"])
+    for name in ("objective", "warm_objective"):
+        if name in values:
+            values[name] = tuple(Term(**term) for term in values[name])
+    if values.get("augmentation"):
+        values["augmentation"] = Augmentation(**_tuples(values["augmentation"]))
+    if "schedule_options" in values:
+        values["schedule_options"] = tuple((name, value) for name, value in values["schedule_options"])
+    return Config(**values)
+
+
+def _tuples(entries: Mapping[str, Any]) -> dict[str, Any]:
     """JSON knows no tuples; the dataclasses hold no lists."""
     return {k: tuple(v) if isinstance(v, list) else v for k, v in entries.items()}

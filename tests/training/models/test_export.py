@@ -18,7 +18,7 @@ from l4s_geo.bands import BANDS, RGB
 from l4s_geo.bundle import Bundle, Member, write_bundle
 from l4s_geo.cli.map import main as l4s_map
 from l4s_geo.normalize import Statistics, normalize
-from l4s_training import export, models
+from l4s_training import models, onnx_file
 from l4s_training.bench import settle, smooth_noise
 
 SLOW = pytest.mark.slow
@@ -59,12 +59,12 @@ def all_but_cheap_are_slow(names: tuple[str, ...]) -> list:
 @pytest.mark.parametrize("name", all_but_cheap_are_slow((*models.NETWORKS, *VARIANTS)))
 def test_onnx_computes_what_torch_does(name, monkeypatch):
     network = settled(name, len(BANDS))
-    store_in_half = export._store_in_half
-    monkeypatch.setattr(export, "_store_in_half", lambda model: None)
-    exact = export.to_onnx(network, len(BANDS), 128)
+    shrink = onnx_file._shrink
+    monkeypatch.setattr(onnx_file, "_shrink", lambda model, storage: None)
+    exact = onnx_file.to_onnx(network, len(BANDS), 128)
     assert parity(network, exact, len(BANDS)) < TOLERANCE
     model = onnx.load_model_from_string(exact)
-    store_in_half(model)
+    shrink(model, "half")
     half = model.SerializeToString()
     assert len(half) < 0.6 * len(exact)
     assert parity(network, half, len(BANDS)) < IN_HALF
@@ -74,13 +74,13 @@ def test_onnx_computes_what_torch_does(name, monkeypatch):
 @pytest.mark.parametrize("name", ["swin_unet", "pspnet", "hrnet_ocr"])
 def test_a_window_of_256_exports(name):
     network = settled(name, 3, 256)
-    assert parity(network, export.to_onnx(network, 3, 256), 3, 256) < IN_HALF
+    assert parity(network, onnx_file.to_onnx(network, 3, 256), 3, 256) < IN_HALF
 
 
 @pytest.mark.parametrize("name", [n if n == "linknet" else pytest.param(n, marks=SLOW) for n in models.NETWORKS])
 def test_l4s_map_runs_the_bundle_of_a_network(name: str, tmp_path: Path, write_raster) -> None:
     network = settled(name, 3)
-    data = export.to_onnx(network, 3, 128)
+    data = onnx_file.to_onnx(network, 3, 128)
     statistics = Statistics((1.0,) * 3, (0.5,) * 3)
     member = Member("net.onnx", hashlib.sha256(data).hexdigest(), name, RGB, "fixed", statistics)
     rng = np.random.default_rng(0)

@@ -25,6 +25,7 @@ TEAMS = {
     "study": ("unet", "swin_unet", "segformer_b0"),
 }
 OWN = ("unet-resnet18", "unet-resnet34", "unet-efficientnet-b0")
+CHEAP = ("contextnet", "multispectral_unet")
 
 
 def test_every_network_of_the_papers_is_there():
@@ -79,6 +80,15 @@ def test_256_pixels_and_3_bands(name):
     assert y.dtype == torch.float32
 
 
+@pytest.mark.parametrize(
+    "name", [n if n in CHEAP else pytest.param(n, marks=pytest.mark.slow) for n in models.NETWORKS]
+)
+def test_any_number_of_bands(name):
+    for count in range(1, 15):
+        network = models.build(name, BANDS[:count]).to("meta")  # shapes alone
+        assert network(torch.empty(2, count, 128, 128, device="meta")).shape == (2, 1, 128, 128)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("window", [320, 512])
 @pytest.mark.parametrize("name", models.NETWORKS)
@@ -109,6 +119,14 @@ def test_a_window_of_any_multiple_of_the_divisor(name):
 def test_a_mistake_is_named(name, window, words):
     with pytest.raises(DataError, match="(?s)" + words.replace("+", r"\+")):
         models.build(name, 3, window)
+
+
+@pytest.mark.parametrize("name", [n.name for n in models.NETWORKS.values() if n.published])
+def test_the_published_number_of_parameters_is_near_the_counted_one(name):
+    # with 14 bands and one logit instead of the source's; SegFormer reads values while it is made, so not on "meta"
+    with torch.device("cpu" if name.startswith("segformer") else "meta"):
+        counted = sum(p.numel() for p in models.build(name).parameters())
+    assert counted / 1e6 == pytest.approx(models.NETWORKS[name].published[0], rel=0.1)
 
 
 def test_the_multispectral_network_finds_its_bands_by_name():
@@ -159,3 +177,16 @@ def test_multiply_adds_are_those_of_a_convolution_and_a_product():
 
     network = nn.Sequential(nn.Conv2d(3, 5, 3, padding=1), nn.Flatten(2), nn.Linear(64, 7))
     assert multiply_adds(network, torch.zeros(1, 3, 8, 8)) == 64 * 5 * 3 * 9 + 5 * 64 * 7
+
+
+class Attention(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return nn.functional.scaled_dot_product_attention(x, x, x)
+
+
+def test_multiply_adds_count_attention():
+    from l4s_training.bench import multiply_adds
+
+    heads, tokens, channels = 2, 64, 16
+    expected = 2 * heads * tokens**2 * channels  # queries by keys, then weights by values
+    assert multiply_adds(Attention(), torch.randn(1, heads, tokens, channels)) == expected

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from importlib.util import find_spec
 from typing import Any
 
 import click
@@ -12,18 +13,21 @@ from l4s_geo.errors import L4SError
 
 __all__ = ["main"]
 
-_COMMANDS = ("fit", "evaluate", "export", "networks")
-_EXTRA = ("torch", "segmentation_models_pytorch", "timm", "lightning", "safetensors", "h5py", "onnx", "onnxscript")
+_COMMANDS = ("run", "fit", "evaluate", "predict", "export", "reproduce", "networks", "simulate", "patches", "negatives")
+_EXTRA = (
+    *("torch", "segmentation_models_pytorch", "timm", "lightning", "safetensors", "tensorboard", "yaml", "h5py"),
+    *("matplotlib", "onnx", "onnxscript"),
+)
 
 
 class _LazyGroup(click.Group):
     """Finds commands by name; a user's mistake is one sentence on stderr and exit code 2."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
+        return [name for name in _COMMANDS if find_spec(f"l4s_training.cli.{name}")]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _COMMANDS:
+        if cmd_name not in self.list_commands(ctx):
             return None
         command: click.Command = importlib.import_module(f"l4s_training.cli.{cmd_name}").command
         return command
@@ -44,7 +48,7 @@ class _LazyGroup(click.Group):
             )
             sys.exit(2)
         except KeyboardInterrupt:
-            click.echo("Stopped; the best network so far is in the run's folder.", err=True)
+            click.echo("Stopped; the same command (of fit: with --resume) goes on from here.", err=True)
             sys.exit(130)
 
 

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from l4s_training.cli import options
 
+if TYPE_CHECKING:
+    from l4s_training.metrics import Scores, ThresholdCurve
+
 __all__ = ["command"]
+
+_SHOWN = 6
+"""Patches on a picture."""
 
 
 @click.command("evaluate")
@@ -25,49 +32,93 @@ __all__ = ["command"]
 )
 @click.option("--threshold", type=click.FloatRange(0, 1), help="Instead of the one chosen on validation.")
 @click.option("--flips", is_flag=True, help="Average the eight flips and rotations.")
+@click.option("--per-source", is_flag=True, help="Also score each source of the data by itself.")
+@click.option(
+    "--figures",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for thresholds.csv, calibration.csv, curves.png, best.png and worst.png.",
+)
 def command(
     run_or_bundle: str,
     data: tuple[str, ...],
-    plan: options.SplitPlan,
+    plan: options.Plan,
     role: str,
     threshold: float | None,
     flips: bool,
+    per_source: bool,
+    figures: Path | None,
 ) -> None:
     """Print precision, recall, F1 and IoU of the landslide class, counts pooled over all pixels.
 
-    RUN_OR_BUNDLE is a folder that `l4s-train fit` wrote, whose own split is used, or a bundle (a folder, a zip or
-    the name of an installed one), which is split as the options say.
+    RUN_OR_BUNDLE is a folder that `l4s-train run` or `fit` wrote, whose own split is used, or a bundle (a folder, a zip
+    or the name of an installed one), which is split as the options say.
     """
+    import numpy as np
     from rich.console import Console
     from rich.table import Table
 
-    from l4s_geo import load_bundle
     from l4s_geo.errors import DataError
     from l4s_training import evaluate as measure
     from l4s_training.data import sources, splits
     from l4s_training.data.patches import concatenate
-    from l4s_training.run import CONFIG, read_run
+    from l4s_training.metrics import Scores
+    from l4s_training.subjects import subject_of
 
-    folder = Path(run_or_bundle)
-    run = read_run(folder) if (folder / CONFIG).is_file() else None
-    if run is not None:
-        bands, best, plan = run.config.bands, run.best.threshold if run.best else 0.5, run.config.plan
-    else:
-        loaded = load_bundle(run_or_bundle)
-        bands, best = loaded.bands, loaded.threshold
-    sets = sources.read_all(data, bands)
-    patches = concatenate(sets)
+    subject = subject_of(run_or_bundle)
+    sets = sources.read_all(data, subject.bands)
+    index = np.arange(sum(map(len, sets)))
     if role != "all":
-        patches = patches.take(splits.split_sources(sets, plan).of(role))  # type: ignore[arg-type]
+        index = splits.divide(sets, subject.plan or plan).of(role)  # type: ignore[arg-type]
+    patches = concatenate(sets).take(index)
     if not len(patches):
         raise DataError(f"The split has no patch of role {role!r}; choose another with --split.")
-    if run is not None:
-        predict = measure.run_predictor(run, measure.load_network(run), patches)
-    else:
-        predict = measure.bundle_predictor(loaded, patches)
-    cut = best if threshold is None else threshold
-    scores = measure.evaluate(measure.with_flips(predict) if flips else predict, patches, cut)
+    predict = subject.predictor(patches)
+    probabilities = measure.predict_all(measure.with_flips(predict) if flips else predict, patches)
+    cut = subject.threshold if threshold is None else threshold
+    detected = probabilities >= cut
     table = Table("split", "patches", "threshold", "F1", "precision", "recall", "IoU")
-    figures = (scores.f1, scores.precision, scores.recall, scores.iou)
-    table.add_row(role, str(len(patches)), f"{cut:.3f}", *(f"{value:.4f}" for value in figures))
+    table.add_row(role, *_row(len(patches), cut, Scores.of(detected, patches.masks)))
+    if per_source:
+        source = np.repeat(np.arange(len(sets)), [len(s) for s in sets])[index]
+        for number, part in enumerate(sets):
+            if (here := source == number).any():
+                name = " ".join(filter(None, (part.source, part.role)))
+                table.add_row(name, *_row(int(here.sum()), cut, Scores.of(detected[here], patches.masks[here])))
     Console().print(table)
+    if figures:
+        from l4s_training.figures import draw_curves, draw_patches, ranked
+
+        figures.mkdir(parents=True, exist_ok=True)
+        curve = measure.curve_of(probabilities, patches.masks)
+        _write_tables(curve, figures)
+        draw_curves(curve, cut, figures / "curves.png")
+        order = ranked(detected, patches.masks)
+        for name, chosen in (("best", order[:_SHOWN]), ("worst", order[::-1][:_SHOWN])):
+            if chosen:
+                draw_patches(patches, probabilities, chosen, cut, figures / f"{name}.png")
+        best, scores = curve.best()
+        click.echo(
+            f"Best threshold here {best:.3f}, with F1 {scores.f1:.4f}. Expected calibration error "
+            f"{curve.calibration_error():.4f}. Pictures and tables in {figures}."
+        )
+
+
+def _row(patches: int, threshold: float, scores: Scores) -> list[str]:
+    figures = (scores.f1, scores.precision, scores.recall, scores.iou)
+    return [str(patches), f"{threshold:.3f}", *(f"{value:.4f}" for value in figures)]
+
+
+def _write_tables(curve: ThresholdCurve, folder: Path) -> None:
+    import csv
+
+    thresholds = [
+        [threshold, *(round(value, 5) for value in scores.as_dict().values())]
+        for threshold, scores in curve.thresholds()
+    ]
+    bins = [[round(mean, 5), round(share, 5), pixels] for mean, share, pixels in curve.calibration()]
+    for name, header, rows in (
+        ("thresholds", ["threshold", "f1", "precision", "recall", "iou"], thresholds),
+        ("calibration", ["mean_probability", "landslide_share", "pixels"], bins),
+    ):
+        with (folder / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file, lineterminator="\n").writerows([header, *rows])

@@ -1,16 +1,20 @@
-"""``l4s-train export``: a run becomes a bundle."""
+"""``l4s-train export``: a run, or several as an ensemble, becomes a bundle."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from l4s_training.onnx_file import Storage
 
 __all__ = ["command"]
 
 
 @click.command("export")
-@click.argument("run", type=click.Path(path_type=Path, file_okay=False))
+@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path, file_okay=False))
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder of the bundle.")
 @click.option("--name", required=True, help="Name of the bundle.")
 @click.option("--version", default="1", show_default=True, help="Version of the bundle.")
@@ -22,12 +26,37 @@ __all__ = ["command"]
 )
 @click.option("--flips/--no-flips", default=True, show_default=True, help="Score with flips averaged, too.")
 @click.option("--crf", is_flag=True, help="Score with a DenseCRF, too, and keep its parameters (extra crf).")
+@click.option("--fit-weights", is_flag=True, help="Weigh the networks by what the validation blocks say.")
+@click.option(
+    "--storage",
+    type=click.Choice(["half", "int8"]),
+    default="half",
+    show_default=True,
+    help="How weights are stored; int8 halves the files again.",
+)
+@click.option(
+    "--terrain-prior",
+    type=click.Path(path_type=Path),
+    help="Labelled patches with elevations, not trained on, to learn the terrain prior from.",
+)
 def command(
-    run: Path, out: Path, name: str, version: str, measure_on: tuple[Path, ...], flips: bool, crf: bool
+    runs: tuple[Path, ...],
+    out: Path,
+    name: str,
+    version: str,
+    measure_on: tuple[Path, ...],
+    flips: bool,
+    crf: bool,
+    fit_weights: bool,
+    storage: Storage,
+    terrain_prior: Path | None,
 ) -> None:
-    """Write the bundle of a run: ONNX network, bundle.json and the model card with its scores."""
+    """Write the bundle of RUNS: ONNX networks, bundle.json and the model card with its scores.
+
+    Several runs become one ensemble, calibrated as a whole. They must have the same data, bands and split.
+    """
     from l4s_training.export import export
 
-    exported = export(run, out, name, version, measure_on, flips, crf)
+    exported = export(runs, out, name, version, measure_on, flips, crf, fit_weights, storage, terrain_prior)
     figures = "  ".join(f"{key} {value:.4f}" for key, value in exported.bundle.scores.items())
     click.echo(f"{out}: agrees with torch to {exported.parity:.2g} in a logit.  {figures}")

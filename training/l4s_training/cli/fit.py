@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from l4s_training.cli import options
+
+if TYPE_CHECKING:
+    from l4s_training.fit import Hardware
 
 __all__ = ["command"]
 
@@ -14,9 +18,16 @@ __all__ = ["command"]
 @click.command("fit")
 @options.data
 @options.split_plan
+@click.option("--negatives", multiple=True, metavar="PATH", help="Windows without landslides, all for training.")
+@click.option("--init", metavar="RUN", help="Start from the weights of a run beside --out.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder of the run.")
 @click.option("--network", default="unet-resnet18", show_default=True, help="Architecture; a wrong name lists all.")
-@click.option("--bands", default="B4,B3,B2", show_default=True, help="Input bands in order.")
+@click.option(
+    "--bands",
+    default="B4,B3,B2",
+    show_default=True,
+    help="Input bands in order, or a set by name (all).",
+)
 @click.option(
     "--normalization",
     type=click.Choice(["fixed", "domain", "window"]),
@@ -35,12 +46,15 @@ __all__ = ["command"]
     type=click.FloatRange(0, 1),
     help="Share of the epochs with Dice instead of Lovász beside the cross-entropy.",
 )
-@click.option("--precision", type=click.Choice(["auto", "bf16", "32"]), default="auto", show_default=True)
+@click.option("--precision", type=click.Choice(["auto", "bf16", "fp16", "32"]), default="auto", show_default=True)
 @click.option("--seed", default=0, show_default=True)
-@click.option("--threads", type=click.IntRange(1), help="Processor threads of torch.")
+@click.option("--resume", is_flag=True, help="Go on where an earlier run of the same configuration stopped.")
+@options.hardware
 def command(
     data: tuple[str, ...],
-    plan: options.SplitPlan,
+    negatives: tuple[str, ...],
+    init: str | None,
+    plan: options.Plan,
     out: Path,
     network: str,
     bands: str,
@@ -52,22 +66,21 @@ def command(
     warm_start: float,
     precision: str,
     seed: int,
-    threads: int | None,
+    resume: bool,
+    hardware: Hardware,
 ) -> None:
     """Train one network on labelled patches, split by blocks of id, and keep the best epoch.
 
     Writes config.json, metrics.csv and best.safetensors to the run's folder.
     """
-    import torch
-
     from l4s_training.data.sources import parse_bands
-    from l4s_training.fit import fit
+    from l4s_training.fit import material, train
     from l4s_training.run import Config
 
-    if threads:
-        torch.set_num_threads(threads)
     config = Config(
         data=data,
+        negatives=negatives,
+        init=init,
         network=network,
         bands=parse_bands(bands),
         normalization=normalization,  # type: ignore[arg-type]
@@ -77,10 +90,10 @@ def command(
         learning_rate=lr,
         weight_decay=weight_decay,
         warm_start=warm_start,
-        precision=precision,
+        precision=precision,  # type: ignore[arg-type]
         seed=seed,
     )
-    run = fit(config, out)
+    run = train(config, material(config), out, hardware=hardware, resume=resume)
     if run.best:
         click.echo(
             f"{out}: best epoch {run.best.epoch}, validation F1 {run.best.scores['f1']:.4f} at threshold "

@@ -21,6 +21,9 @@ def command(names: tuple[str, ...], bench: bool, threads: int | None, target: Pa
     """List the networks that `l4s-train fit --network` takes, or only NAMES, which may carry options.
 
     Options follow a name: swin_unet+image-head, hrnet+mc-dropout, segformer+cross-sensor.
+
+    Parameters are counted with the bands listed and one logit; published ones hold for the input and the classes of
+    their source, mostly 3 bands and 19 classes.
     """
     import torch
     from rich.console import Console

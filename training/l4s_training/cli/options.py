@@ -1,7 +1,8 @@
-"""Options shared by commands: ``--data`` (repeatable) and the plan of the split.
+"""Options shared by commands: ``--data`` (repeatable), the split, and what trains.
 
-``split_plan`` turns ``--blocks``, ``--validation-blocks``, ``--test-blocks``, ``--guard`` and ``--apart`` into one
-argument ``plan``.
+``split_plan`` turns ``--split-plan``, ``--blocks``, ``--validation-blocks``, ``--test-blocks``, ``--guard`` and
+``--apart`` into one argument ``plan``; ``hardware`` turns ``--accelerator``, ``--devices``, ``--nodes``, ``--workers``
+and ``--threads`` into one argument ``hardware``.
 """
 
 from __future__ import annotations
@@ -13,16 +14,16 @@ from typing import Any
 import click
 
 from l4s_geo.errors import DataError
-from l4s_training.data.splits import DEFAULT, SplitPlan
+from l4s_training.data.splits import DEFAULT, PLANS, Plan, SplitPlan, parse
 
-__all__ = ["SplitPlan", "data", "split_plan"]
+__all__ = ["Plan", "data", "hardware", "split_plan"]
 
 data = click.option(
     "--data",
     multiple=True,
     required=True,
     metavar="PATH",
-    help="Folder of L4S .h5 patches, or an .npz; repeat for more.",
+    help="Folder of L4S .h5 patches, a zip of one, or an .npz; repeat for more.",
 )
 
 
@@ -40,6 +41,13 @@ def _numbers(option: str, text: str) -> tuple[int, ...]:
 def split_plan(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of the split; the function takes them as ``plan``."""
 
+    @click.option(
+        "--split-plan",
+        type=click.Choice(list(PLANS)),
+        default="blocks",
+        show_default=True,
+        help="How roles are given: by blocks of id, by the official folders, as the benchmark or the study did.",
+    )
     @click.option("--blocks", default=DEFAULT.blocks, show_default=True, type=click.IntRange(1), help="Blocks of id.")
     @click.option(
         "--validation-blocks",
@@ -68,6 +76,7 @@ def split_plan(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def wrapper(
         *args: Any,
+        split_plan: str,
         blocks: int,
         validation_blocks: str,
         test_blocks: str,
@@ -75,6 +84,8 @@ def split_plan(function: Callable[..., Any]) -> Callable[..., Any]:
         apart: str,
         **kwargs: Any,
     ) -> Any:
+        if split_plan != "blocks":
+            return function(*args, plan=parse(split_plan), **kwargs)
         plan = SplitPlan(
             blocks,
             _numbers("--validation-blocks", validation_blocks),
@@ -83,5 +94,31 @@ def split_plan(function: Callable[..., Any]) -> Callable[..., Any]:
             _numbers("--apart", apart),
         )
         return function(*args, plan=plan, **kwargs)
+
+    return wrapper
+
+
+def hardware(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of what trains; the function takes them as ``hardware``."""
+
+    @click.option("--accelerator", type=click.Choice(["auto", "cpu", "gpu"]), default="auto", show_default=True)
+    @click.option(
+        "--devices", type=click.IntRange(1), default=1, show_default=True, help="Processes, one for each GPU."
+    )
+    @click.option("--nodes", type=click.IntRange(1), default=1, show_default=True, help="Machines.")
+    @click.option("--workers", type=click.IntRange(0), help="Loading processes; by default 4 beside a GPU, else none.")
+    @click.option("--threads", type=click.IntRange(1), help="Processor threads of torch.")
+    @functools.wraps(function)
+    def wrapper(
+        *args: Any, accelerator: str, devices: int, nodes: int, workers: int | None, threads: int | None, **kwargs: Any
+    ) -> Any:
+        import torch
+
+        from l4s_training.fit import Hardware
+
+        if threads:
+            torch.set_num_threads(threads)
+        chosen = Hardware(accelerator, devices, nodes, workers)  # type: ignore[arg-type]
+        return function(*args, hardware=chosen, **kwargs)
 
     return wrapper

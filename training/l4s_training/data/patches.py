@@ -1,18 +1,17 @@
-"""Labelled patches of one or more sources, held in memory.
-
-The complete Landslide4Sense training set in three bands is 750 MB in float32, so nothing is streamed.
-"""
+"""Patches of one or more sources, with their landslide masks, ids and, for pseudo-labels, weights."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from l4s_geo.errors import DataError
-from l4s_geo.normalize import Kind, Statistics, statistics_of
+from l4s_geo.normalize import Kind, Statistics
+from l4s_training.data.pixels import Pixels, Store
+from l4s_training.data.roles import Role
 
 __all__ = ["Patches", "concatenate"]
 
@@ -21,10 +20,11 @@ __all__ = ["Patches", "concatenate"]
 class Patches:
     """Windows with their landslide masks, in the order of their ids."""
 
-    values: NDArray[np.float32] | NDArray[np.uint8]
-    """(n, bands, rows, cols), L4S units or, where `quantum` is not 0, integers on a scale of their own."""
+    values: Pixels | NDArray[np.float32] | NDArray[np.uint8]
+    """(n, bands, rows, cols), L4S units or, where `quantum` is not 0, integers on a scale of their own; read them with
+    `windows`."""
     masks: NDArray[np.uint8]
-    """(n, rows, cols), 1 where there is a landslide."""
+    """(n, rows, cols), 1 where there is a landslide; all 0 where `labelled` is False."""
     ids: NDArray[np.int64]
     """(n,) position in the source; neighbours in id are mostly neighbours on the ground."""
     numbers: NDArray[np.int64]
@@ -33,6 +33,12 @@ class Patches:
     """(n,) width of the interval that a stored value stands for: 1 for floored integers, 0 for exact values."""
     bands: tuple[str, ...]
     source: str
+    labelled: bool = True
+    """Whether the masks say anything: labels of the source, or pseudo-labels."""
+    weights: NDArray[np.float32] | None = None
+    """(n, rows, cols) weight of each pixel in the loss, 0 for one that is ignored; None for 1 everywhere."""
+    role: Role | None = None
+    """Role that the publisher gave the source (TrainData, ValidData, TestData), if any."""
 
     def __post_init__(self) -> None:
         n = len(self.values)
@@ -46,11 +52,22 @@ class Patches:
                 f"{self.source} has masks of shape {self.masks.shape}; expected {(n, *self.values.shape[2:])}, "
                 "one for each image and of its size."
             )
+        if self.weights is not None and self.weights.shape != self.masks.shape:
+            raise DataError(
+                f"{self.source} has weights of shape {self.weights.shape}; expected {self.masks.shape}, one for each "
+                "pixel of its masks."
+            )
         if not len(self.ids) == len(self.numbers) == len(self.quantum) == n:
             raise DataError(f"{self.source} does not give one id and one number for each of its {n} patches.")
 
     def __len__(self) -> int:
         return len(self.values)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(bands, rows, cols) of a patch."""
+        bands, rows, cols = self.values.shape[1:]
+        return bands, rows, cols
 
     def check_scale(self, kind: Kind) -> None:
         """Check that a normalisation makes sense of these values.
@@ -66,9 +83,9 @@ class Patches:
 
     def statistics(self, kind: Kind, training: Statistics) -> Statistics:
         """Return what these patches are standardised with: for ``domain`` their own, else those of training."""
-        if kind != "domain":
-            return training
-        return statistics_of(self.windows(np.arange(len(self))), "domain")
+        from l4s_training.data.statistics import statistics_of_patches
+
+        return statistics_of_patches(self, kind) if kind == "domain" else training
 
     def windows(self, index: NDArray[np.int64], rng: np.random.Generator | None = None) -> NDArray[np.float32]:
         """Return patches as a network's input before normalisation.
@@ -81,9 +98,9 @@ class Patches:
             rng: draws the values; None for evaluation.
 
         Returns:
-            (m, bands, rows, cols) float32.
+            (m, bands, rows, cols) float32; NaN where a patch has no data.
         """
-        x = self.values[index].astype(np.float32)
+        x = self.values[index].astype(np.float32, copy=not isinstance(self.values, Pixels))
         quantum = self.quantum[index][:, None, None, None]
         if quantum.any():
             x += quantum * (np.float32(0.5) if rng is None else rng.random(x.shape, dtype=np.float32))
@@ -91,40 +108,78 @@ class Patches:
 
     def take(self, index: NDArray[np.int64]) -> Patches:
         """Return the patches at these positions."""
-        return Patches(
-            self.values[index],
-            self.masks[index],
-            self.ids[index],
-            self.numbers[index],
-            self.quantum[index],
-            self.bands,
-            self.source,
+        return replace(
+            self,
+            values=self.values.take(index) if isinstance(self.values, Pixels) else self.values[index],
+            masks=self.masks[index],
+            ids=self.ids[index],
+            numbers=self.numbers[index],
+            quantum=self.quantum[index],
+            weights=None if self.weights is None else self.weights[index],
         )
+
+    def relabelled(self, masks: NDArray[np.uint8], weights: NDArray[np.float32] | None = None) -> Patches:
+        """Return the same images with other labels, as self-training makes them.
+
+        Args:
+            masks: (n, rows, cols) uint8, 0 or 1.
+            weights: (n, rows, cols) float32, 0 for a pixel to ignore; None for 1 everywhere.
+
+        Raises:
+            DataError: a shape is not that of the images, or a label is neither 0 nor 1.
+        """
+        if masks.size and masks.max() > 1:
+            raise DataError(f"Labels for {self.source} go up to {masks.max()}; expected only 0 and 1.")
+        return replace(self, masks=masks.astype(np.uint8), weights=weights, labelled=True)
+
+    def unlabelled(self) -> Patches:
+        """Return the same images without labels."""
+        return replace(self, masks=np.zeros_like(self.masks), weights=None, labelled=False)
 
 
 def concatenate(sets: Sequence[Patches]) -> Patches:
-    """Join sets of the same bands and window size.
+    """Join sets of the same bands and window size, without reading images that are kept on disk.
+
+    Labelled sets (pseudo-labelled ones count) do not mix with unlabelled ones.
 
     Raises:
-        DataError: there are none, or their bands or sizes differ.
+        DataError: there are none, or their bands, sizes or kinds differ.
     """
     if not sets:
         raise DataError("No training data was given; name at least one file or folder with --data.")
     first = sets[0]
     for other in sets[1:]:
-        if other.bands != first.bands or other.values.shape[1:] != first.values.shape[1:]:
+        if other.bands != first.bands or other.shape != first.shape:
             raise DataError(
-                f"{other.source} holds {other.values.shape[1:]} of {', '.join(other.bands)} and {first.source} "
-                f"{first.values.shape[1:]} of {', '.join(first.bands)}; data trained on together must agree."
+                f"{other.source} holds {other.shape} of {', '.join(other.bands)} and {first.source} "
+                f"{first.shape} of {', '.join(first.bands)}; data trained on together must agree."
+            )
+        if other.labelled != first.labelled:
+            with_labels, without = (first, other) if first.labelled else (other, first)
+            raise DataError(
+                f"{without.source} has no labels and {with_labels.source} has; give the unlabelled data as a target "
+                "domain of its own."
             )
     if len(sets) == 1:
         return first
+    weights = None
+    if any(s.weights is not None for s in sets):
+        weights = np.concatenate([np.ones(s.masks.shape, np.float32) if s.weights is None else s.weights for s in sets])
     return Patches(
-        np.concatenate([s.values for s in sets]),
+        Pixels.joined([_pixels(s) for s in sets]),
         np.concatenate([s.masks for s in sets]),
         np.concatenate([s.ids for s in sets]),
         np.concatenate([s.numbers for s in sets]),
         np.concatenate([s.quantum for s in sets]),
         first.bands,
         ", ".join(s.source for s in sets),
+        first.labelled,
+        weights,
+        first.role if len({s.role for s in sets}) == 1 else None,
     )
+
+
+def _pixels(patches: Patches) -> Pixels:
+    if isinstance(patches.values, Pixels):
+        return patches.values
+    return Pixels.of(Store(patches.values, tuple(range(len(patches.bands)))))

@@ -20,13 +20,14 @@ __all__ = ["from_arrays"]
 KEYS = ("rgb", "mask", "id", "number")
 
 
-def from_arrays(path: Path, arrays: dict[str, np.ndarray], bands: tuple[str, ...]) -> Patches:
+def from_arrays(path: Path, arrays: dict[str, np.ndarray], bands: tuple[str, ...], labelled: bool = True) -> Patches:
     """Make patches of the arrays of an RGB file.
 
     Args:
         path: the file, for messages.
         arrays: what the file holds.
         bands: the bands wanted, in order; each one of B4, B3, B2.
+        labelled: False to leave the masks aside.
 
     Raises:
         DataError: an array is missing or malformed, or a band is not in the file.
@@ -45,7 +46,7 @@ def from_arrays(path: Path, arrays: dict[str, np.ndarray], bands: tuple[str, ...
         raise DataError(f"{path} has 'mask' of shape {mask.shape}; expected {rgb.shape[:3]}, that of its images.")
     values = np.ascontiguousarray(rgb[..., [RGB.index(b) for b in bands]].transpose(0, 3, 1, 2))
     order = np.argsort(arrays["id"], kind="stable")
-    return Patches(
+    patches = Patches(
         values,
         (mask > 0).astype(np.uint8),
         arrays["id"].astype(np.int64),
@@ -54,3 +55,4 @@ def from_arrays(path: Path, arrays: dict[str, np.ndarray], bands: tuple[str, ...
         bands,
         path.name,
     ).take(order)
+    return patches if labelled else patches.unlabelled()

@@ -1,31 +1,52 @@
-"""Train, validation and test patches by contiguous blocks of id.
+"""Train, validation and test patches: who learns, who chooses, who is only reported.
 
-Patches of Landslide4Sense are tiles without overlap and without georeference; neighbours in id, and in official
-number, are mostly neighbours on the ground. A random split therefore puts half of a hillside into training and
-half into test. Here the sorted ids are cut into blocks, whole blocks take a role, and a patch that lies close to
-a block of a higher role, in id or in number, takes none (the guard). Test is the highest role, then validation.
+Four plans. `SplitPlan` cuts each source into contiguous blocks of id: patches of Landslide4Sense are tiles without
+overlap and without georeference, and neighbours in id, and in official number, are mostly neighbours on the ground, so
+that a random split puts half of a hillside into training and half into test. `OfficialSplit` takes the publisher's
+folders. `BenchmarkSplit` and `StudySplit` follow two papers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from difflib import get_close_matches
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from l4s_geo.errors import DataError
 from l4s_training.data.patches import Patches
+from l4s_training.data.roles import FOLDERS, ROLES, Role
 
-__all__ = ["DEFAULT", "Role", "Split", "SplitPlan", "split", "split_sources"]
-
-Role = Literal["train", "validation", "test"]
+__all__ = [
+    "DEFAULT",
+    "PLANS",
+    "ROLES",
+    "BenchmarkSplit",
+    "OfficialSplit",
+    "Plan",
+    "Role",
+    "Split",
+    "SplitPlan",
+    "StudySplit",
+    "as_dict",
+    "divide",
+    "from_dict",
+    "parse",
+    "split",
+    "split_sources",
+]
 
 
 @dataclass(frozen=True)
 class SplitPlan:
-    """Which blocks take which role; all that is left is for training."""
+    """Blocks of id: which take which role; all that is left is for training.
+
+    A patch that lies close to a block of a higher role, in id or in number, takes no role (the guard). Test is the
+    highest role, then validation.
+    """
 
     blocks: int
     """Number of blocks into which the sorted ids are cut, as equal as possible."""
@@ -50,6 +71,57 @@ class SplitPlan:
             raise DataError(f"The guard is {self.guard}; expected 0 or more patches.")
 
 
+@dataclass(frozen=True)
+class OfficialSplit:
+    """The roles that the publisher gave: the folders TrainData, ValidData and TestData."""
+
+
+@dataclass(frozen=True)
+class BenchmarkSplit:
+    """The benchmark paper's split, as far as it is known: train on the first quarter of each area, test on the rest.
+
+    The paper (benchmark-2022, section III) trains on 959 and tests on 2840 of the 3799 official training patches.
+    Neither the areas' boundaries nor the direction of "first" are published, and a quarter of the patches would be 950,
+    so that the split cannot be rebuilt exactly. Here (ours) the areas are contiguous runs of official number, cut where
+    the colours of the published RGB patches change abruptly: the median ratio of red to green jumps from 0.85 to 1.27
+    between 3018 and 3037, spreads between 3184 and 3197, and falls to 0.92 between 3305 and 3322.
+    """
+
+    areas: tuple[int, ...] = (3037, 3197, 3322)
+    """First number of each area but the first; empty for four equal runs."""
+    validation: float = 0.1
+    """Share of each quarter, its last numbers, that chooses checkpoint and threshold (the paper names no such set)."""
+
+    def __post_init__(self) -> None:
+        if list(self.areas) != sorted(set(self.areas)):
+            raise DataError(f"The areas start at the numbers {self.areas}; expected them ascending.")
+        if not 0 <= self.validation < 1:
+            raise DataError(f"The validation share is {self.validation}; expected 0 up to, not including, 1.")
+
+
+@dataclass(frozen=True)
+class StudySplit:
+    """The study's split (study-2023, section 2.1): half of the training patches, of these 60 / 20 / 20 %, at random.
+
+    Neighbours on the ground stand on both sides of it, so that its scores are too good for new places.
+    """
+
+    share: float = 0.5
+    train: float = 0.6
+    validation: float = 0.2
+    seed: int = 0
+    """Of the random draw; the study's own is unknown."""
+
+    def __post_init__(self) -> None:
+        if not (0 < self.share <= 1 and self.train > 0 and self.validation >= 0 and self.train + self.validation <= 1):
+            raise DataError(
+                f"Shares of {self.share} (used), {self.train} (train) and {self.validation} (validation) do not divide "
+                "a set; expected shares above 0, the last two together at most 1."
+            )
+
+
+Plan = SplitPlan | OfficialSplit | BenchmarkSplit | StudySplit
+
 DEFAULT = SplitPlan(
     blocks=40,
     validation=(4, 13, 17, 26, 37),
@@ -60,6 +132,16 @@ DEFAULT = SplitPlan(
 """The split of the default bundle: its test blocks hold the RGB twins of the eleven labelled patches that are
 public with all 14 bands (numbers under ``apart``), so that those measure the bundle too."""
 
+PLANS: dict[str, Plan] = {
+    "blocks": DEFAULT,
+    "official": OfficialSplit(),
+    "benchmark": BenchmarkSplit(),
+    "study": StudySplit(),
+}
+"""Plans by name, with their default values."""
+
+_DROPPED = len(ROLES)
+
 
 @dataclass(frozen=True)
 class Split:
@@ -69,17 +151,93 @@ class Split:
     validation: NDArray[np.int64]
     test: NDArray[np.int64]
     dropped: NDArray[np.int64]
-    """Patches inside the guard, of no role."""
+    """Patches of no role: inside the guard, or left out by the plan."""
 
     def of(self, role: Role) -> NDArray[np.int64]:
         """Return the positions of one role."""
         return {"train": self.train, "validation": self.validation, "test": self.test}[role]
 
 
+def parse(name: str) -> Plan:
+    """Return a plan by its name, with its default values.
+
+    Raises:
+        DataError: there is no such plan.
+    """
+    return from_dict({"plan": name})
+
+
+def from_dict(entries: Mapping[str, Any]) -> Plan:
+    """Build a plan from its name, under ``plan``, and its values, as a recipe or a run's record holds them.
+
+    Args:
+        entries: for instance ``{"plan": "study", "seed": 3}``. Values left out are those of `PLANS`; without ``plan``
+            the plan is "blocks".
+
+    Raises:
+        DataError: an unknown plan or key, or a value that makes no sense.
+    """
+    given = {key: tuple(value) if isinstance(value, list) else value for key, value in entries.items()}
+    name = given.pop("plan", "blocks")
+    if name not in PLANS:
+        raise DataError(f"There is no split plan {name!r}; expected one of {', '.join(PLANS)}.")
+    default = PLANS[name]
+    known = [field.name for field in fields(default)]
+    if unknown := [key for key in given if key not in known]:
+        near = get_close_matches(unknown[0], known, 1)
+        raise DataError(
+            f"The split plan {name!r} has no key {unknown[0]!r}; "
+            + (f"did you mean {near[0]!r}?" if near else f"its keys are {', '.join(known) or 'none'}.")
+        )
+    try:
+        return type(default)(**{**asdict(default), **given})
+    except TypeError as error:
+        raise DataError(f"The split plan {name!r} cannot be built from {given} ({error}); check its values.") from error
+
+
+def as_dict(plan: Plan) -> dict[str, Any]:
+    """Return what `from_dict` builds the plan from."""
+    name = next(name for name, default in PLANS.items() if type(default) is type(plan))
+    return {"plan": name, **asdict(plan)}
+
+
+def divide(sets: Sequence[Patches], plan: Plan) -> Split:
+    """Divide the patches of several sets, one after the other, among the roles.
+
+    Args:
+        sets: labelled sets, as `l4s_training.data.sources.read_all` returns them.
+        plan: one of the four.
+
+    Returns:
+        Positions in the concatenation of the sets.
+
+    Raises:
+        DataError: the sets do not suit the plan, or training has no patch.
+    """
+    if isinstance(plan, OfficialSplit):
+        return _official(sets)
+    source = np.repeat(np.arange(len(sets)), [len(s) for s in sets])
+    ids = np.concatenate([s.ids for s in sets])
+    numbers = np.concatenate([_place(s) for s in sets])
+    if isinstance(plan, SplitPlan):
+        return split(ids, numbers, plan, source)
+    # Both papers divide the official training patches only.
+    training = np.repeat([s.role in (None, "train") for s in sets], [len(s) for s in sets])
+    role = np.full(len(numbers), _DROPPED)
+    chosen = numbers[training]
+    role[training] = _benchmark(chosen, plan) if isinstance(plan, BenchmarkSplit) else _study(chosen, plan)
+    return _by_role(role)
+
+
+def split_sources(sets: Sequence[Patches], plan: Plan) -> Split:
+    """Divide the concatenation of several sources; another name of `divide`."""
+    return divide(sets, plan)
+
+
 def split(
     ids: NDArray[np.int64], numbers: NDArray[np.int64], plan: SplitPlan, source: NDArray[np.int64] | None = None
 ) -> Split:
-    """Divide patches among the roles.
+    """Divide patches among the roles by blocks of id.
 
     Args:
         ids: (n,) positions in the source.
@@ -117,10 +275,55 @@ def split(
     return Split(parts[0], parts[1], parts[2], np.flatnonzero(dropped))
 
 
-def split_sources(sets: Sequence[Patches], plan: SplitPlan) -> Split:
-    """Divide the concatenation of several sources; see `split`."""
-    source = np.repeat(np.arange(len(sets)), [len(s) for s in sets])
-    return split(np.concatenate([s.ids for s in sets]), np.concatenate([s.numbers for s in sets]), plan, source)
+def _official(sets: Sequence[Patches]) -> Split:
+    """By the publisher's roles."""
+    if strange := [s.source for s in sets if s.role is None]:
+        raise DataError(
+            f"{strange[0]} is in none of the official folders, which the split plan 'official' needs; give the folder "
+            f"that holds {', '.join(FOLDERS)}, or choose another --split-plan."
+        )
+    roles = np.repeat([ROLES.index(s.role) for s in sets if s.role], [len(s) for s in sets])
+    return _by_role(roles)
+
+
+def _benchmark(numbers: NDArray[np.int64], plan: BenchmarkSplit) -> NDArray[np.int64]:
+    """Roles by the first quarter of each run of numbers."""
+    different = np.unique(numbers)  # the same patch may be in two sources
+    cuts = np.searchsorted(different, plan.areas)
+    areas = np.split(different, cuts) if plan.areas else np.array_split(different, 4)
+    role_of = np.full(len(different), 2)
+    for area in areas:
+        quarter = -(-len(area) // 4)
+        first = np.searchsorted(different, area[:quarter])
+        role_of[first] = 0
+        role_of[first[quarter - round(plan.validation * quarter) :]] = 1
+    return role_of[np.searchsorted(different, numbers)]
+
+
+def _study(numbers: NDArray[np.int64], plan: StudySplit) -> NDArray[np.int64]:
+    """Roles by a seeded random order of the different numbers."""
+    different = np.unique(numbers)
+    order = np.random.default_rng(plan.seed).permutation(len(different))
+    used = round(plan.share * len(different))
+    ends = [round(plan.train * used), round((plan.train + plan.validation) * used), used]
+    role_of = np.full(len(different), _DROPPED)
+    for role, (start, end) in enumerate(zip([0, *ends], ends, strict=False)):
+        role_of[order[start:end]] = role
+    return role_of[np.searchsorted(different, numbers)]
+
+
+def _by_role(role: NDArray[np.int64]) -> Split:
+    """Gather positions from (n,) indices into ROLES, or _DROPPED."""
+    parts = [np.flatnonzero(role == level) for level in (*range(len(ROLES)), _DROPPED)]
+    if not len(parts[0]):
+        raise DataError("The split leaves no patch for training; give more data or choose another --split-plan.")
+    return Split(*parts)
+
+
+def _place(patches: Patches) -> NDArray[np.int64]:
+    """Numbers that are equal only for the same patch: the official folders count from 1 each."""
+    series = ROLES.index(patches.role) if patches.role else 0
+    return patches.numbers + series * 10**9
 
 
 def _near(values: NDArray[np.int64], others: NDArray[np.int64], distance: int) -> NDArray[np.bool_]:

@@ -2,7 +2,9 @@
 
 As in the paper's variant cn14: the tables of both branches, no non-linearity between depthwise and pointwise
 convolutions of the shallow branch, fusion by addition after a dilated (4) depthwise convolution of the upsampled
-context. The paper's network is for 1024x2048 pixels: in a window of 128 its deepest map has 4x4.
+context. Ports of it disagree on the layers after the last bottleneck and before the classifier: here none and one
+separable convolution, which comes nearest to the paper's number of parameters. The paper's network is for 1024x2048
+pixels: in a window of 128 its deepest map has 4x4.
 """
 
 from __future__ import annotations
@@ -76,6 +78,6 @@ NETWORKS = (
         lambda given: ContextNet(given.count),
         divisor=32,
         output_stride=8,
-        published=(0.85, "3 bands, 19 classes"),
+        published=(0.85, "the paper, says zh320/realtime-semantic-segmentation-pytorch; 3 bands, 19 classes"),
     ),
 )

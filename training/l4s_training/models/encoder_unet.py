@@ -4,8 +4,9 @@ The decoder doubles the resolution five times, each time joining the encoder's m
 is one: a Swin Transformer starts at a quarter) before two 3x3 convolutions.
 
 ``swin_unet``
-    Swin Transformer, tiny (Liu et al. 2021): patches of 4, windows of 7, stages of 2, 2, 6, 2 blocks. Kingdrone
-    and Seek do not state their size; the study's is tiny. A window's size is fixed when the network is made.
+    Swin Transformer, tiny (Liu et al. 2021): patches of 4, attention windows of 7 (of the map's size where it has
+    less), stages of 2, 2, 6, 2 blocks. Kingdrone and Seek do not state their size; the study's is tiny. The size of
+    the input is fixed when the network is made.
 ``efficientnetv2_unet``
     EfficientNetV2-S (Tan, Le 2021); Kingdrone does not state the size.
 ``resnet_unet``

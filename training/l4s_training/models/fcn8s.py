@@ -89,6 +89,6 @@ NETWORKS = (
         lambda given: FCN8s(given.count),
         divisor=32,
         output_stride=8,
-        published=(134.0, "VGG-16 backbone, 3 bands, 21 classes"),
+        published=(134.0, "FCN-VGG16 in Table 1 of the paper; 3 bands, 21 classes"),
     ),
 )

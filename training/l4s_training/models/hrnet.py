@@ -1,7 +1,9 @@
 """HRNetV2 (Wang et al. 2020): four branches at strides 4 to 32 that exchange their features all the way.
 
 timm's HRNet-W48 with the paper's segmentation head: the branches (48, 96, 192, 384 channels) interpolated to
-stride 4, concatenated to 720, a normalised 1x1 convolution, a 1x1 classifier. Tanmlh does not state the width.
+stride 4, concatenated to 720, a normalised 1x1 convolution, a 1x1 classifier. Differs from the authors' segmentation
+code: where branches exchange features, timm upsamples by repetition, as the authors do for classification. Tanmlh does
+not state the width.
 """
 
 from __future__ import annotations
@@ -52,7 +54,7 @@ NETWORKS = (
         ("Tanmlh",),
         lambda given: HRNet(given.count),
         output_stride=4,
-        published=(65.8, "3 bands, 19 classes"),
+        published=(65.8, "the authors' HRNet-Semantic-Segmentation; 3 bands, 19 classes"),
         options=("mc-dropout",),
     ),
 )

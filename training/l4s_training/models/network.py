@@ -48,7 +48,7 @@ class Network:
     window: int = 128
     """The window that its paper gives it."""
     published: tuple[float, str] | None = None
-    """Millions of parameters that its paper or its authors state, and for which input and classes."""
+    """Millions of parameters that others state or that their code has: how many, for which input and classes, where."""
     options: tuple[str, ...] = ()
     """Options (see `l4s_training.models.build`) that a paper used with it."""
 

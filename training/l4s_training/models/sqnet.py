@@ -2,8 +2,8 @@
 
 As in the paper: ELU everywhere and no normalisation, fire modules, four 3x3 convolutions with rates 1 to 4 whose
 outputs are added, transposed convolutions, and at each resolution a refinement that convolves the encoder's map,
-concatenates and convolves. The paper gives no table of channels; they follow the known ports of it (96; 128, 256
-and 512), whose parameters are counted against in the tests.
+concatenates and convolves. The channels (96; 128, 256 and 512) and the layers a stage follow a port of it
+(osmr/imgclsmob, sqnet_cityscapes).
 """
 
 from __future__ import annotations
@@ -105,6 +105,6 @@ NETWORKS = (
         ("benchmark",),
         lambda given: SQNet(given.count),
         divisor=16,
-        published=(16.262771, "a port: 3 bands, 19 classes"),
+        published=(16.262771, "osmr/imgclsmob; 3 bands, 19 classes"),
     ),
 )

@@ -5,9 +5,10 @@ channels, skips by concatenation, one 1x1 convolution. Differs from the paper: p
 have one size.
 
 ``unet``
-    with batch normalisation, as in the PyTorch code that the study names.
+    with batch normalisation, as in the PyTorch code that the study names (milesial/Pytorch-UNet).
 ``baseline_unet``
-    without, as the competition's organisers describe their baseline: convolution and ReLU.
+    without, as the competition's outcome paper describes the baseline: convolution and ReLU. (The code that the
+    organisers published normalises, and interpolates by default where the paper counts transposed convolutions.)
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ NETWORKS = (
         ("benchmark", "study"),
         lambda given: UNet(given.count),
         divisor=16,
-        published=(31.04, "the study's code: 3 bands, 2 classes"),
+        published=(31.037698, "milesial/Pytorch-UNet; 3 bands, 2 classes"),
     ),
     Network(
         "baseline_unet",

@@ -18,7 +18,7 @@ from l4s_training.data.simulation.region import LandUse, Vegetation
 from l4s_training.data.simulation.spectra import SURFACES
 from l4s_training.data.simulation.terrain import CELL, PAD, PIXEL, Terrain
 
-__all__ = ["Cover", "Ground", "add_people", "add_river", "grow_vegetation"]
+__all__ = ["Cover", "Ground", "add_outcrops", "add_people", "add_river", "grow_vegetation"]
 
 
 class Cover(IntEnum):
@@ -35,6 +35,7 @@ class Cover(IntEnum):
     SCAR = 8
     CLOUD = 9
     CLOUD_SHADOW = 10
+    OUTCROP = 11
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,30 @@ def grow_vegetation(terrain: Terrain, vegetation: Vegetation, rng: np.random.Gen
     dry = np.clip(0.25 + 0.2 * tone, 0, 0.7)
     ground.paint(Cover.GRASS, alpha, grass=1 - dry, stubble=0.5 * dry, broadleaf=0.5 * dry)
     return ground
+
+
+def add_outcrops(ground: Ground, terrain: Terrain, share: float, rng: np.random.Generator) -> None:
+    """Bare the rock of steep, convex ground: from above it looks much like a scar.
+
+    Args:
+        ground: the cover so far; painted into.
+        terrain: the ground.
+        share: share of all cells that is bare.
+        rng: source of randomness.
+    """
+    if share <= 0:
+        return
+    convex = -ndimage.gaussian_laplace(terrain.z, 6)
+    ledges = fractal(rng, terrain.shape, CELL, (25.0, 400.0), beta=2.0)
+    grain = fractal(rng, terrain.shape, CELL, (10.0, 50.0), beta=1.0)
+    bareness = 0.08 * terrain.slope + 0.6 * convex / convex.std() + ledges
+    level = float(np.quantile(bareness, 1 - share))
+    alpha = smoothstep(bareness + 0.15 * grain, level - 0.3, level + 0.5)
+    weeds = np.clip(0.3 + 0.15 * grain, 0, 0.7)
+    ground.paint(
+        Cover.OUTCROP, alpha * np.float32(0.9), scar_rock=0.8 * (1 - weeds), gravel=0.2 * (1 - weeds), grass=weeds
+    )
+    ground.brightness[:] = ground.brightness * (1 - alpha) + alpha * (0.9 + 0.12 * grain)
 
 
 def add_river(ground: Ground, terrain: Terrain, rng: np.random.Generator) -> Array:

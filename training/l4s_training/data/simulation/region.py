@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-__all__ = ["Air", "Event", "LandUse", "Region", "Relief", "Sun", "Vegetation"]
+__all__ = ["Air", "Event", "LandUse", "Region", "Relief", "Soil", "Sun", "Vegetation"]
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,19 @@ class Vegetation:
     """Standard deviation of the canopy's height, m; it makes the crinkled texture of forest."""
     texture: float = 0.11
     """Relative standard deviation of the brightness from crown to crown."""
+    outcrops: float = 0.0
+    """Share of the slopes that is bare rock, on the steep and convex ones."""
+
+
+@dataclass(frozen=True)
+class Soil:
+    """Colour of what is not green."""
+
+    redness: float = 0.0
+    """Relative change of its reflectance from blue to red and beyond: 0.2 is a tenth less in blue, a tenth more in
+    red."""
+    brightness: float = 1.0
+    """Factor on its reflectance in all bands."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +110,7 @@ class Region:
 
     relief: Relief = field(default_factory=Relief)
     vegetation: Vegetation = field(default_factory=Vegetation)
+    soil: Soil = field(default_factory=Soil)
     land_use: LandUse = field(default_factory=LandUse)
     sun: Sun = field(default_factory=Sun)
     air: Air = field(default_factory=Air)

@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from l4s_training.data.simulation.cover import Cover, add_people, add_river, grow_vegetation
+from l4s_training.data.simulation.cover import Cover, add_outcrops, add_people, add_river, grow_vegetation
 from l4s_training.data.simulation.noise import fractal
 from l4s_training.data.simulation.region import Region
 from l4s_training.data.simulation.scars import Scar, paint_scars, place_scars
 from l4s_training.data.simulation.sensor import PIXEL_SIZE, Clouds, expose, make_clouds, through_air
-from l4s_training.data.simulation.spectra import SPECTRA, illumination
+from l4s_training.data.simulation.spectra import illumination, tinted
 from l4s_training.data.simulation.terrain import (
     CELL,
     DEM_CELL,
@@ -54,12 +54,13 @@ def simulate_scene(region: Region, size: tuple[int, int], rng: np.random.Generat
         size: rows and columns in 10 m pixels.
         rng: source of randomness; the same state gives the same scene.
     """
-    streams = rng.spawn(8)
+    streams = rng.spawn(9)
     terrain = make_terrain(region.relief, size, streams[0])
     dem = native_dem(terrain, size)
     slope_dn, dem_dn = _terrain_bands(dem, size)
 
     ground = grow_vegetation(terrain, region.vegetation, streams[1])
+    add_outcrops(ground, terrain, region.vegetation.outcrops, streams[8])
     river = add_river(ground, terrain, streams[2])
     add_people(ground, terrain, region.land_use, river, streams[3])
     steep = _to_cells(slope_dn >= region.event.minimum_slope, terrain.shape)
@@ -72,9 +73,10 @@ def simulate_scene(region: Region, size: tuple[int, int], rng: np.random.Generat
     light = illumination(terrain.z + ground.canopy, CELL, region.sun)
     haze = region.air.haze * (1 + 0.04 * fractal(streams[6], terrain.shape, CELL, (800.0, 6000.0)))
     noise = streams[7].spawn(len(PIXEL_SIZE))
+    spectra = tinted(region.soil)
     bands = []
     for band in range(len(PIXEL_SIZE)):
-        reflectance = np.tensordot(SPECTRA[:, band], ground.abundance, axes=1) * ground.brightness
+        reflectance = np.tensordot(spectra[:, band], ground.abundance, axes=1) * ground.brightness
         toa = through_air(reflectance, band, light, terrain.z, clouds, haze)
         bands.append(expose(toa, band, size, noise[band]))
 

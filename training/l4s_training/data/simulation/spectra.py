@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from l4s_training.data.simulation.noise import Array, smoothstep
-from l4s_training.data.simulation.region import Sun
+from l4s_training.data.simulation.region import Soil, Sun
 
-__all__ = ["SPECTRA", "SURFACES", "illumination", "sunlit"]
+__all__ = ["SPECTRA", "SURFACES", "illumination", "sunlit", "tinted"]
 
 #                  B1    B2    B3    B4    B5    B6    B7    B8    B9    B10   B11   B12
 _TABLE = {
@@ -38,8 +38,20 @@ SURFACES: tuple[str, ...] = tuple(_TABLE)
 SPECTRA: NDArray[np.float32] = np.array(list(_TABLE.values()), np.float32)
 """(surfaces, 12) float32 reflectance of a horizontal surface in B1 … B12 (without B8A)."""
 
+_EARTH = ("stubble", "field_soil", "scar_soil", "scar_rock", "gravel")
+_RED = np.array([-.6, -.5, -.2, .5, .55, .5, .5, .5, .5, .4, .3, .3], np.float32)  # fmt: skip
+"""How a red soil differs from a grey one in B1 … B12, as iron oxides colour it."""
+
 _MINNAERT = 0.92
 """Exponent of the cosine of incidence: vegetation is less contrasty than a Lambertian surface."""
+
+
+def tinted(soil: Soil) -> NDArray[np.float32]:
+    """Return `SPECTRA` with the soils of a region."""
+    spectra = SPECTRA.copy()
+    earth = [SURFACES.index(name) for name in _EARTH]
+    spectra[earth] *= np.float32(soil.brightness) * (1 + np.float32(soil.redness) * _RED)
+    return spectra
 
 
 def illumination(surface: Array, cell: float, sun: Sun) -> Array:

@@ -1,0 +1,51 @@
+"""``l4s-train negatives``: windows of landslide-free scenes become training patches."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+__all__ = ["command"]
+
+_SURFACE = "Level-2A scene, to be brought to Level-1C; repeat for more."
+
+
+@click.command("negatives")
+@click.argument("scenes", nargs=-1)
+@click.option("--surface", multiple=True, metavar="SCENE", help=_SURFACE)
+@click.option("--pair", nargs=2, metavar="L1C L2A", help="Two products of one scene to learn that from.")
+@click.option(
+    "--casts",
+    type=click.Path(path_type=Path),
+    help="RGB patches; each window is used again with the colour cast of one.",
+)
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="The .npz to write.")
+@click.option("--seed", default=0, show_default=True)
+def command(
+    scenes: tuple[str, ...],
+    surface: tuple[str, ...],
+    pair: tuple[str, str] | None,
+    casts: Path | None,
+    out: Path,
+    seed: int,
+) -> None:
+    """Cut SCENES, in which nothing is a landslide, into windows for `l4s-train fit --negatives`.
+
+    A scene is what l4s-map takes, or the files of B4, B3 and B2 with commas between them. The colour casts come from
+    the training blocks of the default split.
+    """
+    import numpy as np
+
+    from l4s_geo.bands import RGB
+    from l4s_training.data import negatives, sources, splits
+
+    atmosphere = negatives.fit_atmosphere(*pair) if pair else None
+    medians = None
+    if casts:
+        patches = sources.read(casts, RGB)
+        train = splits.split(patches.ids, patches.numbers, splits.DEFAULT).train
+        medians = np.stack([np.median(patches.windows(i[None])[0], axis=(1, 2)) for i in train]).astype(np.float64)
+    found = negatives.negatives(scenes, atmosphere, medians, surface, seed)
+    negatives.write_negatives(found, out)
+    click.echo(f"{out}: {len(found)} windows without landslides.")

@@ -1,0 +1,131 @@
+"""``l4s-train reproduce``: runs the recipes of a published table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from l4s_training.cli import options
+
+if TYPE_CHECKING:
+    from l4s_training.fit import Hardware
+    from l4s_training.reproduce import Row
+
+__all__ = ["command"]
+
+
+@click.command("reproduce")
+@click.argument("table", required=False)
+@click.option("--data", multiple=True, metavar="PATH", help="Folder, zip or .npz of the patches; repeat for more.")
+@click.option("--simulated", is_flag=True, help="On simulated patches in OUT/simulated, made there if need be.")
+@click.option(
+    "--patches", default=(384, 64, 96), show_default=True, nargs=3, type=int, help="Simulated train, validation, test."
+)
+@click.option("--rows", metavar="TEXT", help="Only the rows whose recipe's name holds this.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("runs"),
+    show_default=True,
+    help="Folder of the runs; rows share the stages that they have in common.",
+)
+@click.option("--smoke", is_flag=True, help="Two steps a network on four patches, to see that all works.")
+@options.hardware
+def command(
+    table: str | None,
+    data: tuple[str, ...],
+    simulated: bool,
+    patches: tuple[int, int, int],
+    rows: str | None,
+    out: Path,
+    smoke: bool,
+    hardware: Hardware,
+) -> None:
+    """Run the recipes of a published TABLE and print measured beside published; without TABLE, list the tables.
+
+    The same command goes on where a killed one stopped. OUT/TABLE.csv holds what is measured so far.
+    """
+    from l4s_geo.errors import DataError
+    from l4s_training import reproduce
+    from l4s_training.fit import is_first_process
+    from l4s_training.stages import run_recipe, scores_of
+
+    if table is None:
+        _list(reproduce.tables())
+        return
+    chosen = [row for row in reproduce.rows_of(table) if not rows or rows in row.recipe.name]
+    if not chosen:
+        raise DataError(f"No recipe of {table} has {rows!r} in its name; leave --rows out to run all.")
+    if simulated:
+        data = (_simulated(out / "simulated", patches, chosen),)
+    if not data:
+        raise reproduce.what_is_needed(table, chosen)
+    measured = []
+    for number, row in enumerate(chosen, start=1):
+        if is_first_process():
+            click.echo(f"[{number}/{len(chosen)}] {row.published.row}: recipe {row.recipe.name}")
+        folder = out / row.recipe.name
+        run_recipe(row.recipe, data, folder, hardware=hardware, smoke=smoke, stages=out / "stages")
+        measured.append((row, scores_of(folder).get(row.published.split)))
+        if is_first_process():
+            _write(out / f"{table}.csv", measured)
+    if is_first_process():
+        _show(measured, simulated)
+
+
+def _simulated(folder: Path, patches: tuple[int, int, int], rows: list[Row]) -> str:
+    """Return simulated data, made if it is not there yet."""
+    from l4s_training.cli.simulate import command as simulate
+    from l4s_training.data.splits import OfficialSplit
+
+    if not folder.is_dir():
+        options = [f"--{name}={count}" for name, count in zip(("train", "valid", "test"), patches, strict=True)]
+        simulate.main(["--out", str(folder), *options], standalone_mode=False)
+    official = any(isinstance(row.recipe.plan, OfficialSplit) for row in rows)
+    return str(folder if official else folder / "TrainData")
+
+
+def _list(tables: dict[str, list[Row]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    table = Table("table", "rows", "source", "recipes")
+    for name, rows in tables.items():
+        sources = dict.fromkeys(row.published.source.split(", section")[0] for row in rows)
+        recipes = list(dict.fromkeys(row.recipe.name for row in rows))
+        shown = recipes[0] if len(recipes) == 1 else f"{recipes[0]} … {recipes[-1]}"
+        table.add_row(name, str(len(rows)), next(iter(sources)), shown)
+    (console if console.is_terminal else Console(width=160)).print(table)
+
+
+def _write(path: Path, measured: list[tuple[Row, dict[str, float] | None]]) -> None:
+    import csv
+    import io
+
+    from l4s_training.run import write_text
+
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["row", "recipe", "split", "published_f1", "f1", "precision", "recall", "transductive"])
+    for row, scores in measured:
+        figures = [f"{100 * scores[k]:.2f}" for k in ("f1", "precision", "recall")] if scores else ["", "", ""]
+        p = row.published
+        writer.writerow([p.row, row.recipe.name, p.split, p.f1, *figures, p.transductive])
+    write_text(path, out.getvalue())
+
+
+def _show(measured: list[tuple[Row, dict[str, float] | None]], simulated: bool) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    title = "On simulated patches: nothing published is reproduced by these figures." if simulated else None
+    table = Table("row", "split", "", "published F1", "measured F1", "precision", "recall", title=title)
+    for row, scores in measured:
+        figures = [f"{100 * scores[k]:.2f}" for k in ("f1", "precision", "recall")] if scores else ["-", "-", "-"]
+        kind = "transductive" if row.published.transductive else "inductive"
+        table.add_row(row.published.row, row.published.split, kind, f"{row.published.f1:.2f}", *figures)
+    console = Console()
+    (console if console.is_terminal else Console(width=140)).print(table)

@@ -1,0 +1,62 @@
+"""Names and options that a user writes: unknown ones are answered with the nearest that exist."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, get_args, get_type_hints
+
+from l4s_geo.errors import DataError
+
+__all__ = ["check_options", "unknown"]
+
+
+def unknown(kind: str, found: object, known: Iterable[str]) -> DataError:
+    """Make the error for a name that does not exist.
+
+    Args:
+        kind: what is named, as in "loss".
+        found: what was written.
+        known: what exists.
+    """
+    names = list(known)
+    near = difflib.get_close_matches(str(found), names, 1, 0.5)
+    hint = f"; did you mean {near[0]!r}?" if near else "."
+    expected = f"one of {', '.join(names)}" if names else "none"
+    return DataError(f"There is no {kind} {found!r}; expected {expected}{hint}")
+
+
+def check_options(what: str, function: Callable[..., Any], options: Mapping[str, object]) -> None:
+    """Check options against the keyword-only parameters of the function that takes them.
+
+    Args:
+        what: whose options they are, as in "loss 'focal'".
+        function: its keyword-only parameters are annotated with float, int, bool, or one of them and None.
+        options: by name.
+
+    Raises:
+        DataError: an option does not exist, or its value is of another type or not finite.
+    """
+    parameters = inspect.signature(function).parameters.values()
+    known = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
+    hints = get_type_hints(function)
+    for name, value in options.items():
+        if name not in known:
+            raise unknown(f"option of {what} named", name, known)
+        kinds = get_args(hints[name]) or (hints[name],)
+        if not any(_suits(value, kind) for kind in kinds):
+            expected = " or ".join(_WORDS[kind] for kind in kinds)
+            raise DataError(f"Option {name!r} of {what} is {value!r}; expected {expected}.")
+
+
+_WORDS: dict[type, str] = {float: "a number", int: "a whole number", bool: "true or false", type(None): "nothing"}
+
+
+def _suits(value: object, kind: type) -> bool:
+    if kind is float:
+        return isinstance(value, float | int) and not isinstance(value, bool) and math.isfinite(value)
+    if kind is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, kind)
