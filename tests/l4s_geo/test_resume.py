@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import subprocess
@@ -76,7 +77,9 @@ def test_a_killed_run_goes_on_and_gives_the_same(write_raster, red_bundle, tmp_p
     out, parts = tmp_path / "killed.gpkg", tmp_path / ".killed.gpkg.l4s-parts"
     options = [str(path), "--out", str(out), "--bundle", str(red_bundle), "--tta", "d4"]
     command = [sys.executable, "-c", "from l4s_geo.cli.map import main; main()", *options]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    # Whoever runs the tests in the background may have them ignore Ctrl-C.
+    heeding = functools.partial(signal.signal, signal.SIGINT, signal.default_int_handler)
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=heeding)
     deadline = time.monotonic() + 60
     while strips_done(parts) < 3 and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.001)
