@@ -103,9 +103,10 @@ def test_a_vrt_layer_of_the_project(run, samples):
 
 def test_stack_maps_like_the_scene(run, samples):
     stack, one, other = samples / "stack.tif", samples / "one.gpkg", samples / "other.gpkg"
-    run("buildstack", INPUT=str(samples / "valley.tif"), DEM=str(samples / "valley_dem.tif"), OUTPUT=str(stack))
+    scene = {"INPUT": str(samples / "valley.tif"), "DEM": str(samples / "valley_dem.tif")}
+    run("buildstack", **scene, OUTPUT=str(stack))
     run("maplandslides", INPUT=str(stack), EXTENT=PART, OUTPUT=str(one))
-    run("maplandslides", INPUT=str(samples / "valley.tif"), EXTENT=PART, OUTPUT=str(other))
+    run("maplandslides", **scene, EXTENT=PART, OUTPUT=str(other))
 
     assert QgsRasterLayer(str(stack)).bandCount() == 14
     assert [f[0] for f in features(one)] == [f[0] for f in features(other)]
