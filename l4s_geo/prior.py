@@ -56,8 +56,11 @@ class TerrainPrior:
         Returns:
             The new probability, float32; NaN where there was none, unchanged where the slope is unknown.
         """
-        shift = np.interp(slope, self.slope, self.log_ratio).astype(np.float32)
-        factor = np.exp(np.where(np.isnan(slope), np.float32(0), shift))
-        gained = probability * factor
-        out: NDArray[np.float32] = (gained / (gained + (np.float32(1) - probability))).astype(np.float32)
+        out = np.array(probability, np.float32)
+        # From the last knot on, the factor is mostly 1: steep ground needs no arithmetic.
+        weighed = slope < self.slope[-1] if self.log_ratio[-1] == 0 else np.isfinite(slope)
+        before = out[weighed]
+        factor = np.exp(np.interp(slope[weighed], self.slope, self.log_ratio).astype(np.float32))
+        gained = before * factor
+        out[weighed] = gained / (gained + (np.float32(1) - before))
         return out
