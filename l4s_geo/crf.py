@@ -223,7 +223,7 @@ def refine_strips(
         seen = probability(Window(above, 0, bottom - above, cols))
         out = seen[top - above : top - above + size].copy()
         for core in _cores(_active(out, parameters), size):
-            outer = _grown(Window(top + core.row, core.col, core.height, core.width), margin, shape)
+            outer = Window(top + core.row, core.col, core.height, core.width).grown(margin, shape)
             inside = Window(outer.row - above, outer.col, outer.height, outer.width)
             refined = refine(seen[inside.slices], features(outer), parameters, device)
             inner = Window(top + core.row - outer.row, core.col - outer.col, core.height, core.width)
@@ -237,14 +237,6 @@ def _cores(active: NDArray[np.bool_], size: int) -> Iterator[Window]:
         ys, xs = np.nonzero(active[:, left : left + size])
         if len(ys):
             yield Window(int(ys.min()), left + int(xs.min()), int(np.ptp(ys)) + 1, int(np.ptp(xs)) + 1)
-
-
-def _grown(window: Window, margin: int, shape: tuple[int, int]) -> Window:
-    """Grow a window by a margin within a raster."""
-    top, left = max(0, window.row - margin), max(0, window.col - margin)
-    bottom = min(shape[0], window.row + window.height + margin)
-    right = min(shape[1], window.col + window.width + margin)
-    return Window(top, left, bottom - top, right - left)
 
 
 def _active(probability: Floats, parameters: CRFParameters) -> NDArray[np.bool_]:

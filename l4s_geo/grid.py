@@ -47,6 +47,13 @@ class Window:
         """Row and column slices into an array of the whole grid."""
         return slice(self.row, self.row + self.height), slice(self.col, self.col + self.width)
 
+    def grown(self, margin: int, shape: tuple[int, int]) -> Window:
+        """The window with a margin on all sides, within a raster of `shape` (rows, cols)."""
+        row, col = max(self.row - margin, 0), max(self.col - margin, 0)
+        bottom = min(self.row + self.height + margin, shape[0])
+        right = min(self.col + self.width + margin, shape[1])
+        return Window(row, col, bottom - row, right - col)
+
     @property
     def ranges(self) -> tuple[tuple[int, int], tuple[int, int]]:
         """((row start, row stop), (column start, column stop)), as rasterio takes windows."""

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-import rasterio.shutil
-from rasterio.errors import RasterioError
-
+from l4s_geo.cog import vrt, write_cog
 from l4s_geo.grid import Grid, Window
 from l4s_geo.inventory import style
 from l4s_geo.rowfile import RowFile
@@ -47,18 +44,8 @@ def write_surface(
     view = layers.path.with_name(f"{kind}.vrt")
     view.write_text(_view(layers, window, grid.part(window), provenance, kind), encoding="utf-8")
     try:
-        rasterio.shutil.copy(
-            view,
-            path,
-            driver="COG",
-            compress="DEFLATE",
-            level=1,  # noise in the last digits: higher levels and predictors take longer and gain 4 %
-            overview_resampling="AVERAGE",
-            num_threads="ALL_CPUS",
-            bigtiff="IF_SAFER",
-        )
-    except RasterioError as error:
-        raise OSError(str(error.__cause__ or error)) from error
+        # Noise in the last digits: higher levels and predictors take longer and gain 4 %.
+        write_cog(view, path, compress="DEFLATE", level=1)
     finally:
         view.unlink(missing_ok=True)
     path.with_suffix(".qml").write_text(style(kind), encoding="utf-8")
@@ -67,11 +54,7 @@ def write_surface(
 def _view(layers: RowFile, window: Window, grid: Grid, provenance: Mapping[str, Any], kind: Kind) -> str:
     """A VRT that lets GDAL see a window of one layer where it lies, without a copy."""
     layer, description = _KINDS[kind]
-    root = ET.Element("VRTDataset", rasterXSize=str(window.width), rasterYSize=str(window.height))
-    ET.SubElement(root, "SRS").text = grid.crs.to_wkt()
-    ET.SubElement(root, "GeoTransform").text = ", ".join(repr(v) for v in grid.transform.to_gdal())
-    metadata = ET.SubElement(root, "Metadata")
-    ET.SubElement(metadata, "MDI", key="l4s").text = json.dumps(dict(provenance))
+    root = vrt(grid, provenance)
     band = ET.SubElement(root, "VRTRasterBand", dataType="Float32", band="1", subClass="VRTRawRasterBand")
     ET.SubElement(band, "Description").text = description
     ET.SubElement(band, "NoDataValue").text = "nan"

@@ -227,9 +227,6 @@ def _detect(scene: Scene) -> Units:
 
 def _grow(window: Window, grid: Grid) -> tuple[Window, tuple[slice, slice]]:
     """Grow a window by one pixel within the grid; return it and the slices that cut the window out of it."""
-    row, col = max(window.row - 1, 0), max(window.col - 1, 0)
-    bottom = min(window.row + window.height + 1, grid.height)
-    right = min(window.col + window.width + 1, grid.width)
-    grown = Window(row, col, bottom - row, right - col)
-    top, left = window.row - row, window.col - col
+    grown = window.grown(1, grid.shape)
+    top, left = window.row - grown.row, window.col - grown.col
     return grown, (slice(top, top + window.height), slice(left, left + window.width))

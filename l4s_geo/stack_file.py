@@ -6,7 +6,6 @@ that is there is complete, so a run that was stopped goes on after the last one.
 
 from __future__ import annotations
 
-import json
 import os
 import xml.etree.ElementTree as ET
 from dataclasses import asdict
@@ -16,11 +15,11 @@ from typing import Any, Protocol
 
 import numpy as np
 import rasterio
-import rasterio.shutil
 from numpy.typing import NDArray
 from rasterio.errors import RasterioError
 
 from l4s_geo.bands import BANDS, TERRAIN
+from l4s_geo.cog import vrt, write_cog
 from l4s_geo.grid import Grid, Window
 from l4s_geo.inputs import Inputs, fingerprint, gdal_settings, open_stack
 from l4s_geo.inventory import check_output, staged
@@ -82,7 +81,7 @@ def write_stack(inputs: Inputs, out: str | os.PathLike[str], *, resume: bool = F
         mosaic = parts.folder / "stack.vrt"
         mosaic.write_text(_mosaic(grid, bands, strips, facts), encoding="utf-8")
         if staging:
-            _to_cog(mosaic, staging)
+            write_cog(mosaic, staging, compress="ZSTD", level=9, predictor="FLOATING_POINT")
     parts.discard()
     reporter.say(f"Written: {path}")
 
@@ -128,11 +127,7 @@ def _write_strip(path: Path, array: NDArray[np.float32], grid: Grid) -> None:
 
 def _mosaic(grid: Grid, bands: list[str], strips: list[Window], facts: dict[str, str]) -> str:
     """A VRT that puts the strips together."""
-    root = ET.Element("VRTDataset", rasterXSize=str(grid.width), rasterYSize=str(grid.height))
-    ET.SubElement(root, "SRS").text = grid.crs.to_wkt()
-    ET.SubElement(root, "GeoTransform").text = ", ".join(repr(v) for v in grid.transform.to_gdal())
-    metadata = ET.SubElement(root, "Metadata")
-    ET.SubElement(metadata, "MDI", key="l4s").text = json.dumps(facts)
+    root = vrt(grid, facts)
     for index, name in enumerate(bands, start=1):
         band = ET.SubElement(root, "VRTRasterBand", dataType="Float32", band=str(index))
         ET.SubElement(band, "Description").text = name
@@ -147,11 +142,3 @@ def _mosaic(grid: Grid, bands: list[str], strips: list[Window], facts: dict[str,
             ET.SubElement(source, "SrcRect", xOff="0", yOff="0", **size)
             ET.SubElement(source, "DstRect", xOff="0", yOff=str(strip.row), **size)
     return ET.tostring(root, encoding="unicode")
-
-
-def _to_cog(mosaic: Path, path: Path) -> None:
-    options = {"compress": "ZSTD", "level": 9, "predictor": "FLOATING_POINT", "num_threads": "ALL_CPUS"}
-    try:
-        rasterio.shutil.copy(mosaic, path, driver="COG", bigtiff="IF_SAFER", overview_resampling="AVERAGE", **options)
-    except RasterioError as error:
-        raise OSError(str(error.__cause__ or error)) from error

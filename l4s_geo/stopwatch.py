@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from time import perf_counter
 
-__all__ = ["Stopwatch"]
+__all__ = ["Stopwatch", "stages_line"]
 
 
 class Stopwatch:
@@ -28,3 +28,8 @@ class Stopwatch:
             took = perf_counter() - started
             with self._lock:
                 self.seconds[stage] = self.seconds.get(stage, 0.0) + took
+
+
+def stages_line(stages: Mapping[str, float]) -> str:
+    """Word the seconds of each stage for a log."""
+    return "Seconds: " + ", ".join(f"{name} {seconds:.1f}" for name, seconds in stages.items())

@@ -21,6 +21,7 @@ from time import monotonic
 from typing import Any, BinaryIO
 
 from l4s_geo.errors import DeviceError, L4SError
+from l4s_geo.stopwatch import stages_line
 from l4s_geo.worker_protocol import Channel, ProtocolError, claim_stdout
 
 __all__ = ["Reporter", "main"]
@@ -55,7 +56,7 @@ class Reporter:
 
     def took(self, stages: Mapping[str, float]) -> None:
         """Pass on the seconds of each stage."""
-        self.detail("Seconds: " + ", ".join(f"{name} {seconds:.1f}" for name, seconds in stages.items()))
+        self.detail(stages_line(stages))
 
     def progress(self, done: int, total: int) -> None:
         """Say how far the mapping is, at most ten times a second."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 import click
 
 from l4s_geo.errors import L4SError
+from l4s_geo.stopwatch import stages_line
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -66,7 +67,7 @@ class Console:
 
     def took(self, stages: Mapping[str, float]) -> None:
         """Print the seconds of each stage, if the user asked for more."""
-        self.detail("Seconds: " + ", ".join(f"{name} {seconds:.1f}" for name, seconds in stages.items()))
+        self.detail(stages_line(stages))
 
     def __enter__(self) -> Self:
         return self

@@ -1,0 +1,44 @@
+"""Cloud Optimized GeoTIFFs, written from VRTs that show GDAL data where it lies."""
+
+from __future__ import annotations
+
+import json
+import xml.etree.ElementTree as ET
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import rasterio.shutil
+from rasterio.errors import RasterioError
+
+from l4s_geo.grid import Grid
+
+__all__ = ["vrt", "write_cog"]
+
+
+def vrt(grid: Grid, facts: Mapping[str, Any]) -> ET.Element:
+    """Begin a VRT on a grid, without bands, with JSON-serialisable facts in its metadata."""
+    root = ET.Element("VRTDataset", rasterXSize=str(grid.width), rasterYSize=str(grid.height))
+    ET.SubElement(root, "SRS").text = grid.crs.to_wkt()
+    ET.SubElement(root, "GeoTransform").text = ", ".join(repr(v) for v in grid.transform.to_gdal())
+    metadata = ET.SubElement(root, "Metadata")
+    ET.SubElement(metadata, "MDI", key="l4s").text = json.dumps(dict(facts))
+    return root
+
+
+def write_cog(source: Path, path: Path, **options: Any) -> None:
+    """Copy a raster to a Cloud Optimized GeoTIFF.
+
+    Args:
+        source: what GDAL can read.
+        path: where to write.
+        options: of GDAL's COG driver.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    shared = {"bigtiff": "IF_SAFER", "overview_resampling": "AVERAGE", "num_threads": "ALL_CPUS"}
+    try:
+        rasterio.shutil.copy(source, path, driver="COG", **shared, **options)
+    except RasterioError as error:
+        raise OSError(str(error.__cause__ or error)) from error
