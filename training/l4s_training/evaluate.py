@@ -13,6 +13,7 @@ from l4s_geo.crf import CRFParameters, refine
 from l4s_geo.errors import DataError
 from l4s_geo.normalize import Statistics, median_scaled, normalize
 from l4s_geo.runtime import LoadedBundle
+from l4s_geo.views import apply, undo, views
 from l4s_training import checkpoint
 from l4s_training.data.patches import Patches
 from l4s_training.data.statistics import statistics_of_patches
@@ -162,14 +163,9 @@ def with_flips(predict: Predict) -> Predict:
     """Average the predictions of the eight flips and rotations (test-time augmentation)."""
 
     def averaged(windows: NDArray[np.float32]) -> NDArray[np.float32]:
-        total = np.zeros((len(windows), *windows.shape[2:]), np.float32)
-        for transposed in (False, True):
-            x = windows.swapaxes(2, 3) if transposed else windows
-            for turns in range(4):
-                y = np.rot90(predict(np.ascontiguousarray(np.rot90(x, turns, (2, 3)))), -turns, (1, 2))
-                total += y.swapaxes(1, 2) if transposed else y
-        total /= 8
-        return total
+        turned = [undo(predict(apply(windows, view)), view) for view in views("d4")]
+        mean: NDArray[np.float32] = np.mean(turned, axis=0, dtype=np.float32)
+        return mean
 
     return averaged
 
