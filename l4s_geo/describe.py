@@ -111,10 +111,16 @@ def terrain_attributes(
     for strip, whole in found.strips():
         if (terrain := read(strip)) is None:
             continue
-        inside = (whole > 0) & np.isfinite(terrain.elevation) & np.isfinite(terrain.slope)
-        labels = whole[inside]
-        elevation, slope = terrain.elevation[inside].astype(np.float64), terrain.slope[inside].astype(np.float64)
-        rise = terrain.rise(inside)
+        inside = np.nonzero(whole)
+        elevation, slope = terrain.elevation[inside], terrain.slope[inside]
+        there = np.isfinite(elevation) & np.isfinite(slope)
+        rows, cols = (index[there] for index in inside)
+        labels, elevation, slope = (
+            whole[rows, cols],
+            elevation[there].astype(np.float64),
+            slope[there].astype(np.float64),
+        )
+        rise = terrain.rise(rows, cols)
         rise /= np.maximum(np.hypot(*rise), np.finfo(float).tiny)
         pixels += np.bincount(labels, minlength=n)
         slope_sum += np.bincount(labels, slope, minlength=n)

@@ -328,13 +328,15 @@ def _inventory(
         mask = without_small_holes(mask, known, grid, int(settings.fill_holes / PIXEL**2), settings.connectivity)
     smallest = max(1, math.ceil(settings.min_area / PIXEL**2 - 1e-9))
     found = components(mask, grid, labels, smallest, settings.connectivity)
-    with ThreadPoolExecutor(1) as beside:
+    with ThreadPoolExecutor(2) as beside:
         outlined = beside.submit(_outlines, found, settings.simplify)
-        detection = detection_attributes(found, layers)
+        detected = beside.submit(detection_attributes, found, layers)
+        at_edges = beside.submit(touches, found, unknown, border=True)
+        # The stack's files are read by this thread alone.
         terrain = terrain_attributes(found, stack.terrain) if stack.has_terrain else {}
-        edges = touches(found, unknown, border=True)
         masks = touches(found, stack.hidden) if stack.masks else False
         shapes, geometry = outlined.result()
+        detection, edges = detected.result(), at_edges.result()
     confidence = model.bundle.confidence
     columns: dict[str, Any] = {
         "id": np.arange(1, found.count + 1),

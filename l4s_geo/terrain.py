@@ -34,16 +34,16 @@ class Terrain:
         """(rows, cols) float32, metres."""
         return self.around[1:-1, 1:-1]
 
-    def rise(self, pixels: NDArray[np.bool_]) -> NDArray[np.float64]:
+    def rise(self, rows: NDArray[np.intp], cols: NDArray[np.intp]) -> NDArray[np.float64]:
         """Return how the ground rises at some pixels of known elevation, by Horn's formula.
 
         Args:
-            pixels: (rows, cols) bool: which pixels.
+            rows: (n,) rows of the pixels.
+            cols: (n,) their columns.
 
         Returns:
             (2, n) metres per metre, towards the east and towards the north.
         """
-        rows, cols = np.nonzero(pixels)
         return _rise(self.around, rows + 1, cols + 1) / (8 * self.pixel)
 
 

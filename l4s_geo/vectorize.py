@@ -32,7 +32,7 @@ MaskOf = Callable[[Window], NDArray[np.bool_]]
 """Gives the mask of a strip of rows."""
 
 _CORNERS = np.ones((3, 3), bool)
-_STRIP = _TILE = 512
+_STRIP = 512
 
 
 @dataclass(frozen=True)
@@ -232,7 +232,7 @@ def _mask_path(path: Path) -> Path:
 
 
 def _profile(grid: Grid, dtype: str) -> dict[str, Any]:
-    """Of a scratch raster: blocks without a component take no room."""
+    """Of a scratch raster: blocks of whole rows, since outlines are traced row by row; empty ones take no room."""
     size = {"height": grid.height, "width": grid.width, "crs": grid.crs, "transform": grid.transform}
-    tiles = {"tiled": True, "blockxsize": _TILE, "blockysize": _TILE, "sparse_ok": True, "bigtiff": "if_safer"}
-    return {"driver": "GTiff", "dtype": dtype, "count": 1, **size, **tiles}
+    blocks = {"blockysize": 16, "sparse_ok": True, "bigtiff": "if_safer"}
+    return {"driver": "GTiff", "dtype": dtype, "count": 1, **size, **blocks}

@@ -4,9 +4,9 @@
 
 Scenes repeat the sample scene, mirrored: 14 bands, uint16, tiled, zstd. *Floor* is `session.run` on as many normalised
 windows and nothing else, in batches of 16 and with ONNX Runtime's own settings; *side by side* is the same in small
-batches, one to a core, as the mapper runs them. *Total* is `map_scene` with inventory and probability raster. The
-stages are those that the run itself states; reading, networks and writing rows overlap, so they may add up to more
-than the total.
+batches, one to a core, as the mapper runs them. Both are the mean of a turn before the mapping and one after it, since
+the speed of a machine drifts. *Total* is `map_scene` with inventory and probability raster. The stages are those that
+the run itself states; reading, networks and writing rows overlap, so they may add up to more than the total.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import rasterio
 from affine import Affine
+from numpy.typing import NDArray
 
 from l4s_geo import load_bundle, map_scene
 from l4s_geo.bands import BANDS
@@ -65,8 +66,11 @@ def write_scene(path: Path, rows: int, cols: int | None = None) -> Path:
     return path
 
 
-def floor(bundle: str, count: int) -> tuple[float, float, float]:
-    """Return seconds for `count` windows: straight through `session.run`, side by side, and only to normalise them."""
+def floor(bundle: str, count: int, turns: int) -> NDArray[np.float64]:
+    """Return seconds for `count` windows: straight through `session.run`, side by side, and only to normalise them.
+
+    They are measured on `turns` times 256 windows.
+    """
     import onnxruntime as ort
 
     model = load_bundle(bundle, "cpu")
@@ -84,9 +88,10 @@ def floor(bundle: str, count: int) -> tuple[float, float, float]:
             lambda n=network, r=ready: n.each(len(r), lambda part: n(r[part])),
             lambda m=member, x=x, b=batches: [normalize(x[part], m.normalization, m.statistics) for part in b],
         ]
-        seconds += [min(timed(way) for _ in range(3)) for way in ways]
-    plain, side_by_side, normalising = (seconds * count / len(windows)).tolist()
-    return plain, side_by_side, normalising
+        for way in ways:
+            way()
+        seconds += [sum(timed(way) for _ in range(turns)) for way in ways]
+    return seconds * count / (turns * len(windows))
 
 
 def timed(way: Callable[[], Any]) -> float:
@@ -124,8 +129,11 @@ def main() -> None:
             scene = write_scene(folder / f"{size}.tif", size, width)
             for overlap in arguments.overlaps:
                 count = len(starts(size, 128, overlap)) * len(starts(width, 128, overlap))
-                least, beside, normalising = measure(floor, arguments.bundle, count).result
+                turns = max(3, count // 1024)
+                before = measure(floor, arguments.bundle, count, turns).result
                 mapped = measure(whole, scene, folder, arguments.bundle, overlap, arguments.crf, "cpu")
+                after = measure(floor, arguments.bundle, count, turns).result
+                least, beside, normalising = ((before + after) / 2).tolist()
                 polygons, stages = mapped.result
                 row = {
                     "rows": size,

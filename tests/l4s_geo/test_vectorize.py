@@ -82,7 +82,6 @@ def test_strips_give_what_the_whole_gives(connectivity: int, tmp_path, monkeypat
     small[0] = False
     for height in (1, 2, 7, 64, 512):
         monkeypatch.setattr("l4s_geo.vectorize._STRIP", height)
-        monkeypatch.setattr("l4s_geo.vectorize._TILE", 16)
         found = labelled(mask, tmp_path, connectivity=connectivity)
         np.testing.assert_array_equal(labels_of(found), labels)
         np.testing.assert_array_equal(found.n_pixels, sizes)
