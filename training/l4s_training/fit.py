@@ -36,6 +36,7 @@ from l4s_training.data.patches import Patches, concatenate
 from l4s_training.data.projection import principal_components
 from l4s_training.data.roles import ROLES
 from l4s_training.data.statistics import statistics_of_patches
+from l4s_training.models.imagenet import load_imagenet
 from l4s_training.run import (
     CHECKPOINT,
     CONFIG,
@@ -192,6 +193,8 @@ def train(
     if config.components is not None and not last.is_file():
         found = principal_components(given.source, config.normalization, source, config.components)
         network.components.copy_(torch.from_numpy(found)[..., None, None])  # type: ignore[operator]
+    if config.imagenet and not last.is_file():
+        load_imagenet(network, config.network, config.bands)
     if start is not None and not last.is_file():
         checkpoint.load_weights(network, checkpoint.read(start / WEIGHTS).tensors, start / WEIGHTS, config.network)
     module = Segmenter(config, network, statistics, validation, order.steps_per_pass)

@@ -27,6 +27,8 @@ class Training:
 
     network: str = "unet-resnet18"
     """A name of `l4s_training.models`, with options or without."""
+    imagenet: bool = False
+    """Begin with an encoder that has learned on ImageNet, see `l4s_training.models.imagenet`."""
     scale: float = 1.0
     """Scale promotion: windows are resized by this factor, bilinearly, before the network sees them."""
     objective: tuple[Term, ...] = (Term("ce"), Term("lovasz-hinge"))
@@ -132,7 +134,7 @@ def training_from(entries: Mapping[str, Any], where: str) -> Training:
             values[key] = convert(str, str(value) if key == "precision" else value, at)
         elif value is None and key in ("iterations", "mix_up", "target_share", "patience", "evaluate_every"):
             values[key] = None
-        elif key == "freeze_encoder":
+        elif key in ("freeze_encoder", "imagenet"):
             values[key] = convert(bool, value, at)
         elif key in ("epochs", "iterations", "batch", "patience", "evaluate_every", "seed"):
             values[key] = convert(int, value, at)

@@ -89,7 +89,8 @@ def test_l4s_map_runs_the_bundle_of_a_network(name: str, tmp_path: Path, write_r
         expected = torch.sigmoid(network(torch.from_numpy(normalize(windows, "fixed", statistics))))[:, 0].numpy()
     bundle = Bundle("net", "1", "A network for a test", RGB, (member,), threshold=float(np.quantile(expected, 0.7)))
     write_bundle(bundle, {"net.onnx": data}, tmp_path / "net")
-    assert np.abs(load_bundle(tmp_path / "net").predict(windows) - expected).max() < 0.01
+    # Weights stored in half precision, of networks that have learned nothing.
+    assert np.abs(load_bundle(tmp_path / "net").predict(windows) - expected).max() < 0.02
 
     dn = rng.integers(300, 3000, (3, 8, 8)).astype(np.uint16).repeat(20, 1).repeat(20, 2)
     out = tmp_path / "inventory.gpkg"

@@ -13,7 +13,10 @@ from l4s_geo.errors import L4SError
 
 __all__ = ["main"]
 
-_COMMANDS = ("run", "fit", "evaluate", "predict", "export", "reproduce", "networks", "simulate", "patches", "negatives")
+_COMMANDS = (
+    *("run", "fit", "evaluate", "predict", "export", "reproduce", "crossvalidate", "networks"),
+    *("simulate", "patches", "negatives"),
+)
 _EXTRA = (
     *("torch", "segmentation_models_pytorch", "timm", "lightning", "safetensors", "tensorboard", "yaml", "h5py"),
     *("matplotlib", "onnx", "onnxscript"),

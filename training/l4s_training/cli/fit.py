@@ -22,6 +22,8 @@ __all__ = ["command"]
 @click.option("--init", metavar="RUN", help="Start from the weights of a run beside --out.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder of the run.")
 @click.option("--network", default="unet-resnet18", show_default=True, help="Architecture; a wrong name lists all.")
+@click.option("--imagenet", is_flag=True, help="Begin with an encoder that has learned on ImageNet.")
+@click.option("--scale", default=1.0, show_default=True, help="Scale promotion: enlarge the windows so many times.")
 @click.option(
     "--bands",
     default="B4,B3,B2",
@@ -57,6 +59,8 @@ def command(
     plan: options.Plan,
     out: Path,
     network: str,
+    imagenet: bool,
+    scale: float,
     bands: str,
     normalization: str,
     epochs: int,
@@ -82,6 +86,8 @@ def command(
         negatives=negatives,
         init=init,
         network=network,
+        imagenet=imagenet,
+        scale=scale,
         bands=parse_bands(bands),
         normalization=normalization,  # type: ignore[arg-type]
         plan=plan,

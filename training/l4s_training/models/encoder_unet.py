@@ -13,6 +13,8 @@ is one: a Swin Transformer starts at a quarter) before two 3x3 convolutions.
     ResNet-50 (He et al. 2016), the backbone of Kingdrone's ablation; depth not stated.
 ``unet-resnet18``, ``unet-resnet34``, ``unet-efficientnet-b0``
     Small ones of this project.
+``unet-efficientnet-lite0``, ``-lite1``, ``-lite2``
+    Small ones of this project whose encoders can begin with ImageNet weights (`imagenet`).
 """
 
 from __future__ import annotations
@@ -39,15 +41,15 @@ def _unet(encoder: str, given: Given, **options: Any) -> nn.Module:
     return network
 
 
-def _own(encoder: str) -> Network:
+def _own(name: str, encoder: str = "") -> Network:
     def make(given: Given) -> nn.Module:
-        network = _unet(encoder, given)
-        for name, parameter in network.named_parameters():
-            if name.startswith(("encoder._conv_head", "encoder._bn1")):  # the classifier's, which no map passes
+        network = _unet(encoder or name, given)
+        for key, parameter in network.named_parameters():
+            if key.startswith(("encoder._conv_head", "encoder._bn1")):  # the classifier's, which no map passes
                 parameter.requires_grad_(False)
         return network
 
-    return Network(f"unet-{encoder}", "Ronneberger et al. 2015", ("l4s",), make, bands=RGB)
+    return Network(f"unet-{name}", "Ronneberger et al. 2015", ("l4s",), make, bands=RGB)
 
 
 NETWORKS = (
@@ -76,4 +78,5 @@ NETWORKS = (
         options=("cross-sensor",),
     ),
     *map(_own, ("resnet18", "resnet34", "efficientnet-b0")),
+    *(_own(f"efficientnet-lite{size}", f"tu-tf_efficientnet_lite{size}") for size in (0, 1, 2)),
 )

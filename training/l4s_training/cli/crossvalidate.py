@@ -1,0 +1,94 @@
+"""``l4s-train crossvalidate``: compares recipes on blocks of id that each of them was not trained on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from l4s_training.cli import options
+
+if TYPE_CHECKING:
+    from l4s_training.cross_validation import CrossValidated
+    from l4s_training.fit import Hardware
+
+__all__ = ["command"]
+
+
+@click.command("crossvalidate")
+@click.argument("recipes", nargs=-1, required=True)
+@options.data
+@click.option("--negatives", multiple=True, metavar="PATH", help="Windows without landslides, all for training.")
+@click.option("--folds", default=4, show_default=True, type=click.IntRange(2), help="Runs of each recipe.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("runs"),
+    show_default=True,
+    help="Folder of the runs: RECIPE/fold-0 and so on, and crossvalidation.csv.",
+)
+@click.option("--smoke", is_flag=True, help="Two steps a network on four patches, to see that all works.")
+@options.hardware
+def command(
+    recipes: tuple[str, ...],
+    data: tuple[str, ...],
+    negatives: tuple[str, ...],
+    folds: int,
+    out: Path,
+    smoke: bool,
+    hardware: Hardware,
+) -> None:
+    """Cross-validate RECIPES, whose split must be by blocks; their test blocks are looked at by none.
+
+    Every other block is validation in one fold and training in the others. F1 is that of the pixels of all folds, at
+    one threshold for all of them, and its standard deviation over the folds. The same command goes on where a killed
+    one stopped.
+    """
+    from l4s_training.cross_validation import cross_validate
+    from l4s_training.fit import is_first_process
+    from l4s_training.recipe import load
+
+    loaded = [load(recipe) for recipe in recipes]
+    measured: list[tuple[str, CrossValidated]] = []
+    for number, recipe in enumerate(loaded, start=1):
+        if is_first_process():
+            click.echo(f"[{number}/{len(loaded)}] recipe {recipe.name}")
+        where = out / recipe.name
+        found = cross_validate(recipe, data, where, folds, hardware=hardware, negatives=negatives, smoke=smoke)
+        measured.append((recipe.name, found))
+        if is_first_process():
+            _write(out / "crossvalidation.csv", measured)
+    if is_first_process():
+        _show(measured)
+
+
+def _figures(found: CrossValidated) -> list[str]:
+    scores = (found.pooled.f1, found.spread, found.pooled.precision, found.pooled.recall)
+    return [f"{100 * value:.2f}" for value in scores] + [f"{found.threshold:.3f}"]
+
+
+def _write(path: Path, measured: list[tuple[str, CrossValidated]]) -> None:
+    import csv
+    import io
+
+    from l4s_training.run import write_text
+
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["recipe", "f1", "spread", "precision", "recall", "threshold", "f1_of_each_fold"])
+    for name, found in measured:
+        each = " ".join(f"{100 * scores.f1:.2f}" for scores in found.folds)
+        writer.writerow([name, *_figures(found), each])
+    write_text(path, out.getvalue())
+
+
+def _show(measured: list[tuple[str, CrossValidated]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("recipe", "F1", "± over folds", "precision", "recall", "threshold")
+    for name, found in measured:
+        table.add_row(name, *_figures(found))
+    console = Console()
+    (console if console.is_terminal else Console(width=120)).print(table)
