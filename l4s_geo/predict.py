@@ -1,8 +1,8 @@
 """From a stack to a probability raster: overlapping windows, blended, a row of windows at a time.
 
 A row of windows is read as one strip, its windows are run, and their weighted probabilities are added up; rows
-of pixels that no later window reaches are finished and go to disk. Reading, computing and writing overlap: while the
-networks run on one strip, one thread reads the next and another writes the last, and neither gets further ahead.
+of pixels that no later window reaches are finished and go to disk. While the networks run on one strip, one thread
+reads the next, and another blends and writes the last; neither gets further ahead.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import rasterio
 from numpy.typing import NDArray
 
 from l4s_geo.blend import Blend
 from l4s_geo.domain import Moments, deviation, sample_moments
+from l4s_geo.gdal_threads import with_these_settings
 from l4s_geo.grid import Window, starts
 from l4s_geo.normalize import Statistics
 from l4s_geo.parts import Parts
@@ -71,6 +71,10 @@ class Surface:
         return self.layers.bands > 1
 
 
+_Votes = list[tuple[Blend, list[int], tuple[Any, ...]]]
+"""For each replica the first columns of its windows and, window by window, probability and spread."""
+
+
 @dataclass(frozen=True)
 class _Strip:
     """One row of windows, read."""
@@ -83,6 +87,8 @@ class _Strip:
     """(bands, rows, columns that some window needs)."""
     columns: list[int]
     """First columns of the windows to run."""
+    windows: NDArray[np.float32] | None
+    """(windows, bands, side, side), where the networks take them from the host's memory."""
     slope: NDArray[np.float32] | None
     """(rows, cols), degrees, of the rows that are finished with this strip; None if it is not needed."""
 
@@ -118,15 +124,11 @@ def predict(
     rows, cols = starts(grid.height, side, how.overlap), starts(grid.width, side, how.overlap)
     votes = len(model.bundle.members) * len(views(how.tta))
     work = _Work(stack, model, parts, how, watch, RowFile(parts.path(_SURFACE), 2 if votes > 1 else 1, grid.width))
-    settings = rasterio.env.getenv() if rasterio.env.hasenv() else {}
 
     # The next strip starts so many rows further down: what lies above is finished.
     steps = [below - row for row, below in pairwise([*rows, grid.height])]
 
-    def read(number: int) -> _Strip:
-        with rasterio.Env(**settings):
-            return work.read(rows[number], steps[number], cols)
-
+    read = with_these_settings(lambda number: work.read(rows[number], steps[number], cols))
     first = work.resume()
     with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
         ahead = [reader.submit(read, number) for number in range(first, len(rows))[:1]]
@@ -136,12 +138,11 @@ def predict(
                 strip = ahead.pop().result()
             if number + 1 < len(rows):
                 ahead.append(reader.submit(read, number + 1))
-            work.compute(strip, how.tta)
-            sums, rest = work.finish(steps[number])
+            voted = work.vote(strip, how.tta)
             with watch("waiting for the writer"):
                 while behind:
                     behind.pop().result()
-            behind.append(writer.submit(work.write, number + 1, strip, sums, rest))
+            behind.append(writer.submit(work.write, number + 1, strip, voted, steps[number]))
             progress((number + 1) * len(cols), len(rows) * len(cols))
         while behind:
             behind.pop().result()
@@ -158,6 +159,7 @@ class _Work:
         self._layers = layers
         self._blends = [Blend(replica, layers.bands, stack.grid.width) for replica in model.replicas]
         self._workers = ThreadPoolExecutor(len(model.replicas)) if len(model.replicas) > 1 else None
+        self._on_host = model.xp is np
         self._bands = len(model.bands)
         self._domain: Statistics | None = None
         self._seen = Moments.none(self._bands)
@@ -192,7 +194,7 @@ class _Work:
             slope = stack.slope(Window(row, 0, step, strip.width)) if self._how.prior else None
             meeting = [c for c in cols if wanted[:, c : c + side].any()]
             if not meeting:
-                return _Strip(wanted, 0, np.empty((self._bands, strip.height, 0), np.float32), [], slope)
+                return _Strip(wanted, 0, np.empty((self._bands, strip.height, 0), np.float32), [], None, slope)
             left, right = meeting[0], min(meeting[-1] + side, stack.grid.width)
             span = Window(row, left, strip.height, right - left)
             values = stack.read(model.bands, span, model.bundle.optional)
@@ -201,10 +203,11 @@ class _Work:
             if self._how.skip_flat > 0:
                 steep = stack.slope(span) >= self._how.skip_flat
                 meeting = [c for c in meeting if steep[:, c - left : c - left + side].any()]
-            return _Strip(wanted, left, values, meeting, slope)
+            windows = self._cut(values, left, meeting) if self._on_host and meeting else None
+            return _Strip(wanted, left, values, meeting, windows, slope)
 
-    def compute(self, strip: _Strip, tta: Augmentation) -> None:
-        """Run a strip's windows, shared among the replicas, and blend them."""
+    def vote(self, strip: _Strip, tta: Augmentation) -> _Votes:
+        """Run a strip's windows, shared among the replicas."""
         shares = np.array_split(np.array(strip.columns, int), len(self._blends))
         jobs = [
             (replica, blend, share.tolist())
@@ -212,32 +215,24 @@ class _Work:
             if len(share)
         ]
 
-        def run(replica: LoadedBundle, blend: Blend, columns: list[int]) -> None:
+        def run(replica: LoadedBundle, blend: Blend, columns: list[int]) -> tuple[Blend, list[int], tuple[Any, ...]]:
             with replica.active():
-                windows = self._windows(replica, strip, columns)
+                windows = self._put(replica, strip, columns) if strip.windows is None else strip.windows
                 with self._watch("networks"):
-                    voted = replica.vote(windows, self._domain, tta)
-                with self._watch("blend"):
-                    blend.add(columns, *voted[: self._layers.bands])
+                    return blend, columns, replica.vote(windows, self._domain, tta)[: self._layers.bands]
 
         if self._workers is None:
-            for job in jobs:
-                run(*job)
-        else:
-            for done in [self._workers.submit(run, *job) for job in jobs]:
-                done.result()
+            return [run(*job) for job in jobs]
+        return [done.result() for done in [self._workers.submit(run, *job) for job in jobs]]
 
-    def finish(self, step: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return the sums of the first rows, which are finished, and what of the next there is so far."""
+    def write(self, number: int, strip: _Strip, voted: _Votes, step: int) -> None:
+        """Blend a strip, finish its first `step` rows and keep them, with all that going on from here needs."""
         with self._watch("blend"):
-            done = sum(blend.finish(step) for blend in self._blends)
-            rest = sum(blend.state(self._model.bundle.window - step) for blend in self._blends)
-        return np.asarray(done), np.asarray(rest)
-
-    def write(self, number: int, strip: _Strip, sums: NDArray[np.float32], rest: NDArray[np.float32]) -> None:
-        """Finish rows and keep them, with all that going on from here needs."""
+            for blend, columns, layers in voted:
+                blend.add(columns, *layers)
+            sums = np.asarray(sum(blend.finish(step) for blend in self._blends))
+            rest = np.asarray(sum(blend.state(self._model.bundle.window - step) for blend in self._blends))
         with self._watch("write rows"):
-            step = sums.shape[1]
             share, *totals = sums
             share[share == 0] = 1
             values = np.stack([total / share for total in totals])
@@ -260,16 +255,21 @@ class _Work:
         error = deviation(self._domain, self._seen.statistics()) if self._domain and complete else None
         return Surface(self._layers, self._domain, error)
 
-    def _windows(self, replica: LoadedBundle, strip: _Strip, columns: list[int]) -> Any:
-        """Cut windows out of a strip on a replica's device; those of a scene smaller than a window are mirrored."""
-        side = self._model.bundle.window
-        _, height, width = strip.values.shape
-        values = strip.values
-        if height < side or width < side:
-            missing = [(0, 0), (0, side - height), (0, max(side - width, 0))]
-            values = np.pad(values, missing, mode="symmetric")
-        if replica.xp is np:
-            return np.stack([values[:, :, c - strip.left : c - strip.left + side] for c in columns])
-        first, last = columns[0] - strip.left, columns[-1] - strip.left + side
-        held = replica.put(values[:, :, first:last])
+    def _cut(self, values: NDArray[np.float32], left: int, columns: list[int]) -> NDArray[np.float32]:
+        """Cut windows out of a strip's values, whose first column is `left`."""
+        side, values = self._model.bundle.window, self._padded(values)
+        return np.stack([values[:, :, c - left : c - left + side] for c in columns])
+
+    def _put(self, replica: LoadedBundle, strip: _Strip, columns: list[int]) -> Any:
+        """Cut windows out of a strip on a replica's device, to which each pixel is copied once."""
+        side, values = self._model.bundle.window, self._padded(strip.values)
+        held = replica.put(values[:, :, columns[0] - strip.left : columns[-1] - strip.left + side])
         return replica.xp.stack([held[:, :, c - columns[0] : c - columns[0] + side] for c in columns])
+
+    def _padded(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Mirror the values of a scene that is smaller than a window."""
+        side = self._model.bundle.window
+        _, height, width = values.shape
+        if height >= side and width >= side:
+            return values
+        return np.pad(values, [(0, 0), (0, max(side - height, 0)), (0, max(side - width, 0))], mode="symmetric")

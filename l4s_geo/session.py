@@ -114,8 +114,7 @@ class Network:
             DeviceError: the GPU's memory does not even hold one window.
         """
         if self._target.gpu is None:
-            size = batch or self.batch
-            parts = [slice(start, min(start + size, count)) for start in range(0, count, size)]
+            parts = _parts(count, batch or self.batch, self.threads)
             with ThreadPoolExecutor(max(1, min(self.threads, len(parts)))) as pool:
                 list(pool.map(work, parts))
             return
@@ -168,6 +167,13 @@ class Network:
         self._target.xp.get_default_memory_pool().free_all_blocks()
         self.session.set_providers(self._providers)
         return False
+
+
+def _parts(count: int, size: int, threads: int) -> list[slice]:
+    """Batches of `size` windows; single ones at the end, so that the threads finish at about the same time."""
+    bulk = max(0, count - threads * size) // size * size if threads > 1 else count
+    batches = [slice(start, min(start + size, bulk)) for start in range(0, bulk, size)]
+    return batches + [slice(start, start + 1) for start in range(bulk, count)]
 
 
 def is_out_of_memory(error: Exception) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from types import MappingProxyType
 
 import numpy as np
@@ -12,6 +13,7 @@ from rasterio.enums import Resampling
 from l4s_geo.bands import BANDS, SPECTRAL, TERRAIN, scale_of
 from l4s_geo.closing import Closing
 from l4s_geo.errors import BandError, SceneError, TerrainError
+from l4s_geo.gdal_threads import with_these_settings
 from l4s_geo.grid import Grid, Window, mapping_grid
 from l4s_geo.reader import Reader
 from l4s_geo.sources.dem import DEM
@@ -214,7 +216,9 @@ def _detect(scene: Scene) -> Units:
             "some of B1…B12."
         )
     chosen = [b for b in ("B4", "B3", "B2") if b in names] or names
-    values = [sample(scene.bands[b], f"band {b}").ravel() for b in chosen]
+    read = with_these_settings(lambda band: sample(scene.bands[band], f"band {band}").ravel())
+    with ThreadPoolExecutor(len(chosen)) as threads:
+        values = list(threads.map(read, chosen))
     size = min(v.size for v in values)
     pixels = np.stack([v[:size] for v in values])
     if not np.isfinite(pixels).any() or not np.nanmax(pixels) > 0:

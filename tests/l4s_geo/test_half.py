@@ -63,7 +63,7 @@ def test_the_embedded_bundle_in_half_precision(data):
     network = bundle.network(member)
     single, half = (sigmoid(run(n, x)) for n in (network, to_half(network)))
     assert single.max() > 0.5
-    assert 0 < abs(half - single).max() < 2e-3
+    assert 0 < abs(half - single).max() < 5e-3
 
 
 def test_every_convolution_takes_half_and_input_and_output_stay_single():

@@ -247,7 +247,7 @@ def _start(networks: Sequence[Network]) -> str:
     pretrained = sum(n.run.config.imagenet for n in networks)
     if not pretrained:
         return _SCRATCH
-    which = "encoders" if pretrained == len(networks) else f"{pretrained} encoders of {len(networks)}"
+    which = "an encoder" if len(networks) == 1 else f"{pretrained} encoders of {len(networks)}"
     return _IMAGENET.format(which=which)
 
 

@@ -64,6 +64,7 @@ def cross_validate(
     *,
     hardware: Hardware = Hardware(),  # noqa: B008
     negatives: Sequence[str | Path] = (),
+    target: Sequence[str | Path] = (),
     smoke: bool = False,
     quiet: bool = False,
 ) -> CrossValidated:
@@ -76,6 +77,7 @@ def cross_validate(
         folds: how many.
         hardware: what trains.
         negatives: windows without landslides, for training in every fold.
+        target: unlabelled images to adapt to, in place of the recipe's.
         smoke: run the smoke form.
         quiet: print nothing.
 
@@ -88,8 +90,9 @@ def cross_validate(
     curves = []
     for fold, plan in enumerate(fold_plans(recipe.plan, folds)):
         folded = replace(recipe, plan=plan)
+        where = out / f"fold-{fold}"
         result = run_recipe(
-            folded, data, out / f"fold-{fold}", hardware=hardware, negatives=negatives, smoke=smoke, quiet=quiet
+            folded, data, where, hardware=hardware, negatives=negatives, target=target, smoke=smoke, quiet=quiet
         )
         held = patches.take(splits.divide(sets, plan).validation)
         curves.append(curve_of(predict_all(predictors_of(result)(held), held), held.masks))

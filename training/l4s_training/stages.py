@@ -108,6 +108,7 @@ def run_recipe(
     roles: dict[str, Patches] = {role: patches.take(parts.of(role)) for role in ROLES}
     if smoke:
         roles = {role: part.take(np.arange(min(len(part), _SMOKE_PATCHES))) for role, part in roles.items()}
+    counts = {**{role: len(part) for role, part in roles.items()}, "dropped": len(parts.dropped)}
     if negatives:
         roles["train"] = concatenate([roles["train"], *sources.read_all(negatives, recipe.bands)])
     domain = [sources.read_unlabelled(Path(path), recipe.bands) for path in target]
@@ -137,6 +138,7 @@ def run_recipe(
         recipe,
         tuple(map(str, data)),
         roles,
+        counts,
         domain,
         tuple(map(str, target)),
         tuple(map(str, negatives)),
@@ -241,6 +243,7 @@ class _Runner:
         recipe: Recipe,
         data: tuple[str, ...],
         roles: Mapping[str, Patches],
+        counts: Mapping[str, int],
         target: Sequence[Patches],
         targets: tuple[str, ...],
         negatives: tuple[str, ...],
@@ -249,7 +252,7 @@ class _Runner:
         smoke: bool,
         quiet: bool,
     ) -> None:
-        self.recipe, self.data, self.roles = recipe, data, roles
+        self.recipe, self.data, self.roles, self.counts = recipe, data, roles, counts
         self.root, self.hardware, self.smoke, self.quiet = root, hardware, smoke, quiet
         self.negatives = negatives
         self.folders: dict[str, Path] = {}
@@ -323,7 +326,7 @@ class _Runner:
             self.roles["train"],
             self.roles["validation"],
             target,
-            tuple((role, len(part)) for role, part in self.roles.items()),
+            tuple(self.counts.items()),
             tuple((role, tuple(part.ids.tolist())) for role, part in self.roles.items()),
         )
         train(config, given, folder, hardware=self.hardware, quiet=self.quiet)

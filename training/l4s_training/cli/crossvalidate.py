@@ -20,6 +20,7 @@ __all__ = ["command"]
 @click.argument("recipes", nargs=-1, required=True)
 @options.data
 @click.option("--negatives", multiple=True, metavar="PATH", help="Windows without landslides, all for training.")
+@click.option("--target", multiple=True, metavar="PATH", help="Unlabelled images to adapt to, not the recipe's.")
 @click.option("--folds", default=4, show_default=True, type=click.IntRange(2), help="Runs of each recipe.")
 @click.option(
     "--out",
@@ -34,6 +35,7 @@ def command(
     recipes: tuple[str, ...],
     data: tuple[str, ...],
     negatives: tuple[str, ...],
+    target: tuple[str, ...],
     folds: int,
     out: Path,
     smoke: bool,
@@ -55,7 +57,9 @@ def command(
         if is_first_process():
             click.echo(f"[{number}/{len(loaded)}] recipe {recipe.name}")
         where = out / recipe.name
-        found = cross_validate(recipe, data, where, folds, hardware=hardware, negatives=negatives, smoke=smoke)
+        found = cross_validate(
+            recipe, data, where, folds, hardware=hardware, negatives=negatives, target=target, smoke=smoke
+        )
         measured.append((recipe.name, found))
         if is_first_process():
             _write(out / "crossvalidation.csv", measured)

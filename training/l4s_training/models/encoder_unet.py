@@ -13,7 +13,7 @@ is one: a Swin Transformer starts at a quarter) before two 3x3 convolutions.
     ResNet-50 (He et al. 2016), the backbone of Kingdrone's ablation; depth not stated.
 ``unet-resnet18``, ``unet-resnet34``, ``unet-efficientnet-b0``
     Small ones of this project.
-``unet-efficientnet-lite0``, ``-lite1``, ``-lite2``
+``unet-efficientnet-lite0``, ``unet-efficientnet-lite2``
     Small ones of this project whose encoders can begin with ImageNet weights (`imagenet`).
 """
 
@@ -78,5 +78,5 @@ NETWORKS = (
         options=("cross-sensor",),
     ),
     *map(_own, ("resnet18", "resnet34", "efficientnet-b0")),
-    *(_own(f"efficientnet-lite{size}", f"tu-tf_efficientnet_lite{size}") for size in (0, 1, 2)),
+    *(_own(f"efficientnet-lite{size}", f"tu-tf_efficientnet_lite{size}") for size in (0, 2)),
 )

