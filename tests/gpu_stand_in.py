@@ -168,14 +168,14 @@ class Stream:
     def __init__(self, non_blocking: bool = False) -> None:
         assert non_blocking
         self.ptr = 1000 + CARDS.gpu
-        self.before: list[int] = []
+        self.thread = threading.local()
 
     def __enter__(self) -> None:
-        self.before.append(CARDS.stream)
+        self.thread.before = [*getattr(self.thread, "before", ()), CARDS.stream]
         CARDS.current.stream = self.ptr
 
     def __exit__(self, *_: object) -> None:
-        CARDS.current.stream = self.before.pop()
+        CARDS.current.stream = self.thread.before.pop()
 
 
 class RawKernel:

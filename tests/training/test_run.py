@@ -136,7 +136,8 @@ def test_unlabelled_images_serve_as_the_target_and_negatives_join_training(data,
     assert record["target"] == [str(only)]
     student = read_run(tmp_path / "out" / record["stages"]["first-2"])
     assert student.patches["target"] == 4
-    assert student.patches["train"] == 8
+    assert student.patches["train"] == 4
+    assert len(student.ids["train"]) == 8
     assert student.config.negatives == (str(data / "ValidData"),)
 
 

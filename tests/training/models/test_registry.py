@@ -24,7 +24,9 @@ TEAMS = {
     "Sklgp": ("multispectral_unet",),
     "study": ("unet", "swin_unet", "segformer_b0"),
 }
-OWN = ("unet-resnet18", "unet-resnet34", "unet-efficientnet-b0")
+OWN = tuple(
+    f"unet-{name}" for name in ("resnet18", "resnet34", "efficientnet-b0", "efficientnet-lite0", "efficientnet-lite2")
+)
 CHEAP = ("contextnet", "multispectral_unet")
 
 
