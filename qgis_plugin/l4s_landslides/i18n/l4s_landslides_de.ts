@@ -486,6 +486,14 @@ An environment that was set up before is replaced when the new one works. The lo
    <translation>Automatisch</translation>
   </message>
   <message>
+   <source>NVIDIA GPU (TensorRT)</source>
+   <translation>NVIDIA-GPU (TensorRT)</translation>
+  </message>
+  <message>
+   <source>Intel (OpenVINO)</source>
+   <translation>Intel (OpenVINO)</translation>
+  </message>
+  <message>
    <source>One view</source>
    <translation type="unfinished" />
   </message>
