@@ -30,7 +30,7 @@ from l4s_geo.describe import (
 )
 from l4s_geo.devices import Precision
 from l4s_geo.errors import DeviceError, L4SError, OutputError, SceneError, TerrainError
-from l4s_geo.grid import PIXEL, Window
+from l4s_geo.grid import PIXEL
 from l4s_geo.inputs import STREAMING_CACHE, Inputs, Resampling, fingerprint, gdal_settings, open_stack
 from l4s_geo.introduce import cautions, introduction
 from l4s_geo.inventory import COLUMNS, FORMATS, check_output, staged, write_inventory
@@ -274,9 +274,12 @@ def map_scene(
                         write_surface(layers, window, stack.grid, target, facts, kind)
 
         with staged(*paths) as (inventory_part, *raster_parts), ThreadPoolExecutor(1) as beside:
+            with watch("vectorise"), parts.writing():
+                found = _components(stack, layers, parts.path("labels.tif"), settings)
+            # Not before: outlines are traced by one thread, which leaves a processor free.
             rasters = beside.submit(write_rasters, *raster_parts)
             with watch("vectorise"), parts.writing():
-                frame = _inventory(stack, model, layers, parts.path("labels.tif"), settings, created)
+                frame = _inventory(stack, model, layers, found, settings, created)
             with watch("write inventory"):
                 if inventory_part:
                     write_inventory(frame, inventory_part, facts)
@@ -309,25 +312,24 @@ def _details(model: LoadedBundle) -> list[str]:
     ]
 
 
-def _inventory(
-    stack: Stack, model: LoadedBundle, layers: RowFile, labels: Path, settings: Settings, created: str
-) -> GeoDataFrame:
-    """Vectorise a surface and describe what was found."""
-    import geopandas as gpd
-
-    def known(window: Window) -> NDArray[np.bool_]:
-        finite: NDArray[np.bool_] = np.isfinite(layers.read(window)[0])
-        return finite
-
-    def unknown(window: Window) -> NDArray[np.bool_]:
-        return ~known(window)
-
+def _components(stack: Stack, layers: RowFile, labels: Path, settings: Settings) -> Components:
+    """Label the landslides of a surface."""
     grid = stack.grid
     mask: MaskOf = lambda window: layers.read(window)[0] >= settings.threshold  # noqa: E731
     if settings.fill_holes > 0:
+        known: MaskOf = lambda window: np.isfinite(layers.read(window)[0])  # noqa: E731
         mask = without_small_holes(mask, known, grid, int(settings.fill_holes / PIXEL**2), settings.connectivity)
     smallest = max(1, math.ceil(settings.min_area / PIXEL**2 - 1e-9))
-    found = components(mask, grid, labels, smallest, settings.connectivity)
+    return components(mask, grid, labels, smallest, settings.connectivity)
+
+
+def _inventory(
+    stack: Stack, model: LoadedBundle, layers: RowFile, found: Components, settings: Settings, created: str
+) -> GeoDataFrame:
+    """Trace the landslides and describe them."""
+    import geopandas as gpd
+
+    unknown: MaskOf = lambda window: np.isnan(layers.read(window)[0])  # noqa: E731
     with ThreadPoolExecutor(2) as beside:
         outlined = beside.submit(_outlines, found, settings.simplify)
         detected = beside.submit(detection_attributes, found, layers)
@@ -355,7 +357,7 @@ def _inventory(
     }
     if terrain:
         columns["reach_angle_deg"] = reach_angle(terrain["relief_m"], geometry["length_m"])
-    frame = gpd.GeoDataFrame(columns, geometry=shapes, crs=grid.crs, index=range(found.count))
+    frame = gpd.GeoDataFrame(columns, geometry=shapes, crs=stack.grid.crs, index=range(found.count))
     return frame.astype(COLUMNS)[[*COLUMNS, "geometry"]]
 
 
