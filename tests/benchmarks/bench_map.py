@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -63,6 +64,7 @@ def write_scene(path: Path, rows: int, cols: int | None = None) -> Path:
             tile = np.pad(band, (0, (times - 1) * max(band.shape)), mode="symmetric")
             dataset.write(tile[:rows, :cols], index)
             dataset.set_band_description(index, BANDS[index - 1])
+    os.sync()  # or the system writes it out while it is mapped
     return path
 
 
