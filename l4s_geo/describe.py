@@ -112,14 +112,10 @@ def terrain_attributes(
         if (terrain := read(strip)) is None:
             continue
         inside = np.nonzero(whole)
-        elevation, slope = terrain.elevation[inside], terrain.slope[inside]
-        there = np.isfinite(elevation) & np.isfinite(slope)
+        there = np.isfinite(terrain.elevation[inside]) & np.isfinite(terrain.slope[inside])
         rows, cols = (index[there] for index in inside)
-        labels, elevation, slope = (
-            whole[rows, cols],
-            elevation[there].astype(np.float64),
-            slope[there].astype(np.float64),
-        )
+        labels = whole[rows, cols]
+        elevation, slope = (values[rows, cols].astype(np.float64) for values in (terrain.elevation, terrain.slope))
         rise = terrain.rise(rows, cols)
         rise /= np.maximum(np.hypot(*rise), np.finfo(float).tiny)
         pixels += np.bincount(labels, minlength=n)

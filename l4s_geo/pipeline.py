@@ -30,6 +30,7 @@ from l4s_geo.describe import (
 )
 from l4s_geo.devices import Precision
 from l4s_geo.errors import DeviceError, L4SError, OutputError, SceneError, TerrainError
+from l4s_geo.gdal_threads import with_these_settings
 from l4s_geo.grid import PIXEL
 from l4s_geo.inputs import STREAMING_CACHE, Inputs, Resampling, fingerprint, gdal_settings, open_stack
 from l4s_geo.introduce import cautions, introduction
@@ -267,8 +268,9 @@ def map_scene(
         window = stack.area.window() if stack.area else stack.grid.whole
         files.enter_context(gdal_settings(STREAMING_CACHE))
 
+        @with_these_settings
         def write_rasters(*targets: Path | None) -> None:
-            with gdal_settings(STREAMING_CACHE), watch("write rasters"):
+            with watch("write rasters"):
                 for kind, target in zip(get_args(Kind), targets, strict=True):
                     if target:
                         write_surface(layers, window, stack.grid, target, facts, kind)

@@ -55,7 +55,7 @@ def write_surface(
     part = grid.part(window)
     with TemporaryDirectory(prefix=f"{kind}-", dir=layers.path.parent) as name:
         levels = []
-        for number, file in enumerate(_overviews(layers, layer, window, Path(name)), start=1):
+        for number, file in enumerate(_overviews(layers, layer, window, part, Path(name)), start=1):
             smaller = Grid(part.crs, part.transform @ Affine.scale(2**number), file.height, file.width)
             root = vrt(smaller, {})
             _add_band(root, file, 0, smaller.whole)
@@ -94,16 +94,15 @@ def halve(values: NDArray[np.float32]) -> NDArray[np.float32]:
     return mean
 
 
-def _overviews(layers: RowFile, layer: int, window: Window, folder: Path) -> list[RowFile]:
+def _overviews(layers: RowFile, layer: int, window: Window, grid: Grid, folder: Path) -> list[RowFile]:
     """Write a layer at a half, a quarter … of its resolution, until it fits into one tile."""
-    height, width = window.height, window.width
+    height, width = grid.shape
     files: list[RowFile] = []
     while max(height, width) > _TILE:
         height, width = -(-height // 2), -(-width // 2)
         files.append(RowFile(folder / f"{len(files)}.f32", 1, width))
-    for row in range(window.row, window.row + window.height, _STRIP) if files else ():
-        rows = min(_STRIP, window.row + window.height - row)
-        values = layers.read(Window(row, window.col, rows, window.width))[layer]
+    for strip in grid.rows(_STRIP) if files else ():
+        values = layers.read(Window(strip.row + window.row, window.col, strip.height, strip.width))[layer]
         for file in files:
             values = halve(values)
             file.append(values[np.newaxis])

@@ -17,7 +17,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from l4s_geo.errors import DataError, OutputError
+from l4s_geo.errors import DataError
+from l4s_training.files import whole
 
 __all__ = ["Checkpoint", "load_weights", "optimizer_numbers", "optimizer_tensors", "read", "restore_optimizer", "write"]
 
@@ -43,17 +44,11 @@ def write(path: Path, tensors: Mapping[str, Tensor], numbers: Mapping[str, Any] 
     Raises:
         OutputError: the disk is full, or cannot be written to.
     """
-    part = path.with_name(path.name + ".part")
-    try:
-        metadata = {_NUMBERS: json.dumps(numbers)} if numbers is not None else None
+    metadata = {_NUMBERS: json.dumps(numbers)} if numbers is not None else None
+    before = "the one before it is kept" if path.exists() else "there is none before it"
+    advice = f"{before}: make room and run the same command again, it goes on there."
+    with whole(path, advice, (SafetensorError,)) as part:
         save_file({name: t.detach().contiguous().cpu() for name, t in tensors.items()}, part, metadata)
-        part.replace(path)
-    except (OSError, SafetensorError) as error:
-        part.unlink(missing_ok=True)
-        before = "the one before it is kept" if path.exists() else "there is none before it"
-        raise OutputError(
-            f"{path} cannot be written ({error}); {before}: make room and run the same command again, it goes on there."
-        ) from error
 
 
 def read(path: Path) -> Checkpoint:

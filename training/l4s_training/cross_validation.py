@@ -1,4 +1,4 @@
-"""Cross-validation by contiguous blocks of id: how to choose without looking at the test blocks.
+"""Cross-validation by contiguous blocks of id: how to choose by other blocks than those for test.
 
 The blocks that are not for test are dealt out to folds in turn, so that every fold has some of each region; a fold's
 blocks are validation in one run and training in the others. Recipes are compared at one threshold each, the F1 optimum

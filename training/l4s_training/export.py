@@ -122,7 +122,7 @@ def export(
     members = [_Member(run, load_network(run), share) for run, share in zip(runs, shares, strict=True)]
     first = members[0].run.config
     sets = sources.read_all(first.data, first.bands)
-    parts = splits.split_sources(sets, first.plan)
+    parts = splits.divide(sets, first.plan)
     patches = concatenate(sets)
     validation = patches.take(parts.validation)
     if len(validation):

@@ -6,9 +6,7 @@ and the number of the step, from which everything random follows. It is gone whe
 
 from __future__ import annotations
 
-import csv
 import errno
-import io
 import logging
 import os
 import signal
@@ -36,6 +34,7 @@ from l4s_training.data.patches import Patches, concatenate
 from l4s_training.data.projection import principal_components
 from l4s_training.data.roles import ROLES
 from l4s_training.data.statistics import statistics_of_patches
+from l4s_training.files import write_table
 from l4s_training.models.imagenet import load_imagenet
 from l4s_training.run import (
     CHECKPOINT,
@@ -48,7 +47,6 @@ from l4s_training.run import (
     build_network,
     read_run,
     write_run,
-    write_text,
 )
 from l4s_training.segmenter import Segmenter
 
@@ -332,7 +330,7 @@ class _Keeper(L.Callback):
             if keep:
                 checkpoint.write(self.run.folder / WEIGHTS, module.evaluated.state_dict())
             write_run(self.run, self.run.folder)
-            write_text(self.run.folder / METRICS, _table(self._rows))
+            write_table(self.run.folder / METRICS, list(row), [r.values() for r in self._rows])
             self._log(trainer, row, module.step)
             affordable = (time.monotonic() - self._written) * _SHARE >= self._cost
             if affordable and not (end or self.stopped):
@@ -481,11 +479,3 @@ def _precision(precision: str, on_gpu: bool) -> str:
         native = torch.cuda.is_bf16_supported() if on_gpu else getattr(torch.cpu, "_is_amx_tile_supported", bool)()
         precision = "bf16" if native else "32"
     return {"32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}[precision]
-
-
-def _table(rows: list[dict[str, Any]]) -> str:
-    out = io.StringIO()
-    writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return out.getvalue()

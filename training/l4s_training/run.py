@@ -14,16 +14,17 @@ from typing import Any, get_args
 import numpy as np
 from torch import nn
 
-from l4s_geo.errors import DataError, OutputError
+from l4s_geo.errors import DataError
 from l4s_geo.normalize import Kind, Statistics
 from l4s_training import models
 from l4s_training.data import splits
 from l4s_training.data.augmentation import Augmentation
 from l4s_training.data.projection import Projected
+from l4s_training.files import write_text
 from l4s_training.losses import Term
 from l4s_training.training import Training
 
-__all__ = ["Best", "Config", "Run", "build_network", "read_run", "write_run", "write_text"]
+__all__ = ["Best", "Config", "Run", "build_network", "read_run", "write_run"]
 
 CONFIG, WEIGHTS, METRICS, CHECKPOINT = "config.json", "best.safetensors", "metrics.csv", "last.safetensors"
 
@@ -113,21 +114,6 @@ def write_run(run: Run, folder: Path) -> None:
     del entries["folder"]
     entries["config"]["plan"] = splits.as_dict(run.config.plan)
     write_text(folder / CONFIG, json.dumps(entries, indent=1) + "\n")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file whole, or not at all.
-
-    Raises:
-        OutputError: the disk is full, or cannot be written to.
-    """
-    part = path.with_name(path.name + ".part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise OutputError(f"{path} cannot be written ({error}); make room and run the same command again.") from error
 
 
 def read_run(folder: Path) -> Run:

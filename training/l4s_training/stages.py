@@ -30,7 +30,7 @@ import torch
 from numpy.typing import NDArray
 
 from l4s_geo.crf import CRFParameters
-from l4s_geo.errors import DataError, L4SError, OutputError
+from l4s_geo.errors import DataError, L4SError
 from l4s_training.adaptation import ensemble, pseudo_labels
 from l4s_training.data import sources, splits
 from l4s_training.data.patches import Patches, concatenate
@@ -45,9 +45,10 @@ from l4s_training.evaluate import (
     run_predictor,
     sample_run,
 )
+from l4s_training.files import whole, write_text
 from l4s_training.fit import Hardware, Material, is_first_process, train
 from l4s_training.recipe import CRF, Ensemble, PseudoLabel, Recipe, Stage, Train
-from l4s_training.run import CONFIG, Config, read_run, write_text
+from l4s_training.run import CONFIG, Config, read_run
 from l4s_training.training import Training
 
 __all__ = ["RUN", "Result", "predictors_of", "result_of", "run_recipe", "scores_of", "smoke_form"]
@@ -408,14 +409,8 @@ def _plain(stage: Stage) -> dict[str, Any]:
 
 
 def _write_labels(path: Path, labels: NDArray[np.uint8], weights: NDArray[np.float32]) -> None:
-    part = path.with_name(path.name + ".part")
-    try:
-        with part.open("wb") as file:
-            np.savez_compressed(file, labels=labels, weights=weights)
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise OutputError(f"{path} cannot be written ({error}); make room and run the same command again.") from error
+    with whole(path) as part, part.open("wb") as file:
+        np.savez_compressed(file, labels=labels, weights=weights)
 
 
 def _read_labels(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:

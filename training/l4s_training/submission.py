@@ -10,7 +10,8 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from l4s_geo.errors import DataError, OutputError
+from l4s_geo.errors import DataError
+from l4s_training.files import whole
 
 __all__ = ["write_submission"]
 
@@ -31,16 +32,11 @@ def write_submission(path: Path, numbers: NDArray[np.int64], masks: NDArray[np.b
         raise DataError(
             "Some patches have the same number, as those of different splits do; predict one split's folder at a time."
         )
-    part = path.with_name(path.name + ".part")
-    try:
-        with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
-            for number, mask in zip(numbers.tolist(), masks, strict=True):
-                # A fixed date makes equal masks an equal file.
-                archive.writestr(zipfile.ZipInfo(f"mask_{number}.h5"), _h5(mask), zipfile.ZIP_DEFLATED)
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise OutputError(f"{path} cannot be written ({error}); make room, or choose another place.") from error
+    advice = "make room, or choose another place."
+    with whole(path, advice) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number, mask in zip(numbers.tolist(), masks, strict=True):
+            # A fixed date makes equal masks an equal file.
+            archive.writestr(zipfile.ZipInfo(f"mask_{number}.h5"), _h5(mask), zipfile.ZIP_DEFLATED)
 
 
 def _h5(mask: NDArray[np.bool_]) -> bytes:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from l4s_training.cli import options
+from l4s_training.cli.tables import show
 
 if TYPE_CHECKING:
     from l4s_training.cross_validation import CrossValidated
@@ -19,8 +20,8 @@ __all__ = ["command"]
 @click.command("crossvalidate")
 @click.argument("recipes", nargs=-1, required=True)
 @options.data
-@click.option("--negatives", multiple=True, metavar="PATH", help="Windows without landslides, all for training.")
-@click.option("--target", multiple=True, metavar="PATH", help="Unlabelled images to adapt to, not the recipe's.")
+@options.negatives
+@options.target
 @click.option("--folds", default=4, show_default=True, type=click.IntRange(2), help="Runs of each recipe.")
 @click.option(
     "--out",
@@ -29,7 +30,7 @@ __all__ = ["command"]
     show_default=True,
     help="Folder of the runs: RECIPE/fold-0 and so on, and crossvalidation.csv.",
 )
-@click.option("--smoke", is_flag=True, help="Two steps a network on four patches, to see that all works.")
+@options.smoke
 @options.hardware
 def command(
     recipes: tuple[str, ...],
@@ -41,7 +42,7 @@ def command(
     smoke: bool,
     hardware: Hardware,
 ) -> None:
-    """Cross-validate RECIPES, whose split must be by blocks; their test blocks are looked at by none.
+    """Cross-validate RECIPES, whose split must be by blocks; their test blocks choose nothing.
 
     Every other block is validation in one fold and training in the others. F1 is that of the pixels of all folds, at
     one threshold for all of them, and its standard deviation over the folds. The same command goes on where a killed
@@ -73,26 +74,20 @@ def _figures(found: CrossValidated) -> list[str]:
 
 
 def _write(path: Path, measured: list[tuple[str, CrossValidated]]) -> None:
-    import csv
-    import io
+    from l4s_training.files import write_table
 
-    from l4s_training.run import write_text
-
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["recipe", "f1", "spread", "precision", "recall", "threshold", "f1_of_each_fold"])
-    for name, found in measured:
-        each = " ".join(f"{100 * scores.f1:.2f}" for scores in found.folds)
-        writer.writerow([name, *_figures(found), each])
-    write_text(path, out.getvalue())
+    header = ["recipe", "f1", "spread", "precision", "recall", "threshold", "f1_of_each_fold"]
+    rows = [
+        [name, *_figures(found), " ".join(f"{100 * scores.f1:.2f}" for scores in found.folds)]
+        for name, found in measured
+    ]
+    write_table(path, header, rows)
 
 
 def _show(measured: list[tuple[str, CrossValidated]]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     table = Table("recipe", "F1", "± over folds", "precision", "recall", "threshold")
     for name, found in measured:
         table.add_row(name, *_figures(found))
-    console = Console()
-    (console if console.is_terminal else Console(width=120)).print(table)
+    show(table, 120)

@@ -109,7 +109,7 @@ def _row(patches: int, threshold: float, scores: Scores) -> list[str]:
 
 
 def _write_tables(curve: ThresholdCurve, folder: Path) -> None:
-    import csv
+    from l4s_training.files import write_table
 
     thresholds = [
         [threshold, *(round(value, 5) for value in scores.as_dict().values())]
@@ -120,5 +120,4 @@ def _write_tables(curve: ThresholdCurve, folder: Path) -> None:
         ("thresholds", ["threshold", "f1", "precision", "recall", "iou"], thresholds),
         ("calibration", ["mean_probability", "landslide_share", "pixels"], bins),
     ):
-        with (folder / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file, lineterminator="\n").writerows([header, *rows])
+        write_table(folder / f"{name}.csv", header, rows)

@@ -18,7 +18,7 @@ __all__ = ["command"]
 @click.command("fit")
 @options.data
 @options.split_plan
-@click.option("--negatives", multiple=True, metavar="PATH", help="Windows without landslides, all for training.")
+@options.negatives
 @click.option("--init", metavar="RUN", help="Start from the weights of a run beside --out.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder of the run.")
 @click.option("--network", default="unet-resnet18", show_default=True, help="Architecture; a wrong name lists all.")

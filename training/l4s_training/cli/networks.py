@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+from l4s_training.cli.tables import show
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 __all__ = ["command"]
 
@@ -26,7 +32,6 @@ def command(names: tuple[str, ...], bench: bool, threads: int | None, target: Pa
     their source, mostly 3 bands and 19 classes.
     """
     import torch
-    from rich.console import Console
 
     from l4s_training import models
 
@@ -38,11 +43,10 @@ def command(names: tuple[str, ...], bench: bool, threads: int | None, target: Pa
     if bench:
         _bench(chosen, target)
         return
-    console = Console()
-    (console if console.is_terminal else Console(width=_WIDE)).print(_listing(chosen))
+    show(_listing(chosen), _WIDE)
 
 
-def _listing(names: tuple[str, ...]) -> object:
+def _listing(names: tuple[str, ...]) -> Table:
     from rich.table import Table
 
     from l4s_geo.bands import BANDS

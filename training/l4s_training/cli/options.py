@@ -1,4 +1,4 @@
-"""Options shared by commands: ``--data`` (repeatable), the split, and what trains.
+"""Options shared by commands: ``--data`` and further data (repeatable), ``--smoke``, the split, and what trains.
 
 ``split_plan`` turns ``--split-plan``, ``--blocks``, ``--validation-blocks``, ``--test-blocks``, ``--guard`` and
 ``--apart`` into one argument ``plan``; ``hardware`` turns ``--accelerator``, ``--devices``, ``--nodes``, ``--workers``
@@ -16,7 +16,7 @@ import click
 from l4s_geo.errors import DataError
 from l4s_training.data.splits import DEFAULT, PLANS, Plan, SplitPlan, parse
 
-__all__ = ["Plan", "data", "hardware", "split_plan"]
+__all__ = ["Plan", "data", "hardware", "negatives", "smoke", "split_plan", "target"]
 
 data = click.option(
     "--data",
@@ -25,6 +25,16 @@ data = click.option(
     metavar="PATH",
     help="Folder of L4S .h5 patches, a zip of one, or an .npz; repeat for more.",
 )
+
+negatives = click.option(
+    "--negatives", multiple=True, metavar="PATH", help="Windows without landslides, all for training."
+)
+
+target = click.option(
+    "--target", multiple=True, metavar="PATH", help="Unlabelled images to adapt to, not the recipe's."
+)
+
+smoke = click.option("--smoke", is_flag=True, help="Two steps a network on four patches, to see that all works.")
 
 
 def _join(numbers: tuple[int, ...]) -> str:

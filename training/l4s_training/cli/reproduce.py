@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from l4s_training.cli import options
+from l4s_training.cli.tables import show
 
 if TYPE_CHECKING:
     from l4s_training.fit import Hardware
@@ -31,7 +32,7 @@ __all__ = ["command"]
     show_default=True,
     help="Folder of the runs; rows share the stages that they have in common.",
 )
-@click.option("--smoke", is_flag=True, help="Two steps a network on four patches, to see that all works.")
+@options.smoke
 @options.hardware
 def command(
     table: str | None,
@@ -88,44 +89,40 @@ def _simulated(folder: Path, patches: tuple[int, int, int], rows: list[Row]) -> 
 
 
 def _list(tables: dict[str, list[Row]]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console()
     table = Table("table", "rows", "source", "recipes")
     for name, rows in tables.items():
         sources = dict.fromkeys(row.published.source.split(", section")[0] for row in rows)
         recipes = list(dict.fromkeys(row.recipe.name for row in rows))
         shown = recipes[0] if len(recipes) == 1 else f"{recipes[0]} … {recipes[-1]}"
         table.add_row(name, str(len(rows)), next(iter(sources)), shown)
-    (console if console.is_terminal else Console(width=160)).print(table)
+    show(table, 160)
 
 
 def _write(path: Path, measured: list[tuple[Row, dict[str, float] | None]]) -> None:
-    import csv
-    import io
+    from l4s_training.files import write_table
 
-    from l4s_training.run import write_text
-
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["row", "recipe", "split", "published_f1", "f1", "precision", "recall", "transductive"])
+    rows = []
     for row, scores in measured:
-        figures = [f"{100 * scores[k]:.2f}" for k in ("f1", "precision", "recall")] if scores else ["", "", ""]
-        p = row.published
-        writer.writerow([p.row, row.recipe.name, p.split, p.f1, *figures, p.transductive])
-    write_text(path, out.getvalue())
+        p, figures = row.published, _figures(scores, "")
+        rows.append([p.row, row.recipe.name, p.split, p.f1, *figures, p.transductive])
+    header = ["row", "recipe", "split", "published_f1", "f1", "precision", "recall", "transductive"]
+    write_table(path, header, rows)
+
+
+def _figures(scores: dict[str, float] | None, missing: str) -> list[str]:
+    """F1, precision and recall in per cent."""
+    return [f"{100 * scores[k]:.2f}" if scores else missing for k in ("f1", "precision", "recall")]
 
 
 def _show(measured: list[tuple[Row, dict[str, float] | None]], simulated: bool) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     title = "On simulated patches: nothing published is reproduced by these figures." if simulated else None
     table = Table("row", "split", "", "published F1", "measured F1", "precision", "recall", title=title)
     for row, scores in measured:
-        figures = [f"{100 * scores[k]:.2f}" for k in ("f1", "precision", "recall")] if scores else ["-", "-", "-"]
+        figures = _figures(scores, "-")
         kind = "transductive" if row.published.transductive else "inductive"
         table.add_row(row.published.row, row.published.split, kind, f"{row.published.f1:.2f}", *figures)
-    console = Console()
-    (console if console.is_terminal else Console(width=140)).print(table)
+    show(table, 140)

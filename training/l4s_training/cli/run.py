@@ -20,10 +20,10 @@ __all__ = ["command"]
 @click.argument("recipe")
 @options.data
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder of the run.")
-@click.option("--smoke", is_flag=True, help="Two steps a network on four patches, to see that all works.")
+@options.smoke
 @click.option("--precision", type=click.Choice(["auto", "bf16", "fp16", "32"]), help="Instead of the recipe's.")
-@click.option("--target", multiple=True, metavar="PATH", help="Unlabelled images to adapt to, not the recipe's.")
-@click.option("--negatives", multiple=True, metavar="PATH", help="Windows without landslides, all for training.")
+@options.target
+@options.negatives
 @options.hardware
 def command(
     recipe: str,

@@ -26,6 +26,7 @@ from l4s_geo.bands import RGB
 from l4s_geo.errors import DataError
 from l4s_geo.grid import Window, starts
 from l4s_geo.inputs import Inputs, open_stack
+from l4s_training.files import whole
 
 __all__ = ["Atmosphere", "fit_atmosphere", "negatives", "recast", "scene_windows", "write_negatives"]
 
@@ -166,12 +167,10 @@ def write_negatives(windows: NDArray[np.float32], out: Path) -> None:
     rgb = np.floor(255 * np.clip(windows, 0, None) / np.maximum(highest, 1e-6)).astype(np.uint8).transpose(0, 2, 3, 1)
     number = np.arange(n)
     out.parent.mkdir(parents=True, exist_ok=True)
-    part = out.with_name(out.name + ".part")
-    with part.open("wb") as file:
+    with whole(out) as part, part.open("wb") as file:
         np.savez_compressed(
             file, rgb=rgb, mask=np.zeros(rgb.shape[:3], np.uint8), id=number, number=_FIRST_NUMBER + number
         )
-    part.replace(out)
 
 
 def _named(scene: str) -> str | dict[str, str]:

@@ -36,7 +36,6 @@ __all__ = [
     "from_dict",
     "parse",
     "split",
-    "split_sources",
 ]
 
 
@@ -227,11 +226,6 @@ def divide(sets: Sequence[Patches], plan: Plan) -> Split:
     chosen = numbers[training]
     role[training] = _benchmark(chosen, plan) if isinstance(plan, BenchmarkSplit) else _study(chosen, plan)
     return _by_role(role)
-
-
-def split_sources(sets: Sequence[Patches], plan: Plan) -> Split:
-    """Divide the concatenation of several sources; another name of `divide`."""
-    return divide(sets, plan)
 
 
 def split(
