@@ -25,6 +25,7 @@ from l4s_geo.normalize import Statistics
 from l4s_training import _torchvision, schedules
 from l4s_training.adaptation.mix_up import MixUp, mixed_loss
 from l4s_training.batches import Part, seed_of
+from l4s_training.depthwise import keep_float32
 from l4s_training.freezing import freeze_encoder
 from l4s_training.losses import Objective, Term
 from l4s_training.metrics import ThresholdCurve
@@ -99,6 +100,7 @@ class Segmenter(L.LightningModule):
             if config.ema_decay
             else None
         )
+        keep_float32(self.network)
         self._cross_sensor = any(isinstance(m, cross_sensor.CrossSensorBatchNorm2d) for m in network.modules())
         self._augmentation = config.augmentation and replace(config.augmentation, bands=config.bands)
         self._mix_up = MixUp(config.mix_up) if config.mix_up else None
