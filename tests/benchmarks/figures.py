@@ -2,14 +2,14 @@
 
     python tests/benchmarks/figures.py --data ../shared/data --bundle rgb [--card]
 
-- the held-out blocks of the RGB pairs: pixel scores, the spread of F1 over the blocks, landslides found by size;
+- the held-out blocks of the RGB pairs: pixel scores, landslides found by size, F1 block by block, reliability;
 - the labelled 14-band patches, each written as a scene with a DEM of 30 m and mapped by `map_scene`;
 - scenes without landslides that no bundle was trained on: what is found there is wrong;
 - Iburi, against the coarse reference that `draw_iburi.py` draws and explains;
 - milliseconds a window, and what that makes for a Sentinel-2 tile.
 
 Each is repeated with the options that the bundle has: test-time augmentation, terrain prior, DenseCRF. With --card,
-what concerns whole scenes is written into the bundle's model card.
+what the export does not measure itself is written into the bundle's model card.
 """
 
 from __future__ import annotations
@@ -67,8 +67,8 @@ def options_of(bundle: Bundle, tta: bool) -> Iterator[tuple[str, dict]]:
             yield "terrain prior, TTA", {**plain, "terrain_prior": "on", "tta": "d4"}
 
 
-def held_out(model: LoadedBundle, data: Path) -> list[str]:
-    """Scores on the test blocks."""
+def held_out(model: LoadedBundle, data: Path) -> tuple[list[str], list[str]]:
+    """Scores on the test blocks; and their spread over the blocks, with how far the probabilities hold."""
     pairs = sources.read(data / "l4s_rgb_pairs.npz", model.bands)
     plan = splits.DEFAULT
     test = pairs.take(splits.split(pairs.ids, pairs.numbers, plan).test)
@@ -85,15 +85,18 @@ def held_out(model: LoadedBundle, data: Path) -> list[str]:
         inside = np.isin(test.ids, blocks[block])
         f1[block] = Scores.of(plain[inside] >= model.threshold, test.masks[inside]).f1
     values = np.array(list(f1.values()))
-    lines += ["", f"F1 by block: {', '.join(f'{b}: {v:.3f}' for b, v in f1.items())};"]
-    lines += [f"mean {values.mean():.3f}, deviation {values.std(ddof=1):.3f}.", ""]
-    lines += row("landslides", "in the test blocks", "found", head=True)
+    lines += ["", *row("landslides", "in the test blocks", "found", head=True)]
     for size, (count, share) in recall_by_size(references(plain, test.masks, model.threshold)).items():
         lines += row(f"≥ {size:,} m²", count, share)
-    lines += ["", *row("pixels", "mean probability", "share of landslide", head=True)]
+    spread = ["## Block by block", "", f"F1 of each test block: {', '.join(f'{v:.3f} ({b})' for b, v in f1.items())};"]
+    spread += [
+        f"mean {values.mean():.3f}, standard deviation {values.std(ddof=1):.3f}. Reliability over all of them:",
+        "",
+    ]
+    spread += row("pixels", "mean probability", "share of landslide", head=True)
     for count, mean, share in reliability(plain, test.masks):
-        lines += row(count, float(mean), float(share))
-    return [*lines, ""]
+        spread += row(f"{count:,}", float(mean), float(share))
+    return [*lines, ""], [*spread, ""]
 
 
 def on_scenes(bundle: Bundle, name: str, data: Path, folder: Path, tta: bool) -> list[str]:
@@ -172,7 +175,7 @@ def speed(model: LoadedBundle) -> list[str]:
 
 
 def into_card(bundle: Bundle, lines: list[str]) -> None:
-    """Write a section of the model card, before its training data."""
+    """Write what was measured into the model card, before its training data."""
     path = bundle.location / "README.md"
     card = path.read_text(encoding="utf-8")
     after = "## Training data"
@@ -186,11 +189,12 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--bundle", default="rgb", help="name or path")
     parser.add_argument("--tta", action="store_true", help="also with test-time augmentation, eight times slower")
-    parser.add_argument("--card", action="store_true", help="write the figures of whole scenes into the model card")
+    parser.add_argument("--card", action="store_true", help="write whole scenes and blocks into the model card")
     arguments = parser.parse_args()
     model = load_bundle(arguments.bundle, "cpu")
     print(f"# {model.name} {model.bundle.version}, threshold {model.threshold:.3f}\n", flush=True)
-    print("\n".join(held_out(model, arguments.data)), flush=True)
+    scores, spread = held_out(model, arguments.data)
+    print("\n".join(scores + spread), flush=True)
     options = f" --bundle {model.name}{' --tta' if arguments.tta else ''}"
     lines = [SCENES, "", NOTE, "", f"(`python tests/benchmarks/figures.py{options}`)", ""]
     with tempfile.TemporaryDirectory() as name:
@@ -198,7 +202,7 @@ def main() -> None:
     lines += speed(model)
     print("\n".join(lines))
     if arguments.card:
-        into_card(model.bundle, lines)
+        into_card(model.bundle, lines + spread)
 
 
 if __name__ == "__main__":

@@ -128,13 +128,14 @@ def test_the_mapper_sees_what_training_saw_at_twice_the_size(simulated, tmp_path
     assert np.abs(slope * logits.numpy() + intercept - calibrated.numpy()).max() < 0.05 * calibrated.std().item() + 0.02
 
 
-def test_the_default_recipe_made_the_embedded_bundle():
-    loaded, embedded = recipe.load("rgb"), load_bundle("rgb").bundle
+@pytest.mark.parametrize("name", ["rgb", "rgb-fast"])
+def test_the_embedded_bundles_come_from_the_recipes_of_their_names(name):
+    loaded, embedded = recipe.load(name), load_bundle(name).bundle
     networks = [stage.training.network for stage in loaded.stages if isinstance(stage, Train)]
     assert [member.architecture for member in embedded.members] == networks
     assert {member.normalization for member in embedded.members} == {loaded.normalization}
     assert embedded.bands == loaded.bands
-    assert "l4s-train run rgb" in embedded.card()
+    assert f"l4s-train run {name} " in embedded.card()
     assert loaded.plan == DEFAULT
 
 
