@@ -23,7 +23,12 @@ __all__ = ["main"]
 )
 @click.option("--probability", type=click.Path(), help="Also write the probability raster, a GeoTIFF (COG).")
 @click.option("--spread", type=click.Path(), help="Also write how far networks and views disagree (COG).")
-@click.option("--bundle", default="rgb", show_default=True, help="Model: the name of an installed one, or a path.")
+@click.option(
+    "--bundle",
+    default="rgb",
+    show_default=True,
+    help="Model: an installed one (`l4s bundles` lists them; rgb-fast takes half the time of rgb), or a path.",
+)
 @click.option(
     "--threshold",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),

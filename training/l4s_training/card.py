@@ -247,7 +247,7 @@ def _start(networks: Sequence[Network]) -> str:
     pretrained = sum(n.run.config.imagenet for n in networks)
     if not pretrained:
         return _SCRATCH
-    which = "an encoder" if len(networks) == 1 else f"{pretrained} encoders of {len(networks)}"
+    which = "an encoder" if len(networks) == 1 else f"{pretrained} encoders"
     return _IMAGENET.format(which=which)
 
 
@@ -358,6 +358,7 @@ def _commands(bundle: Bundle, folders: Sequence[Path], measured: Sequence[Measur
     options += ["--terrain-prior FILE"] if bundle.prior else []
     options += ["--storage int8"] if storage == "int8" else []
     runs = " ".join(map(_name, folders))
+    options = [f"--version {bundle.version}", *options]
     lines.append(" ".join(["l4s-train export", runs, "--out BUNDLE --name", bundle.name, *options]))
     return "\n".join(dict.fromkeys(lines))
 

@@ -1,7 +1,7 @@
 """Depthwise convolutions in float32 where a processor trains in bfloat16.
 
 oneDNN has no fast backward pass for most of them in bfloat16 (5 x 5 or strided: four to nine times as slow as in
-float32). EfficientNets consist of them: a step of `unet-efficientnet-lite0` takes three quarters of the time.
+float32). EfficientNets consist of them: a step takes a tenth to a quarter less time.
 """
 
 from __future__ import annotations
