@@ -195,7 +195,7 @@ def _write_gpkg(frame: GeoDataFrame, path: Path, provenance: str) -> None:
         database.execute(
             "INSERT INTO layer_styles (f_table_catalog, f_table_schema, f_table_name, f_geometry_column, styleName, "
             "styleQML, styleSLD, useAsDefault, description, owner) VALUES ('', '', ?, 'geom', ?, ?, '', 1, ?, '')",
-            (LAYER, LAYER, style("inventory"), "Landslides by mean probability"),
+            (LAYER, LAYER, style("inventory"), "Landslides by confidence"),
         )
         # Registered, or GDAL would offer the styles as a second layer.
         database.execute(

@@ -1,11 +1,11 @@
 <!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>
 <qgis version="3.22.0" styleCategories="Symbology|Fields|Forms|MapTips">
- <renderer-v2 type="graduatedSymbol" attr="prob_mean" graduatedMethod="GraduatedColor" symbollevels="0" forceraster="0" enableorderby="0">
-  <ranges>
-   <range lower="0" upper="0.6" symbol="0" label="Low (under 0.6)" render="true"/>
-   <range lower="0.6" upper="0.8" symbol="1" label="Medium (0.6 to 0.8)" render="true"/>
-   <range lower="0.8" upper="1.0" symbol="2" label="High (0.8 and more)" render="true"/>
-  </ranges>
+ <renderer-v2 type="categorizedSymbol" attr="coalesce(nullif(&quot;confidence&quot;, ''), CASE WHEN &quot;prob_mean&quot; &gt;= 0.8 THEN 'high' WHEN &quot;prob_mean&quot; &gt;= 0.6 THEN 'medium' ELSE 'low' END)" symbollevels="0" forceraster="0" enableorderby="0">
+  <categories>
+   <category value="high" symbol="2" label="High confidence" render="true" type="string"/>
+   <category value="medium" symbol="1" label="Medium confidence" render="true" type="string"/>
+   <category value="low" symbol="0" label="Low confidence" render="true" type="string"/>
+  </categories>
   <symbols>
    <symbol name="0" type="fill" alpha="1" clip_to_extent="1" force_rhr="0">
     <layer class="SimpleFill" enabled="1" locked="0" pass="0">

@@ -16,6 +16,8 @@ from osgeo import gdal
 from qgis.core import (
     QgsApplication,
     QgsCoordinateReferenceSystem,
+    QgsExpressionContextUtils,
+    QgsFeature,
     QgsProcessingAlgRunnerTask,
     QgsProcessingContext,
     QgsProcessingException,
@@ -27,9 +29,11 @@ from qgis.core import (
     QgsProcessingParameterRasterLayer,
     QgsProject,
     QgsRasterLayer,
+    QgsRenderContext,
     QgsVectorLayer,
 )
 
+RED, ORANGE, YELLOW = "#e31a1c", "#fd8d3c", "#fecc5c"
 PART = "421000,423500,3086500,3089000 [EPSG:32645]"
 
 
@@ -126,8 +130,8 @@ def test_results_are_styled_and_carry_their_provenance(samples, feedback):
     layers = {layer.name(): layer for layer in QgsProject.instance().mapLayers().values()}
     inventory, probability = layers["Landslides valley"], layers["Probability of landslide valley"]
 
-    assert inventory.renderer().type() == "graduatedSymbol"
-    assert len(inventory.renderer().legendSymbolItems()) == 3
+    assert [item.label().split()[0] for item in inventory.renderer().legendSymbolItems()] == ["High", "Medium", "Low"]
+    assert drawn(inventory) <= {("high", RED), ("medium", ORANGE), ("low", YELLOW)}
     assert inventory.attributeAlias(inventory.fields().indexOf("area_m2")) == "Area (m²)"
     assert probability.renderer().type() == "singlebandpseudocolor"
     for layer in (inventory, probability):
@@ -135,6 +139,33 @@ def test_results_are_styled_and_carry_their_provenance(samples, feedback):
         assert facts["scene"] == "valley"
         assert facts["bundle"] in layer.metadata().abstract()
         assert any(line.startswith("threshold: ") for line in layer.metadata().history())
+
+
+@pytest.mark.parametrize(
+    ("confidence", "prob_mean", "colour"),
+    [("high", 0.6, RED), ("low", 0.9, YELLOW), (None, 0.9, RED), ("", 0.7, ORANGE), (None, 0.5, YELLOW)],
+)
+def test_a_landslide_without_a_class_is_drawn_by_its_probability(confidence, prob_mean, colour):
+    layer = QgsVectorLayer("Polygon?field=confidence:string&field=prob_mean:double", "landslides", "memory")
+    feature = QgsFeature(layer.fields())
+    feature.setAttributes([confidence, prob_mean])
+    layer.dataProvider().addFeature(feature)
+    layer.loadNamedStyle(str(Path(__file__).parents[2] / "l4s_geo" / "styles" / "inventory.qml"))
+    ((_, found),) = drawn(layer)
+    assert found == colour
+
+
+def drawn(layer):
+    """The classes of a layer's landslides, each with the colour it is drawn in."""
+    context, renderer = QgsRenderContext(), layer.renderer().clone()
+    context.expressionContext().appendScopes(QgsExpressionContextUtils.globalProjectLayerScopes(layer))
+    renderer.startRender(context, layer.fields())
+    found = set()
+    for feature in layer.getFeatures():
+        context.expressionContext().setFeature(feature)
+        found.add((feature["confidence"] or None, renderer.symbolForFeature(feature, context).color().name()))
+    renderer.stopRender(context)
+    return found
 
 
 def test_running_again_refreshes_the_layer_that_is_there(samples, feedback):
