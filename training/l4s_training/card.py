@@ -248,6 +248,7 @@ def _start(networks: Sequence[Network]) -> str:
     if not pretrained:
         return _SCRATCH
     which = "an encoder" if len(networks) == 1 else f"{pretrained} encoders"
+    which += f" of {len(networks)}" if pretrained < len(networks) else ""
     return _IMAGENET.format(which=which)
 
 
@@ -358,8 +359,8 @@ def _commands(bundle: Bundle, folders: Sequence[Path], measured: Sequence[Measur
     options += ["--terrain-prior FILE"] if bundle.prior else []
     options += ["--storage int8"] if storage == "int8" else []
     runs = " ".join(map(_name, folders))
-    options = [f"--version {bundle.version}", *options]
-    lines.append(" ".join(["l4s-train export", runs, "--out BUNDLE --name", bundle.name, *options]))
+    named = f"--out BUNDLE --name {bundle.name} --version {bundle.version}"
+    lines.append(" ".join(["l4s-train export", runs, named, *options]))
     return "\n".join(dict.fromkeys(lines))
 
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from l4s_training.cli.tables import show
+
 if TYPE_CHECKING:
     from l4s_training.data.patches import Patches
     from l4s_training.data.simulation.likeness import Characteristics
@@ -140,7 +142,6 @@ def _simulate(out: Path, parts: dict[Any, Any], seed: int, label_noise: float, j
 def _compare(out: Path, real: Patches) -> None:
     """Print simulated beside real patches."""
     import numpy as np
-    from rich.console import Console
     from rich.table import Table
 
     from l4s_geo.bands import BANDS
@@ -149,7 +150,6 @@ def _compare(out: Path, real: Patches) -> None:
 
     observed = characteristics(real)
     simulated = {patches.source: characteristics(patches) for patches in sources.read_all([out], BANDS, "off")}
-    console = Console(width=None if Console().is_terminal else 120)
     for name, of in STATISTICS.items():
         table = Table("band", *(f"{split}" for split in simulated), "real, median", "lowest", "highest", title=name)
         lowest, highest = np.nanmin(of(observed), 0), np.nanmax(of(observed), 0)
@@ -160,12 +160,12 @@ def _compare(out: Path, real: Patches) -> None:
                 for values in medians.values()
             ]
             table.add_row(band, *shown, *(f"{v[i]:.3f}" for v in (np.nanmedian(of(observed), 0), lowest, highest)))
-        console.print(table)
+        show(table, 120)
     table = Table("split", "mean difference", "largest", "between", title="correlation of bands, against the real")
     for split, found in simulated.items():
         table.add_row(split, *_correlation_row(found, observed))
-    console.print(table)
-    console.print(f"Medians over patches against {len(real)} real ones; ! lies outside their range.", highlight=False)
+    show(table, 120)
+    click.echo(f"Medians over patches against {len(real)} real ones; ! lies outside their range.")
 
 
 def _correlation_row(found: Characteristics, observed: Characteristics) -> tuple[str, str, str]:
