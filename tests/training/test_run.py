@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import zipfile
 from io import BytesIO
 from pathlib import Path
@@ -17,9 +18,11 @@ from PIL import Image
 
 from l4s_geo.bands import BANDS
 from l4s_training import recipe, run
+from l4s_training.adaptation import ensemble
+from l4s_training.calibration import fit_calibration, logits_of
 from l4s_training.cli import main
 from l4s_training.data import sources
-from l4s_training.evaluate import curve_of, predict_all
+from l4s_training.evaluate import curve_of, load_network, predict_all, run_predictor
 from l4s_training.figures import ranked
 from l4s_training.metrics import ThresholdCurve
 from l4s_training.run import read_run
@@ -87,6 +90,31 @@ def test_a_run_keeps_recipe_environment_and_logs(finished, data):
     student = read_run(finished / record["stages"]["first-2"])
     assert student.patches["target"] == 8
     assert student.config.labels == Path(record["stages"]["labels"]).name
+
+
+def test_weights_are_fitted_to_calibrated_networks(finished, data, small, tmp_path, monkeypatch):
+    shutil.copytree(finished, tmp_path / "out")
+    for ensemble_folder in (tmp_path / "out" / "stages").glob("both-*"):
+        shutil.rmtree(ensemble_folder)
+    seen = {}
+
+    def fit_weights(probabilities, masks):
+        seen.update(zip(("first-2", "wide"), probabilities, strict=True))
+        return np.array([0.25, 0.75])
+
+    monkeypatch.setattr(ensemble, "fit_weights", fit_weights)
+    again = call("run", finished.parent / "small.yaml", "--data", data, "--out", tmp_path / "out", "--precision", "32")
+    assert again.exit_code == 0, again.output
+    assert "both: 0.250 first-2, 0.750 wide" in again.output
+    patches = sources.read(data / "ValidData", BANDS)
+    stages = json.loads((finished / "run.json").read_text())["stages"]
+    for name, probabilities in seen.items():
+        member = read_run(finished / stages[name])
+        raw = logits_of(predict_all(run_predictor(member, load_network(member), patches), patches))
+        calibration = fit_calibration(raw, patches.masks)
+        expected = 1 / (1 + np.exp(-calibration.slope * raw - calibration.intercept))
+        np.testing.assert_allclose(probabilities, expected, atol=1e-5)
+        assert np.abs(expected - 1 / (1 + np.exp(-raw))).max() > 0.01
 
 
 def test_tensorboard_reads_the_log(finished):

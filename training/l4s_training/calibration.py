@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.optimize import minimize
-from scipy.special import expit
+from scipy.special import expit, logit
 from torch import nn
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "calibration_error",
     "fit_calibration",
     "fit_ensemble",
+    "logits_of",
     "reliability",
 ]
 
@@ -38,6 +39,10 @@ class Calibration:
     slope: float
     intercept: float
 
+    def __call__(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the calibrated logits."""
+        return self.slope * logits + self.intercept
+
     def then(self, other: Calibration) -> Calibration:
         """Return the map that applies this one and then the other."""
         return Calibration(other.slope * self.slope, other.slope * self.intercept + other.intercept)
@@ -45,6 +50,12 @@ class Calibration:
 
 IDENTITY = Calibration(1.0, 0.0)
 """Leaves logits as they are."""
+
+
+def logits_of(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the finite logits of probabilities of any shape; 0 and 1 become 1e-7 and 1 - 1e-7."""
+    logits: NDArray[np.float32] = logit(np.clip(probabilities, 1e-7, 1 - 1e-7))
+    return logits
 
 
 class Calibrated(nn.Module):

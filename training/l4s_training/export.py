@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.special import expit, logit
+from scipy.special import expit
 from torch import nn
 
 from l4s_geo.bands import scale_of
@@ -26,7 +26,15 @@ from l4s_geo.errors import DataError
 from l4s_geo.prior import TerrainPrior
 from l4s_training import stages
 from l4s_training.adaptation import ensemble
-from l4s_training.calibration import IDENTITY, Calibrated, Calibration, calibration_error, fit_calibration, fit_ensemble
+from l4s_training.calibration import (
+    IDENTITY,
+    Calibrated,
+    Calibration,
+    calibration_error,
+    fit_calibration,
+    fit_ensemble,
+    logits_of,
+)
 from l4s_training.card import Measurement, Network, model_card
 from l4s_training.data import sources, splits
 from l4s_training.data.patches import Patches, concatenate
@@ -210,9 +218,9 @@ def _calibrate(members: Sequence[_Member], validation: Patches, fit_weights: boo
     """Calibrate each network, weigh them, and calibrate their mean."""
     logits = []
     for member in members:
-        raw = _logit(predict_all(run_predictor(member.run, member.network, validation), validation))
+        raw = logits_of(predict_all(run_predictor(member.run, member.network, validation), validation))
         member.calibration = fit_calibration(raw, validation.masks)
-        logits.append(member.calibration.slope * raw + member.calibration.intercept)
+        logits.append(member.calibration(raw))
     if len(members) == 1:
         return
     if fit_weights:
@@ -321,11 +329,6 @@ def _best(probabilities: NDArray[np.float32], masks: NDArray[np.uint8]) -> tuple
     curve = ThresholdCurve()
     curve.add(probabilities, masks)
     return curve.best()
-
-
-def _logit(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
-    x: NDArray[np.float32] = logit(np.clip(probabilities, 1e-7, 1 - 1e-7))
-    return x
 
 
 def _files(members: Sequence[_Member]) -> list[str]:

@@ -121,7 +121,7 @@ class Ensemble:
     name: str
     members: tuple[str, ...]
     weights: Literal["mean", "fitted"] = "mean"
-    """``fitted``: chosen on the validation patches."""
+    """``fitted``: chosen on the validation patches, each network calibrated there first."""
 
 
 @dataclass(frozen=True)

@@ -28,10 +28,12 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from l4s_geo.crf import CRFParameters
 from l4s_geo.errors import DataError, L4SError
 from l4s_training.adaptation import ensemble, pseudo_labels
+from l4s_training.calibration import fit_calibration, logits_of
 from l4s_training.data import sources, splits
 from l4s_training.data.patches import Patches, concatenate
 from l4s_training.data.roles import ROLES
@@ -364,8 +366,11 @@ class _Runner:
         if not len(held):
             raise DataError(f"{stage.name} fits its weights on validation patches, but the split has none.")
         runs = [read_run(self.folders[member]) for member in stage.members]
-        predicted = [predict_all(run_predictor(run, load_network(run).to(_device()), held), held) for run in runs]
-        return [float(w) for w in ensemble.fit_weights(np.stack(predicted), held.masks)]
+        calibrated = []  # else the cross-entropy would prefer the most timid or the boldest, not the best
+        for run in runs:
+            raw = logits_of(predict_all(run_predictor(run, load_network(run).to(_device()), held), held))
+            calibrated.append(expit(fit_calibration(raw, held.masks)(raw)))
+        return [float(w) for w in ensemble.fit_weights(np.stack(calibrated), held.masks)]
 
     def _result_of(self, stage: Stage) -> Result:
         if isinstance(stage, CRF):
