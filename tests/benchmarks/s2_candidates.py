@@ -23,13 +23,14 @@ import rasterio
 from numpy.typing import NDArray
 from rasterio.features import rasterize
 from scipy.optimize import minimize
-from scipy.special import expit, logit
+from scipy.special import expit
 
 import l4s_geo
 from figures import REFERENCE, row
 from l4s_geo import load_bundle
 from l4s_geo.bands import BANDS, scale_of
 from l4s_geo.inputs import Inputs, open_stack
+from l4s_training.calibration import logits_of
 from l4s_training.data import sources
 from l4s_training.evaluate import bundle_predictor, curve_of, predict_all
 from l4s_training.metrics import Scores
@@ -121,7 +122,7 @@ def of_scene(given: Input, bundle: str, folder: Path) -> tuple[dict[str, NDArray
 
 
 def _logit(probability: NDArray) -> NDArray:
-    return logit(np.clip(probability.astype(np.float64), 1e-6, 1 - 1e-6))
+    return logits_of(probability.astype(np.float64), 1e-6)
 
 
 def _ndvi(nir: NDArray, red: NDArray) -> NDArray:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -31,6 +32,9 @@ __all__ = [
     "reliability",
 ]
 
+_Float = TypeVar("_Float", np.float32, np.float64)
+_Logits = TypeVar("_Logits", NDArray[np.float32], torch.Tensor)
+
 
 @dataclass(frozen=True)
 class Calibration:
@@ -39,7 +43,7 @@ class Calibration:
     slope: float
     intercept: float
 
-    def __call__(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    def __call__(self, logits: _Logits) -> _Logits:
         """Return the calibrated logits."""
         return self.slope * logits + self.intercept
 
@@ -52,9 +56,9 @@ IDENTITY = Calibration(1.0, 0.0)
 """Leaves logits as they are."""
 
 
-def logits_of(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the finite logits of probabilities of any shape; 0 and 1 become 1e-7 and 1 - 1e-7."""
-    logits: NDArray[np.float32] = logit(np.clip(probabilities, 1e-7, 1 - 1e-7))
+def logits_of(probabilities: NDArray[_Float], least: float = 1e-7) -> NDArray[_Float]:
+    """Return the finite logits of probabilities of any shape; 0 and 1 become `least` and 1 - `least`."""
+    logits: NDArray[_Float] = logit(np.clip(probabilities, least, 1 - least))
     return logits
 
 
@@ -67,8 +71,8 @@ class Calibrated(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(n, bands, rows, cols) float32 normalised -> (n, 1, rows, cols) float32 calibrated logits."""
-        logits: torch.Tensor = self.network(x) * self.calibration.slope + self.calibration.intercept
-        return logits
+        logits: torch.Tensor = self.network(x)
+        return self.calibration(logits)
 
 
 def fit_calibration(logits: NDArray[np.float32], masks: NDArray[np.uint8]) -> Calibration:

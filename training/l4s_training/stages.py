@@ -50,7 +50,7 @@ from l4s_training.evaluate import (
 from l4s_training.files import whole, write_text
 from l4s_training.fit import Hardware, Material, is_first_process, train
 from l4s_training.recipe import CRF, Ensemble, PseudoLabel, Recipe, Stage, Train
-from l4s_training.run import CONFIG, Config, read_run
+from l4s_training.run import CONFIG, Config, Run, read_run
 from l4s_training.training import Training
 
 __all__ = ["RUN", "Result", "predictors_of", "result_of", "run_recipe", "scores_of", "smoke_form"]
@@ -347,10 +347,7 @@ class _Runner:
             mean, variance = (np.mean(values, axis=0) for values in zip(*sampled, strict=True))
             labels, weights = pseudo_labels.most_certain(mean, variance, **options)
         else:
-            predicted = [
-                predict_all(run_predictor(run, load_network(run).to(_device()), self._target), self._target)
-                for run in runs
-            ]
+            predicted = [_predicted(run, self._target) for run in runs]
             choose: dict[str, Callable[..., pseudo_labels.PseudoLabels]] = {
                 "threshold": pseudo_labels.by_threshold,
                 "most-confident": pseudo_labels.most_confident,
@@ -368,7 +365,7 @@ class _Runner:
         runs = [read_run(self.folders[member]) for member in stage.members]
         calibrated = []  # else the cross-entropy would prefer the most timid or the boldest, not the best
         for run in runs:
-            raw = logits_of(predict_all(run_predictor(run, load_network(run).to(_device()), held), held))
+            raw = logits_of(_predicted(run, held))
             calibrated.append(expit(fit_calibration(raw, held.masks)(raw)))
         return [float(w) for w in ensemble.fit_weights(np.stack(calibrated), held.masks)]
 
@@ -433,6 +430,10 @@ def _wait_for(path: Path) -> None:
         if os.getppid() != parent:
             raise DataError(f"The first process ended before it wrote {path.name}; start the command again.")
         time.sleep(0.2)
+
+
+def _predicted(run: Run, patches: Patches) -> NDArray[np.float32]:
+    return predict_all(run_predictor(run, load_network(run).to(_device()), patches), patches)
 
 
 def _device() -> torch.device:

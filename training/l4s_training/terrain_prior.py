@@ -23,10 +23,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import zoom
 from scipy.optimize import minimize
-from scipy.special import expit, logit
+from scipy.special import expit
 
 from l4s_geo.prior import TerrainPrior
 from l4s_geo.terrain import horn, slope_of
+from l4s_training.calibration import logits_of
 
 __all__ = ["KNOTS", "SHRINKAGE", "coarse_slope", "learn_prior", "leave_one_out"]
 
@@ -78,7 +79,7 @@ def learn_prior(
     Returns:
         The prior, switched off.
     """
-    x = _logit(probabilities.ravel())
+    x = logits_of(probabilities.ravel().astype(np.float64), 1e-6)
     sign = np.where(masks.ravel() > 0, 1.0, -1.0)
     steps = _steps(slope.ravel(), knots)
 
@@ -104,11 +105,6 @@ def leave_one_out(
         prior = learn_prior(probabilities[others], masks[others], slope[others])
         out[i] = prior.apply(probabilities[i], slope[i])
     return out
-
-
-def _logit(probabilities: NDArray[np.float32]) -> NDArray[np.float64]:
-    x: NDArray[np.float64] = logit(np.clip(probabilities.astype(np.float64), 1e-6, 1 - 1e-6))
-    return x
 
 
 def _steps(slope: NDArray[np.float32], knots: Sequence[float]) -> NDArray[np.float64]:
