@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from l4s_geo.errors import L4SError
 
 if TYPE_CHECKING:
+    from l4s_geo.inference.runtime import load_bundle
     from l4s_geo.pipeline import map_scene
-    from l4s_geo.runtime import load_bundle
 
 __all__ = ["L4SError", "load_bundle", "map_scene"]
 
@@ -27,7 +27,7 @@ def __getattr__(name: str) -> Any:
 
         return map_scene
     if name == "load_bundle":
-        from l4s_geo.runtime import load_bundle
+        from l4s_geo.inference.runtime import load_bundle
 
         return load_bundle
     raise AttributeError(f"module 'l4s_geo' has no attribute {name!r}")

@@ -22,12 +22,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from l4s_geo.arrays import namespace
 from l4s_geo.errors import BundleError
+from l4s_geo.xp import namespace
 
-__all__ = ["CLIP", "Kind", "Statistics", "median_scaled", "normalize", "statistics_of"]
+__all__ = ["CLIP", "Normalization", "Statistics", "median_scaled", "normalize", "statistics_of"]
 
-Kind = Literal["fixed", "domain", "window"]
+Normalization = Literal["fixed", "domain", "window"]
 
 CLIP = 8.0
 """Standard deviations at which values are cut: B10 and clouds have very long tails."""
@@ -63,14 +63,14 @@ def median_scaled(windows: Any) -> Any:
     if xp is np:
         median = np.array([_median(window.ravel()) for window in windows], np.float32)
     else:
-        from l4s_geo.median_gpu import medians
+        from l4s_geo.window_median import medians
 
         median = medians(windows)
     median = xp.where(median > 0, median, np.float32(1))
     return windows / median[:, None, None, None]
 
 
-def normalize(windows: Any, kind: Kind, statistics: Statistics) -> Any:
+def normalize(windows: Any, kind: Normalization, statistics: Statistics) -> Any:
     """Normalise windows for a network.
 
     Args:
@@ -90,7 +90,7 @@ def normalize(windows: Any, kind: Kind, statistics: Statistics) -> Any:
     return z
 
 
-def statistics_of(windows: Any, kind: Kind) -> Statistics:
+def statistics_of(windows: Any, kind: Normalization) -> Statistics:
     """Compute the statistics that `normalize` needs for these windows.
 
     Args:

@@ -13,13 +13,22 @@ from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from l4s_geo.bundle import Bundle
-from l4s_geo.describe import (
+from l4s_geo.bundles.bundle import Bundle
+from l4s_geo.bundles.registry import DEFAULT, require_bands
+from l4s_geo.bundles.terrain_prior import TerrainPrior
+from l4s_geo.errors import DeviceError, L4SError, OutputError, SceneError, TerrainError
+from l4s_geo.grid import PIXEL
+from l4s_geo.inference.devices import Precision
+from l4s_geo.inference.predict import OVERLAP, PredictSettings, predict
+from l4s_geo.inference.refine import refine_surface, should_refine
+from l4s_geo.inference.runtime import LoadedBundle, load_bundle
+from l4s_geo.inference.tta import TestTimeAugmentation
+from l4s_geo.inventory.attributes import (
     TERRAIN_COLUMNS,
     Columns,
     detection_attributes,
@@ -28,66 +37,39 @@ from l4s_geo.describe import (
     terrain_attributes,
     touches,
 )
-from l4s_geo.devices import Precision
-from l4s_geo.errors import DeviceError, L4SError, OutputError, SceneError, TerrainError
-from l4s_geo.gdal_threads import with_these_settings
-from l4s_geo.grid import PIXEL
-from l4s_geo.inputs import STREAMING_CACHE, Inputs, Resampling, fingerprint, gdal_settings, open_stack
-from l4s_geo.introduce import cautions, introduction
-from l4s_geo.inventory import COLUMNS, FORMATS, check_output, staged, write_inventory
-from l4s_geo.library import DEFAULT, require_bands
-from l4s_geo.parts import Parts
-from l4s_geo.predict import OVERLAP, How, predict
-from l4s_geo.prior import TerrainPrior
-from l4s_geo.raster import SUFFIXES, Kind, write_surface
-from l4s_geo.refine import refine_surface, wanted
-from l4s_geo.rowfile import RowFile
-from l4s_geo.runtime import LoadedBundle, load_bundle
+from l4s_geo.inventory.formats import FORMATS, write_inventory
+from l4s_geo.inventory.table import COLUMNS
+from l4s_geo.inventory.vectorize import (
+    Components,
+    Connectivity,
+    MaskOf,
+    components,
+    polygons,
+    simplify,
+    without_small_holes,
+)
+from l4s_geo.output.probability_raster import SUFFIXES, RasterLayer, write_surface
+from l4s_geo.output.resume import ResumeStore
+from l4s_geo.output.scratch_raster import ScratchRaster
+from l4s_geo.output.staging import check_output, staged
+from l4s_geo.progress import Reporter, Silent, Stopwatch
+from l4s_geo.scene_summary import cautions, introduction
 from l4s_geo.settings import MIN_AREA, Settings
+from l4s_geo.sources.gdal import with_these_settings
 from l4s_geo.sources.http import shown
-from l4s_geo.sources.mask import SCL_DEFAULT
-from l4s_geo.stack import Stack
-from l4s_geo.stopwatch import Stopwatch
-from l4s_geo.terrain import MAX_VOID
+from l4s_geo.stack.masks import SCL_DEFAULT
+from l4s_geo.stack.open import STREAMING_CACHE, Inputs, Resampling, fingerprint, gdal_settings, open_stack
+from l4s_geo.stack.stack import Stack
+from l4s_geo.stack.terrain import MAX_VOID
 from l4s_geo.units import Units
-from l4s_geo.vectorize import Components, Connectivity, MaskOf, components, polygons, simplify, without_small_holes
-from l4s_geo.views import Augmentation
 
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame
 
-__all__ = ["Reporter", "map_scene"]
+__all__ = ["map_scene"]
 
 PathLike = str | os.PathLike[str]
 Choice = Literal["auto", "on", "off"]
-
-
-class Reporter(Protocol):
-    """Hears how a run goes; the command line shows it, Python by default ignores it."""
-
-    def say(self, text: str) -> None:
-        """Take a line that every user should see."""
-
-    def detail(self, text: str) -> None:
-        """Take a line for those who asked for more."""
-
-    def progress(self, done: int, total: int) -> None:
-        """Take the number of windows mapped so far."""
-
-    def took(self, stages: Mapping[str, float]) -> None:
-        """Take the seconds of each stage, at the end; stages of the mapping itself overlap."""
-
-
-class _Silent:
-    """Ignores everything."""
-
-    def say(self, text: str) -> None: ...
-
-    def detail(self, text: str) -> None: ...
-
-    def progress(self, done: int, total: int) -> None: ...
-
-    def took(self, stages: Mapping[str, float]) -> None: ...
 
 
 def map_scene(
@@ -109,7 +91,7 @@ def map_scene(
     threshold: float | None = None,
     min_area: float = MIN_AREA,
     overlap: int = OVERLAP,
-    tta: Augmentation = "none",
+    tta: TestTimeAugmentation = "none",
     skip_flat: float = 0.0,
     crf: Choice = "auto",
     terrain_prior: Choice = "auto",
@@ -162,14 +144,14 @@ def map_scene(
         reporter: hears how the run goes.
 
     Returns:
-        One row a landslide with the columns of `l4s_geo.inventory.COLUMNS`, in the CRS of the mapping grid.
+        One row a landslide with the columns of `l4s_geo.inventory.table.COLUMNS`, in the CRS of the mapping grid.
 
     Raises:
         L4SError: one of its children, if an input cannot be used, the device is not to be had or an output cannot
             be written; nothing is left half-written.
     """
     started, created = perf_counter(), datetime.now(UTC).replace(microsecond=0).isoformat()
-    tell, watch = reporter or _Silent(), Stopwatch()
+    tell, watch = reporter or Silent(), Stopwatch()
     inputs = Inputs(scene, bands, dem, slope, units, resampling, mask, mask_classes, clouds, aoi)
     paths = [Path(p) if p is not None else None for p in (out, probability, spread)]
     for path, suffixes, what in zip(
@@ -183,7 +165,7 @@ def map_scene(
     with watch("load networks"):
         model = load_bundle(bundle, device, precision, batch)
     tell.say(f"Device: {model.describe()}")
-    refinement = model.bundle.crf if wanted(crf, model) else None
+    refinement = model.bundle.crf if should_refine(crf, model) else None
     default = refinement.threshold if refinement else model.threshold
     settings = Settings(
         threshold=default if threshold is None else threshold,
@@ -210,13 +192,13 @@ def map_scene(
             tell.say(line)
         for line in _details(model):
             tell.detail(line)
-        how = How(settings.overlap, settings.tta, settings.skip_flat, prior)
+        how = PredictSettings(settings.overlap, settings.tta, settings.skip_flat, prior)
         # Parts lie beside the first output; without one, where they go when the run ends.
         first = next((path for path in paths if path), None)
         if first is None:
             first = Path(files.enter_context(TemporaryDirectory(prefix="l4s-"))) / "scene"
         key = fingerprint(inputs, stack, model.bundle.sha256, model.runtime, how, refinement)
-        parts = Parts(first, key, resume, {"created": created})
+        parts = ResumeStore(first, key, resume, {"created": created})
         if parts.resumed:
             created = parts.facts["created"]
             tell.say("Resuming: what an earlier run has finished is not repeated")
@@ -271,7 +253,7 @@ def map_scene(
         @with_these_settings
         def write_rasters(*targets: Path | None) -> None:
             with watch("write rasters"):
-                for kind, target in zip(get_args(Kind), targets, strict=True):
+                for kind, target in zip(get_args(RasterLayer), targets, strict=True):
                     if target:
                         write_surface(layers, window, stack.grid, target, facts, kind)
 
@@ -314,7 +296,7 @@ def _details(model: LoadedBundle) -> list[str]:
     ]
 
 
-def _components(stack: Stack, layers: RowFile, labels: Path, settings: Settings) -> Components:
+def _components(stack: Stack, layers: ScratchRaster, labels: Path, settings: Settings) -> Components:
     """Label the landslides of a surface."""
     grid = stack.grid
     mask: MaskOf = lambda window: layers.read(window)[0] >= settings.threshold  # noqa: E731
@@ -326,7 +308,7 @@ def _components(stack: Stack, layers: RowFile, labels: Path, settings: Settings)
 
 
 def _inventory(
-    stack: Stack, model: LoadedBundle, layers: RowFile, found: Components, settings: Settings, created: str
+    stack: Stack, model: LoadedBundle, layers: ScratchRaster, found: Components, settings: Settings, created: str
 ) -> GeoDataFrame:
     """Trace the landslides and describe them."""
     import geopandas as gpd

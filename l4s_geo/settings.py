@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from l4s_geo.bundle import Bundle
+from l4s_geo.bundles.bundle import Bundle
 from l4s_geo.errors import L4SError
-from l4s_geo.vectorize import Connectivity
-from l4s_geo.views import TTA, Augmentation, views
+from l4s_geo.inference.tta import TTA, TestTimeAugmentation, views
+from l4s_geo.inventory.vectorize import Connectivity
 
 __all__ = ["MIN_AREA", "Settings"]
 
@@ -26,7 +26,7 @@ class Settings:
     """m²."""
     overlap: int
     """Pixels."""
-    tta: Augmentation
+    tta: TestTimeAugmentation
     skip_flat: float
     """Degrees."""
     connectivity: Connectivity

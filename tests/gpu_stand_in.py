@@ -193,14 +193,14 @@ class RawKernel:
 
 
 def medians(threads: int, values: np.ndarray, count: np.int64, out: np.ndarray) -> None:
-    """What the kernel of `l4s_geo.median_gpu` computes."""
+    """What the kernel of `l4s_geo.window_median` computes."""
     for i, window in enumerate(values.reshape(-1, count)):
         finite = window[np.isfinite(window)]
         out[i] = np.median(finite) if len(finite) else np.nan
 
 
 def sums(threads: int, features: np.ndarray, *arguments: Any) -> None:
-    """What the kernel of `l4s_geo.crf_gpu` computes."""
+    """What the kernel of `l4s_geo.crf.cupy_backend` computes."""
     images, (ys, xs, count, bands, rows, cols), kernels, out = (
         arguments[:2], arguments[2:8], arguments[8:13], arguments[13],
     )  # fmt: skip
@@ -330,7 +330,7 @@ def gpus(monkeypatch: pytest.MonkeyPatch, **cards: Any) -> Any:
     global CARDS
     import onnxruntime
 
-    from l4s_geo import median_gpu
+    from l4s_geo import window_median as median_gpu
 
     CARDS = Cards(**cards)
     names = ["TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"]

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from l4s_geo.bands import BANDS
 from l4s_training import models
+from l4s_training.data.make.write import PatchWriter
 from l4s_training.data.patches import Patches
-from l4s_training.data.write import PatchWriter
 
 SIDE = 32
 COUNTS = {"TrainData": 8, "ValidData": 4, "TestData": 4}

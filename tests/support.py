@@ -29,7 +29,8 @@ def make_ensemble(
     shift: float = 0.0,
 ) -> Path:
     """Write a bundle of several networks, each with logit slope · x + shift."""
-    from l4s_geo.bundle import Bundle, Member, write_bundle
+    from l4s_geo.bundles.bundle import Bundle, Member
+    from l4s_geo.bundles.item import write_bundle
     from l4s_geo.normalize import Statistics
 
     n = len(bands)
@@ -71,7 +72,7 @@ def labelled(mask: np.ndarray, folder: Path, min_pixels: int = 1, connectivity: 
     from rasterio.crs import CRS
 
     from l4s_geo.grid import Grid
-    from l4s_geo.vectorize import components
+    from l4s_geo.inventory.vectorize import components
 
     grid = Grid(CRS.from_user_input(UTM), transform, *mask.shape)
     path = Path(tempfile.mkdtemp(dir=folder)) / "labels.tif"
@@ -88,17 +89,17 @@ def labels_of(found) -> np.ndarray:
 
 def row_file(layers: np.ndarray, folder: Path):
     """Layers (bands, rows, cols) as a file of rows."""
-    from l4s_geo.rowfile import RowFile
+    from l4s_geo.output.scratch_raster import ScratchRaster
 
-    rows = RowFile(Path(tempfile.mkdtemp(dir=folder)) / "layers.f32", layers.shape[0], layers.shape[2])
+    rows = ScratchRaster(Path(tempfile.mkdtemp(dir=folder)) / "layers.f32", layers.shape[0], layers.shape[2])
     rows.append(layers.astype(np.float32))
     return rows
 
 
 def surface_of(stack, model, folder: Path, **how) -> np.ndarray:
     """What `predict` says of a whole stack: (layers, rows, cols)."""
-    from l4s_geo.parts import Parts
-    from l4s_geo.predict import How, predict
+    from l4s_geo.inference.predict import PredictSettings, predict
+    from l4s_geo.output.resume import ResumeStore
 
-    parts = Parts(Path(tempfile.mkdtemp(dir=folder)) / "scene", "", resume=False)
-    return predict(stack, model, parts, How(**how)).layers.read(stack.grid.whole)
+    parts = ResumeStore(Path(tempfile.mkdtemp(dir=folder)) / "scene", "", resume=False)
+    return predict(stack, model, parts, PredictSettings(**how)).layers.read(stack.grid.whole)

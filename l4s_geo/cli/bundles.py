@@ -18,7 +18,7 @@ def main() -> None:
 def list_bundles() -> None:
     """List the installed bundles."""
     with user_errors():
-        from l4s_geo.library import installed, is_embedded
+        from l4s_geo.bundles.registry import installed, is_embedded
 
         for name, bundle in installed().items():
             score = f"  F1 {bundle.scores['test_f1']:.3f}" if "test_f1" in bundle.scores else ""
@@ -31,7 +31,7 @@ def list_bundles() -> None:
 def show(bundle: str) -> None:
     """Show a bundle: its name or path. Ends with its model card."""
     with user_errors():
-        from l4s_geo.library import find_bundle
+        from l4s_geo.bundles.registry import find_bundle
 
         found = find_bundle(bundle)
         click.echo(f"{found.name} {found.version}: {found.description}")
@@ -56,7 +56,7 @@ def show(bundle: str) -> None:
 def add(path: str) -> None:
     """Install a bundle, a folder or zip, so that it runs by its name."""
     with user_errors():
-        from l4s_geo.library import add_bundle
+        from l4s_geo.bundles.registry import add_bundle
 
         bundle = add_bundle(path)
         click.echo(f"{bundle.name} {bundle.version} is installed: --bundle {bundle.name}")
@@ -67,7 +67,7 @@ def add(path: str) -> None:
 def remove(name: str) -> None:
     """Remove a bundle that was added."""
     with user_errors():
-        from l4s_geo.library import remove_bundle
+        from l4s_geo.bundles.registry import remove_bundle
 
         remove_bundle(name)
         click.echo(f"{name} is removed")

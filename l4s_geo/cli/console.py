@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 import click
 
 from l4s_geo.errors import L4SError
-from l4s_geo.stopwatch import stages_line
+from l4s_geo.progress import stages_line
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID

@@ -21,8 +21,8 @@ def main(inputs: dict[str, Any]) -> None:
     that is masked, and for each installed bundle whether it runs, or why not.
     """
     with user_errors():
-        from l4s_geo.inputs import Inputs, open_stack
-        from l4s_geo.introduce import able_bundles, introduction
+        from l4s_geo.scene_summary import able_bundles, introduction
+        from l4s_geo.stack.open import Inputs, open_stack
 
         with open_stack(Inputs(**inputs)) as stack:
             for line in introduction(stack):

@@ -30,7 +30,7 @@ def main(inputs: dict[str, Any], out: str, resume: bool, quiet: bool) -> None:
       l4s-map stack.tif --out inventory.gpkg
     """  # noqa: D301
     with user_errors(), Console(quiet, task="Stacking", unit="strips") as console:
-        from l4s_geo.inputs import Inputs
-        from l4s_geo.stack_file import write_stack
+        from l4s_geo.stack.open import Inputs
+        from l4s_geo.stack.write import write_stack
 
         write_stack(Inputs(**inputs), out, resume=resume, reporter=console)

@@ -17,7 +17,8 @@ from pathlib import Path
 from l4s_geo.bands import SENSED, SPECTRAL, TERRAIN, parse_band
 from l4s_geo.errors import BandError, SceneError
 from l4s_geo.sources.geotiff import open_band_files
-from l4s_geo.sources.scene import BandRef, Scene, grid_of, opened
+from l4s_geo.sources.rasters import grid_of, opened
+from l4s_geo.sources.scene import BandRef, Scene
 
 __all__ = ["open_folder"]
 

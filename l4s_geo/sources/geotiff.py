@@ -11,7 +11,8 @@ import numpy as np
 from l4s_geo.bands import BANDS, SENSED, SPECTRAL, parse_band
 from l4s_geo.errors import BandError, SceneError
 from l4s_geo.grid import Grid
-from l4s_geo.sources.scene import BandRef, Scene, grid_of, opened, sample
+from l4s_geo.sources.rasters import grid_of, opened, sample
+from l4s_geo.sources.scene import BandRef, Scene
 
 __all__ = ["open_band_files", "open_raster"]
 

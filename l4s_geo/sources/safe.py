@@ -27,8 +27,9 @@ from l4s_geo.bands import REFLECTANCE_TO_DN, SENSED, SPECTRAL, parse_band
 from l4s_geo.errors import BandError, SceneError
 from l4s_geo.grid import PIXEL, Grid
 from l4s_geo.sources.jp2 import is_complete
+from l4s_geo.sources.rasters import grid_of, opened, read_error
 from l4s_geo.sources.safe_files import TILE_METADATA, SafeFiles, is_safe, locate, read_xml
-from l4s_geo.sources.scene import Acquisition, BandRef, Scene, grid_of, opened, read_error
+from l4s_geo.sources.scene import Acquisition, BandRef, Scene
 
 __all__ = ["is_safe", "open_safe"]
 

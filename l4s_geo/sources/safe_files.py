@@ -19,7 +19,7 @@ from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
 from l4s_geo.errors import SceneError
-from l4s_geo.sources.scene import read_error
+from l4s_geo.sources.rasters import read_error
 
 __all__ = ["TILE_METADATA", "SafeFiles", "is_safe", "locate", "read_xml"]
 

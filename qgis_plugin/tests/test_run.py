@@ -150,7 +150,7 @@ def test_a_landslide_without_a_class_is_drawn_by_its_probability(confidence, pro
     feature = QgsFeature(layer.fields())
     feature.setAttributes([confidence, prob_mean])
     layer.dataProvider().addFeature(feature)
-    layer.loadNamedStyle(str(Path(__file__).parents[2] / "l4s_geo" / "styles" / "inventory.qml"))
+    layer.loadNamedStyle(str(Path(__file__).parents[2] / "l4s_geo" / "output" / "styles" / "inventory.qml"))
     ((_, found),) = drawn(layer)
     assert found == colour
 

@@ -20,7 +20,7 @@ from pandas.testing import assert_frame_equal
 from l4s_geo import map_scene
 from l4s_geo.bands import BANDS, RGB
 from l4s_geo.cli.main import main
-from l4s_geo.inventory import COLUMNS
+from l4s_geo.inventory.table import COLUMNS
 from support import ORIGIN
 
 
@@ -82,11 +82,13 @@ def test_an_area_of_interest_gives_what_the_whole_map_has_there(files, red_bundl
 
 
 def test_only_windows_that_meet_the_area_are_run(files, red_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from l4s_geo.runtime import LoadedBundle
+    from l4s_geo.inference.runtime import LoadedBundle
 
-    original, run_windows = LoadedBundle.vote, []
+    original, run_windows = LoadedBundle.predict_with_spread, []
     monkeypatch.setattr(
-        LoadedBundle, "vote", lambda self, w, d, tta: run_windows.append(len(w)) or original(self, w, d, tta)
+        LoadedBundle,
+        "predict_with_spread",
+        lambda self, w, d, tta: run_windows.append(len(w)) or original(self, w, d, tta),
     )
     x, y = ORIGIN
     map_scene(files[0], bundle=red_bundle, aoi=f"{x},{y - 300},{x + 300},{y}")
@@ -118,7 +120,7 @@ def test_a_warped_fourteen_band_scene_stacks_alike(write_raster, tmp_path: Path)
         "s.tif", dn, names=BANDS, crs="EPSG:4326", transform=Affine(9e-5, 0, 141.9, 0, -9e-5, 42.7), nodata=0
     )
     assert run("stack", path, "--out", tmp_path / "stack.tif").exit_code == 0
-    from l4s_geo.inputs import Inputs, open_stack
+    from l4s_geo.stack.open import Inputs, open_stack
 
     with open_stack(Inputs(path)) as a, open_stack(Inputs(tmp_path / "stack.tif")) as b:
         assert a.grid == b.grid
@@ -142,7 +144,7 @@ def test_a_killed_stack_goes_on_where_it_was(write_raster, tmp_path: Path) -> No
     assert 1 <= len(kept) < 9
     seen = {}
 
-    import l4s_geo.stack_file as stack_file
+    import l4s_geo.stack.write as stack_file
 
     original = stack_file._mosaic
 
@@ -251,7 +253,7 @@ def test_the_spread_is_written_as_raster_and_attribute(files, red_bundle: Path, 
 
 def test_the_crf_refines_with_the_bundles_parameters_and_threshold(tmp_path: Path, red_bundle: Path, files) -> None:
     pytest.importorskip("numba", reason="the extra crf is not installed")
-    from l4s_geo.library import find_bundle
+    from l4s_geo.bundles.registry import find_bundle
 
     sample = Path(__file__).parents[2] / "sample_scenes" / "valley.tif"
     out, plain, refined = tmp_path / "i.gpkg", tmp_path / "plain.tif", tmp_path / "refined.tif"
@@ -276,9 +278,10 @@ def test_the_crf_refines_with_the_bundles_parameters_and_threshold(tmp_path: Pat
 @pytest.fixture
 def sure_bundle(red_bundle: Path, tmp_path: Path) -> Path:
     """The red bundle with a terrain prior that is on, and classes of confidence."""
-    from l4s_geo.bundle import Confidence, write_bundle
-    from l4s_geo.library import find_bundle
-    from l4s_geo.prior import TerrainPrior
+    from l4s_geo.bundles.bundle import Confidence
+    from l4s_geo.bundles.item import write_bundle
+    from l4s_geo.bundles.registry import find_bundle
+    from l4s_geo.bundles.terrain_prior import TerrainPrior
 
     bundle = find_bundle(red_bundle)
     files = {member.file: bundle.network(member) for member in bundle.members}

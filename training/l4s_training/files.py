@@ -10,13 +10,13 @@ from pathlib import Path
 
 from l4s_geo.errors import OutputError
 
-__all__ = ["whole", "write_table", "write_text"]
+__all__ = ["atomic_write", "write_table", "write_text"]
 
 _ADVICE = "make room and run the same command again."
 
 
 @contextmanager
-def whole(path: Path, advice: str = _ADVICE, errors: tuple[type[Exception], ...] = ()) -> Iterator[Path]:
+def atomic_write(path: Path, advice: str = _ADVICE, errors: tuple[type[Exception], ...] = ()) -> Iterator[Path]:
     """Give a path to write to, and move it to its name when it is complete.
 
     Args:
@@ -41,9 +41,9 @@ def write_text(path: Path, text: str) -> None:
     """Write a text file.
 
     Raises:
-        OutputError: see `whole`.
+        OutputError: see `atomic_write`.
     """
-    with whole(path) as part:
+    with atomic_write(path) as part:
         part.write_text(text, encoding="utf-8")
 
 
@@ -51,7 +51,7 @@ def write_table(path: Path, header: Sequence[str], rows: Iterable[Iterable[objec
     """Write a CSV file.
 
     Raises:
-        OutputError: see `whole`.
+        OutputError: see `atomic_write`.
     """
     out = io.StringIO()
     csv.writer(out, lineterminator="\n").writerows([header, *rows])

@@ -11,7 +11,7 @@ from affine import Affine
 from l4s_geo.errors import BandError, SceneError
 from l4s_geo.sources.folder import open_folder
 from l4s_geo.sources.geotiff import open_band_files
-from l4s_geo.stack import Stack
+from l4s_geo.stack.stack import Stack
 
 
 def pixels(size: float) -> Affine:

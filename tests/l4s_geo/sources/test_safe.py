@@ -21,7 +21,7 @@ from l4s_geo.grid import Grid, Window
 from l4s_geo.sources.geotiff import open_band_files
 from l4s_geo.sources.safe import is_safe, open_safe
 from l4s_geo.sources.scene import Scene
-from l4s_geo.stack import Stack
+from l4s_geo.stack.stack import Stack
 
 LEVELS = ("L1C", "L2A")
 

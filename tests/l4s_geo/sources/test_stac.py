@@ -26,7 +26,7 @@ from l4s_geo.sources import http as l4s_http
 from l4s_geo.sources.geotiff import open_band_files
 from l4s_geo.sources.http import HttpLimits, http_options
 from l4s_geo.sources.stac import is_stac, open_stac
-from l4s_geo.stack import Stack
+from l4s_geo.stack.stack import Stack
 
 SIDE = {10: 192, 20: 96, 60: 32}
 SIZE = {**dict.fromkeys(("B02", "B03", "B04", "B08"), 10), **dict.fromkeys(("B01", "B09"), 60)}

@@ -24,7 +24,7 @@ from torch.nn import functional
 from l4s_geo.bands import BANDS, scale_of
 from l4s_geo.normalize import normalize, statistics_of
 from l4s_training import losses, models
-from l4s_training.metrics import Scores
+from l4s_training.scoring.metrics import Scores
 
 MOST_STEPS = 300
 EVERY = 10

@@ -175,7 +175,7 @@ def test_the_command_measures(tmp_path):
 
 
 def test_multiply_adds_are_those_of_a_convolution_and_a_product():
-    from l4s_training.bench import multiply_adds
+    from l4s_training.export.bench import multiply_adds
 
     network = nn.Sequential(nn.Conv2d(3, 5, 3, padding=1), nn.Flatten(2), nn.Linear(64, 7))
     assert multiply_adds(network, torch.zeros(1, 3, 8, 8)) == 64 * 5 * 3 * 9 + 5 * 64 * 7
@@ -187,7 +187,7 @@ class Attention(nn.Module):
 
 
 def test_multiply_adds_count_attention():
-    from l4s_training.bench import multiply_adds
+    from l4s_training.export.bench import multiply_adds
 
     heads, tokens, channels = 2, 64, 16
     expected = 2 * heads * tokens**2 * channels  # queries by keys, then weights by values

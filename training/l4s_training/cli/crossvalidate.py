@@ -11,8 +11,8 @@ from l4s_training.cli import options
 from l4s_training.cli.tables import show
 
 if TYPE_CHECKING:
-    from l4s_training.cross_validation import CrossValidated
-    from l4s_training.fit import Hardware
+    from l4s_training.runs.cross_validation import CrossValidated
+    from l4s_training.training.fit import Hardware
 
 __all__ = ["command"]
 
@@ -48,9 +48,9 @@ def command(
     one threshold for all of them, and its standard deviation over the folds. The same command goes on where a killed
     one stopped.
     """
-    from l4s_training.cross_validation import cross_validate
-    from l4s_training.fit import is_first_process
-    from l4s_training.recipe import load
+    from l4s_training.config.recipe import load
+    from l4s_training.runs.cross_validation import cross_validate
+    from l4s_training.training.fit import is_first_process
 
     loaded = [load(recipe) for recipe in recipes]
     measured: list[tuple[str, CrossValidated]] = []

@@ -10,7 +10,7 @@ import click
 from l4s_training.cli import options
 
 if TYPE_CHECKING:
-    from l4s_training.metrics import Scores, ThresholdCurve
+    from l4s_training.scoring.metrics import Scores, ThresholdCurve
 
 __all__ = ["command"]
 
@@ -58,11 +58,12 @@ def command(
     from rich.table import Table
 
     from l4s_geo.errors import DataError
-    from l4s_training import evaluate as measure
-    from l4s_training.data import sources, splits
+    from l4s_training.data import splits
     from l4s_training.data.patches import concatenate
-    from l4s_training.metrics import Scores
-    from l4s_training.subjects import subject_of
+    from l4s_training.data.readers import read as sources
+    from l4s_training.runs import prediction as measure
+    from l4s_training.runs.subjects import subject_of
+    from l4s_training.scoring.metrics import Scores
 
     subject = subject_of(run_or_bundle)
     sets = sources.read_all(data, subject.bands)
@@ -86,7 +87,7 @@ def command(
                 table.add_row(name, *_row(int(here.sum()), cut, Scores.of(detected[here], patches.masks[here])))
     Console().print(table)
     if figures:
-        from l4s_training.figures import draw_curves, draw_patches, ranked
+        from l4s_training.scoring.figures import draw_curves, draw_patches, ranked
 
         figures.mkdir(parents=True, exist_ok=True)
         curve = measure.curve_of(probabilities, patches.masks)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from l4s_training.onnx_file import Storage
+    from l4s_training.export.onnx_file import Storage
 
 __all__ = ["command"]
 
@@ -55,7 +55,7 @@ def command(
 
     Several runs become one ensemble, calibrated as a whole. They must have the same data, bands and split.
     """
-    from l4s_training.export import export
+    from l4s_training.export.export import export
 
     exported = export(runs, out, name, version, measure_on, flips, crf, fit_weights, storage, terrain_prior)
     figures = "  ".join(f"{key} {value:.4f}" for key, value in exported.bundle.scores.items())

@@ -10,7 +10,7 @@ import click
 from l4s_training.cli import options
 
 if TYPE_CHECKING:
-    from l4s_training.fit import Hardware
+    from l4s_training.training.fit import Hardware
 
 __all__ = ["command"]
 
@@ -77,9 +77,9 @@ def command(
 
     Writes config.json, metrics.csv and best.safetensors to the run's folder.
     """
-    from l4s_training.data.sources import parse_bands
-    from l4s_training.fit import material, train
-    from l4s_training.run import Config
+    from l4s_training.data.readers.read import parse_bands
+    from l4s_training.training.fit import material, train
+    from l4s_training.training.network_run import Config
 
     config = Config(
         data=data,

@@ -38,7 +38,9 @@ def command(
     import numpy as np
 
     from l4s_geo.bands import RGB
-    from l4s_training.data import negatives, sources, splits
+    from l4s_training.data import splits
+    from l4s_training.data.make import negatives
+    from l4s_training.data.readers import read as sources
 
     atmosphere = negatives.fit_atmosphere(*pair) if pair else None
     medians = None

@@ -70,7 +70,7 @@ def _bench(names: tuple[str, ...], target: Path | None) -> None:
 
     import torch
 
-    from l4s_training.bench import measure
+    from l4s_training.export.bench import measure
 
     click.echo(f"14 bands, 128 x 128, batches of 8, {torch.get_num_threads()} threads; milliseconds a window")
     click.echo(f"{'network':<24}{'parameters (M)':>15}{'multiply-adds (G)':>19}{'torch':>9}{'ONNX Runtime':>14}")

@@ -124,7 +124,7 @@ def hardware(function: Callable[..., Any]) -> Callable[..., Any]:
     ) -> Any:
         import torch
 
-        from l4s_training.fit import Hardware
+        from l4s_training.training.fit import Hardware
 
         if threads:
             torch.set_num_threads(threads)

@@ -12,8 +12,8 @@ import click
 from l4s_geo.cli.options import scene_options
 
 if TYPE_CHECKING:
-    from l4s_geo.stack import Stack
-    from l4s_training.data.cutting import Cut
+    from l4s_geo.stack.stack import Stack
+    from l4s_training.data.make.cutting import Cut
 
 __all__ = ["command"]
 
@@ -81,8 +81,9 @@ def command(
     """  # noqa: D301
     from l4s_geo.bands import BANDS
     from l4s_geo.errors import DataError
-    from l4s_geo.inputs import Inputs, open_stack
-    from l4s_training.data import bandsets, cutting
+    from l4s_geo.stack.open import Inputs, open_stack
+    from l4s_training.data import bandsets
+    from l4s_training.data.make import cutting
 
     if (inventory is None) == (not empty):
         raise click.UsageError("Give either INVENTORY, or --empty for a scene without landslides.")
@@ -113,7 +114,7 @@ def _to_folder(cuts: Any, stack: Stack, out: Path) -> list[float]:
     """Add patches to a folder; return the share of landslide of each."""
     import csv
 
-    from l4s_training.data.write import PatchWriter
+    from l4s_training.data.make.write import PatchWriter
 
     writer: PatchWriter | None = None
     shares = []
@@ -153,8 +154,8 @@ def _to_npz(cuts: Any, bands: tuple[str, ...], out: Path) -> list[float]:
     import numpy as np
 
     from l4s_geo.errors import OutputError
-    from l4s_geo.inventory import staged
-    from l4s_training.data import digital_numbers
+    from l4s_geo.output.staging import staged
+    from l4s_training.data.readers import digital_numbers
 
     if out.exists():
         raise OutputError(f"{out} exists already; give the name of a new file with --out.")

@@ -24,11 +24,11 @@ def command(run_or_bundle: str, data: tuple[str, ...], submission: Path, thresho
 
     RUN_OR_BUNDLE is a folder that `l4s-train run` or `fit` wrote, or a bundle.
     """
-    from l4s_training import evaluate as measure
-    from l4s_training.data import sources
     from l4s_training.data.patches import concatenate
-    from l4s_training.subjects import subject_of
-    from l4s_training.submission import write_submission
+    from l4s_training.data.readers import read as sources
+    from l4s_training.runs import prediction as measure
+    from l4s_training.runs.subjects import subject_of
+    from l4s_training.scoring.submission import write_submission
 
     subject = subject_of(run_or_bundle)
     patches = concatenate([sources.read_unlabelled(Path(path), subject.bands) for path in data])

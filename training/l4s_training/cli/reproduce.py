@@ -11,8 +11,8 @@ from l4s_training.cli import options
 from l4s_training.cli.tables import show
 
 if TYPE_CHECKING:
-    from l4s_training.fit import Hardware
-    from l4s_training.reproduce import Row
+    from l4s_training.runs.published import Row
+    from l4s_training.training.fit import Hardware
 
 __all__ = ["command"]
 
@@ -49,9 +49,9 @@ def command(
     The same command goes on where a killed one stopped. OUT/TABLE.csv holds what is measured so far.
     """
     from l4s_geo.errors import DataError
-    from l4s_training import reproduce
-    from l4s_training.fit import is_first_process
-    from l4s_training.stages import run_recipe, scores_of
+    from l4s_training.runs import published as reproduce
+    from l4s_training.runs.recipe_run import run_recipe, scores_of
+    from l4s_training.training.fit import is_first_process
 
     if table is None:
         _list(reproduce.tables())

@@ -10,8 +10,8 @@ import click
 from l4s_training.cli import options
 
 if TYPE_CHECKING:
-    from l4s_training.fit import Hardware
-    from l4s_training.training import Precision
+    from l4s_training.config.hyperparameters import Precision
+    from l4s_training.training.fit import Hardware
 
 __all__ = ["command"]
 
@@ -41,8 +41,8 @@ def command(
     """
     from dataclasses import replace
 
-    from l4s_training.recipe import Train, load
-    from l4s_training.stages import run_recipe
+    from l4s_training.config.recipe import Train, load
+    from l4s_training.runs.recipe_run import run_recipe
 
     loaded = load(recipe)
     if precision:

@@ -64,8 +64,8 @@ def command(
     haze. It is for tests and for comparing methods. It is not real: simulation.json in OUT says so.
     """
     from l4s_geo.bands import BANDS
-    from l4s_training.data import sources
     from l4s_training.data.patches import concatenate
+    from l4s_training.data.readers import read as sources
     from l4s_training.data.simulation.dataset import DEFAULT_REGIONS, Part
 
     real = [sources.read_unlabelled(path, BANDS) for path in compare]  # a mistake here should not cost the simulation
@@ -99,9 +99,9 @@ def _simulate(out: Path, parts: dict[Any, Any], seed: int, label_noise: float, j
     from rich.console import Console
     from rich.progress import Progress
 
+    from l4s_training.data.make.write import PatchWriter, new_folder
     from l4s_training.data.roles import FOLDERS
     from l4s_training.data.simulation.dataset import simulate_patches
-    from l4s_training.data.write import PatchWriter, new_folder
 
     folder_of = {role: name for name, role in FOLDERS.items()}
     pixels = landslide = agreed = drawn = written = 0
@@ -145,7 +145,7 @@ def _compare(out: Path, real: Patches) -> None:
     from rich.table import Table
 
     from l4s_geo.bands import BANDS
-    from l4s_training.data import sources
+    from l4s_training.data.readers import read as sources
     from l4s_training.data.simulation.likeness import STATISTICS, characteristics
 
     observed = characteristics(real)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l4s_geo.errors import DataError
-from l4s_geo.normalize import Kind, Statistics
+from l4s_geo.normalize import Normalization
 from l4s_training.data.pixels import Pixels, Store
 from l4s_training.data.roles import Role
 
@@ -69,7 +69,7 @@ class Patches:
         bands, rows, cols = self.values.shape[1:]
         return bands, rows, cols
 
-    def check_scale(self, kind: Kind) -> None:
+    def check_scale(self, kind: Normalization) -> None:
         """Check that a normalisation makes sense of these values.
 
         Raises:
@@ -80,12 +80,6 @@ class Patches:
                 f"{self.source} holds 8-bit values without a common scale, which normalisation {kind!r} needs; "
                 "use --normalization window, or data in L4S units."
             )
-
-    def statistics(self, kind: Kind, training: Statistics) -> Statistics:
-        """Return what these patches are standardised with: for ``domain`` their own, else those of training."""
-        from l4s_training.data.statistics import statistics_of_patches
-
-        return statistics_of_patches(self, kind) if kind == "domain" else training
 
     def windows(self, index: NDArray[np.int64], rng: np.random.Generator | None = None) -> NDArray[np.float32]:
         """Return patches as a network's input before normalisation.

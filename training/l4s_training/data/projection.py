@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from l4s_geo.errors import DataError
-from l4s_geo.normalize import Kind, Statistics, normalize
+from l4s_geo.normalize import Normalization, Statistics, normalize
 from l4s_training.data.patches import Patches
 
 __all__ = ["Projected", "principal_components"]
@@ -21,7 +21,11 @@ _BATCH = 64
 
 
 def principal_components(
-    patches: Patches, kind: Kind, statistics: Statistics, count: int = 3, index: NDArray[np.int64] | None = None
+    patches: Patches,
+    kind: Normalization,
+    statistics: Statistics,
+    count: int = 3,
+    index: NDArray[np.int64] | None = None,
 ) -> NDArray[np.float32]:
     """Fit principal components to the normalised pixels of patches.
 

@@ -204,7 +204,7 @@ def divide(sets: Sequence[Patches], plan: Plan) -> Split:
     """Divide the patches of several sets, one after the other, among the roles.
 
     Args:
-        sets: labelled sets, as `l4s_training.data.sources.read_all` returns them.
+        sets: labelled sets, as `l4s_training.data.readers.read.read_all` returns them.
         plan: one of the four.
 
     Returns:

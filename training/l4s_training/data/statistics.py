@@ -10,17 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l4s_geo.errors import DataError
-from l4s_geo.normalize import Kind, Statistics, median_scaled
+from l4s_geo.normalize import Normalization, Statistics, median_scaled
 from l4s_training.data.patches import Patches
-from l4s_training.data.roles import ROLES, Role
-from l4s_training.data.splits import Split
 
-__all__ = ["statistics_of_patches", "statistics_of_splits"]
+__all__ = ["domain_statistics", "statistics_of_patches"]
 
 _BATCH = 64
 
 
-def statistics_of_patches(patches: Patches, kind: Kind, index: NDArray[np.int64] | None = None) -> Statistics:
+def statistics_of_patches(patches: Patches, kind: Normalization, index: NDArray[np.int64] | None = None) -> Statistics:
     """Compute what `l4s_geo.normalize.normalize` needs for these patches, as `statistics_of` does for arrays.
 
     Batches are merged by the pairwise update of Chan, Golub & LeVeque (1983), so that nothing cancels.
@@ -57,6 +55,15 @@ def statistics_of_patches(patches: Patches, kind: Kind, index: NDArray[np.int64]
     return Statistics(tuple(mean.tolist()), tuple(deviation.tolist()))
 
 
-def statistics_of_splits(patches: Patches, split: Split, kind: Kind) -> dict[Role, Statistics]:
-    """Compute statistics of each role that has patches."""
-    return {role: statistics_of_patches(patches, kind, split.of(role)) for role in ROLES if len(split.of(role))}
+def domain_statistics(patches: Patches, kind: Normalization, training: Statistics) -> Statistics:
+    """Return the statistics that patches are normalised with.
+
+    Args:
+        patches: the set, one domain.
+        kind: the normalisation.
+        training: those of the training set.
+
+    Returns:
+        For ``domain`` normalisation the set's own, else those of the training set.
+    """
+    return statistics_of_patches(patches, kind) if kind == "domain" else training

@@ -1,7 +1,7 @@
 """Networks by name.
 
 A network takes ``(n, bands, rows, cols) float32``, normalised, and returns ``(n, 1, rows, cols) float32`` logits.
-An architecture is one module that lists its variants as `Network` in ``NETWORKS``.
+An architecture is one module that lists its variants as `Architecture` in ``NETWORKS``.
 
 A name may carry options, joined by ``+``, as in ``swin_unet+image-head`` or ``segformer+cross-sensor``, so that a
 run's
@@ -43,9 +43,9 @@ from l4s_training.models import (
     unet,
 )
 from l4s_training.models.image_head import ImageHead
-from l4s_training.models.network import Network
+from l4s_training.models.network import Architecture
 
-__all__ = ["NETWORKS", "OPTIONS", "Network", "build", "parse"]
+__all__ = ["NETWORKS", "OPTIONS", "Architecture", "build", "parse"]
 
 _MODULES = (
     *(fcn8s, pspnet, contextnet, deeplab_v2, deeplab_v3plus, linknet, frrn, sqnet, unet, resunet),
@@ -54,7 +54,7 @@ _MODULES = (
 
 _EVERY = [network for module in _MODULES for network in module.NETWORKS]
 
-NETWORKS: dict[str, Network] = {n.name: n for n in sorted(_EVERY, key=lambda n: "l4s" not in n.used_by)}
+NETWORKS: dict[str, Architecture] = {n.name: n for n in sorted(_EVERY, key=lambda n: "l4s" not in n.used_by)}
 """Every architecture by its name: this project's own, then the benchmark's and the competition's."""
 
 OPTIONS: dict[str, Callable[[nn.Module], nn.Module]] = {
@@ -65,7 +65,7 @@ OPTIONS: dict[str, Callable[[nn.Module], nn.Module]] = {
 """What an option makes of a network, in the order in which options are applied."""
 
 
-def parse(name: str) -> tuple[Network, tuple[str, ...]]:
+def parse(name: str) -> tuple[Architecture, tuple[str, ...]]:
     """Take a name apart into the network and its options.
 
     Raises:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from l4s_training.models.layers import conv_bn, conv_bn_relu, resize
-from l4s_training.models.network import Network
+from l4s_training.models.network import Architecture
 
 __all__ = ["NETWORKS", "ContextNet"]
 
@@ -71,7 +71,7 @@ def _separable(inputs: int, outputs: int, stride: int) -> nn.Sequential:
 
 
 NETWORKS = (
-    Network(
+    Architecture(
         "contextnet",
         "Poudel et al. 2018",
         ("benchmark",),

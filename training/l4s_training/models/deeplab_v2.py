@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from l4s_training.models.encoders import resnet
 from l4s_training.models.layers import resize
-from l4s_training.models.network import Network
+from l4s_training.models.network import Architecture
 
 __all__ = ["NETWORKS", "DeepLabV2"]
 
@@ -36,7 +36,7 @@ class DeepLabV2(nn.Module):
 
 
 NETWORKS = (
-    Network(
+    Architecture(
         "deeplab_v2",
         "Chen et al. 2018, TPAMI",
         ("benchmark",),

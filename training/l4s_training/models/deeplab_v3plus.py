@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from l4s_training.models.encoders import resnet
 from l4s_training.models.layers import conv_bn_relu, depthwise_separable, resize
-from l4s_training.models.network import Network
+from l4s_training.models.network import Architecture
 
 __all__ = ["NETWORKS", "DeepLabV3Plus"]
 
@@ -45,7 +45,7 @@ class DeepLabV3Plus(nn.Module):
 
 
 NETWORKS = (
-    Network(
+    Architecture(
         "deeplab_v3plus",
         "Chen et al. 2018, ECCV",
         ("benchmark", "Tanmlh"),

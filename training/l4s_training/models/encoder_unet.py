@@ -25,7 +25,7 @@ from torch import nn
 
 from l4s_geo.bands import RGB
 from l4s_training import _torchvision
-from l4s_training.models.network import Given, Network
+from l4s_training.models.network import Architecture, InputSpec
 
 _torchvision.ensure()
 
@@ -36,24 +36,24 @@ __all__ = ["NETWORKS"]
 _KINGDRONE = ("Kingdrone",)
 
 
-def _unet(encoder: str, given: Given, **options: Any) -> nn.Module:
+def _unet(encoder: str, given: InputSpec, **options: Any) -> nn.Module:
     network: nn.Module = smp.Unet(encoder, encoder_weights=None, in_channels=given.count, classes=1, **options)
     return network
 
 
-def _own(name: str, encoder: str = "") -> Network:
-    def make(given: Given) -> nn.Module:
+def _own(name: str, encoder: str = "") -> Architecture:
+    def make(given: InputSpec) -> nn.Module:
         network = _unet(encoder or name, given)
         for key, parameter in network.named_parameters():
             if key.startswith(("encoder._conv_head", "encoder._bn1")):  # the classifier's, which no map passes
                 parameter.requires_grad_(False)
         return network
 
-    return Network(f"unet-{name}", "Ronneberger et al. 2015", ("l4s",), make, bands=RGB)
+    return Architecture(f"unet-{name}", "Ronneberger et al. 2015", ("l4s",), make, bands=RGB)
 
 
 NETWORKS = (
-    Network(
+    Architecture(
         "swin_unet",
         "Liu et al. 2021",
         ("Kingdrone", "Seek", "study"),
@@ -61,7 +61,7 @@ NETWORKS = (
         window=256,
         options=("cross-sensor", "image-head"),
     ),
-    Network(
+    Architecture(
         "efficientnetv2_unet",
         "Tan, Le 2021",
         _KINGDRONE,
@@ -69,7 +69,7 @@ NETWORKS = (
         window=512,
         options=("cross-sensor",),
     ),
-    Network(
+    Architecture(
         "resnet_unet",
         "He et al. 2016",
         _KINGDRONE,

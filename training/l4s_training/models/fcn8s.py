@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from l4s_training.models.layers import conv_bn_relu
-from l4s_training.models.network import Network
+from l4s_training.models.network import Architecture
 
 __all__ = ["NETWORKS", "FCN8s"]
 
@@ -82,7 +82,7 @@ def _bilinear(channels: int, size: int) -> Tensor:
 
 
 NETWORKS = (
-    Network(
+    Architecture(
         "fcn8s",
         "Long, Shelhamer, Darrell 2015",
         ("benchmark",),

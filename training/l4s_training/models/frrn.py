@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from l4s_training.models.layers import conv_bn, conv_bn_relu
-from l4s_training.models.network import Network
+from l4s_training.models.network import Architecture
 
 __all__ = ["FRRN", "NETWORKS", "TABLES", "FullResolutionUnit"]
 
@@ -100,7 +100,7 @@ def _unpool(x: Tensor) -> Tensor:
 
 
 NETWORKS = (
-    Network(
+    Architecture(
         "frrn_a",
         "Pohlen et al. 2017",
         ("benchmark",),
@@ -108,7 +108,7 @@ NETWORKS = (
         divisor=16,
         published=(17.75, "the authors' code; 3 bands, 19 classes"),
     ),
-    Network(
+    Architecture(
         "frrn_b",
         "Pohlen et al. 2017",
         ("benchmark",),

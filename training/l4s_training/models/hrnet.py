@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from l4s_training.models.encoders import features
 from l4s_training.models.layers import conv_bn_relu, resize
-from l4s_training.models.network import Network
+from l4s_training.models.network import Architecture
 
 __all__ = ["BRANCHES", "NETWORKS", "HRNet", "HRNetFeatures"]
 
@@ -48,7 +48,7 @@ class HRNet(nn.Module):
 
 
 NETWORKS = (
-    Network(
+    Architecture(
         "hrnet",
         "Wang et al. 2020",
         ("Tanmlh",),

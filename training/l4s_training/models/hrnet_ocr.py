@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from l4s_training.models.hrnet import BRANCHES, HRNetFeatures
 from l4s_training.models.layers import conv_bn_relu, resize
-from l4s_training.models.network import Network
+from l4s_training.models.network import Architecture
 
 __all__ = ["NETWORKS", "HRNetOCR"]
 
@@ -57,7 +57,7 @@ class HRNetOCR(nn.Module):
 
 
 NETWORKS = (
-    Network(
+    Architecture(
         "hrnet_ocr",
         "Yuan, Chen, Wang 2020",
         ("Kingdrone",),

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from l4s_training.models.encoders import resnet
 from l4s_training.models.layers import conv_bn_relu
-from l4s_training.models.network import Network
+from l4s_training.models.network import Architecture
 
 __all__ = ["NETWORKS", "LinkNet"]
 
@@ -50,7 +50,7 @@ def _block(inputs: int, outputs: int, stride: int) -> nn.Sequential:
 
 
 NETWORKS = (
-    Network(
+    Architecture(
         "linknet",
         "Chaurasia, Culurciello 2017",
         ("benchmark",),

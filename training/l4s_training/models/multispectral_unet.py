@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from l4s_training.models.layers import conv_bn, resize
-from l4s_training.models.network import Given, Network
+from l4s_training.models.network import Architecture, InputSpec
 from l4s_training.models.smu import SMU
 
 __all__ = ["NETWORKS", "InvertedResidual", "MultispectralUNet"]
@@ -92,9 +92,9 @@ def _cba(inputs: int, outputs: int, kernel: int = 3, stride: int = 1, groups: in
     return conv_bn(inputs, outputs, kernel, stride, groups=groups).append(SMU())
 
 
-def _make(given: Given) -> nn.Module:
+def _make(given: InputSpec) -> nn.Module:
     fine = [given.bands.index(band) for band in HIGH_RESOLUTION if band in given.bands]
     return MultispectralUNet(given.count, fine or range(given.count))
 
 
-NETWORKS = (Network("multispectral_unet", "Ghorbanzadeh et al. 2022, section VII", ("Sklgp",), _make, divisor=8),)
+NETWORKS = (Architecture("multispectral_unet", "Ghorbanzadeh et al. 2022, section VII", ("Sklgp",), _make, divisor=8),)

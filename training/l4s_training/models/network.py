@@ -10,11 +10,11 @@ from torch import nn
 from l4s_geo.bands import BANDS
 from l4s_geo.errors import DataError
 
-__all__ = ["Given", "Network"]
+__all__ = ["Architecture", "InputSpec"]
 
 
 @dataclass(frozen=True)
-class Given:
+class InputSpec:
     """What a network is made for."""
 
     bands: tuple[str, ...]
@@ -29,7 +29,7 @@ class Given:
 
 
 @dataclass(frozen=True)
-class Network:
+class Architecture:
     """One architecture: where it comes from, what it takes, how it is made."""
 
     name: str
@@ -37,7 +37,7 @@ class Network:
     """Authors and year of the architecture."""
     used_by: tuple[str, ...]
     """Who used it on Landslide4Sense: ``benchmark``, ``baseline``, a team of the competition, ``study``."""
-    make: Callable[[Given], nn.Module]
+    make: Callable[[InputSpec], nn.Module]
     """Makes it freshly initialised: (n, bands, rows, cols) float32 -> (n, 1, rows, cols) float32 logits."""
     divisor: int = 32
     """A window's rows and columns are multiples of this."""
@@ -68,4 +68,4 @@ class Network:
             raise DataError(
                 f"{self.name} cannot take windows of {window} pixels; expected a multiple of {self.divisor}."
             )
-        return self.make(Given(tuple(bands), window))
+        return self.make(InputSpec(tuple(bands), window))

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from l4s_training.models.encoders import resnet
 from l4s_training.models.layers import conv_bn_relu, resize
-from l4s_training.models.network import Network
+from l4s_training.models.network import Architecture
 
 __all__ = ["NETWORKS", "PSPNet"]
 
@@ -39,7 +39,7 @@ class PSPNet(nn.Module):
 
 
 NETWORKS = (
-    Network(
+    Architecture(
         "pspnet",
         "Zhao et al. 2017",
         ("benchmark",),

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from l4s_training.models.layers import conv_bn
-from l4s_training.models.network import Network
+from l4s_training.models.network import Architecture
 
 __all__ = ["NETWORKS", "ResUNet"]
 
@@ -61,7 +61,7 @@ class _Unit(nn.Module):
 
 
 NETWORKS = (
-    Network(
+    Architecture(
         "resunet",
         "Zhang, Liu, Wang 2018",
         ("benchmark",),

@@ -14,7 +14,7 @@ from __future__ import annotations
 from torch import nn
 
 from l4s_training import _torchvision
-from l4s_training.models.network import Network
+from l4s_training.models.network import Architecture
 
 _torchvision.ensure()
 
@@ -38,7 +38,7 @@ def segformer(size: str, bands: int, classes: int = 1) -> nn.Module:
 
 
 NETWORKS = (
-    Network(
+    Architecture(
         "segformer",
         "Xie et al. 2021",
         ("Kingdrone",),
@@ -48,7 +48,7 @@ NETWORKS = (
         published=(27.36, "the authors' weights, smp-hub/segformer-b2-1024x1024-city-160k; 3 bands, 19 classes"),
         options=("cross-sensor",),
     ),
-    Network(
+    Architecture(
         "segformer_b0",
         "Xie et al. 2021",
         ("study",),

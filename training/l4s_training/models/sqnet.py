@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from l4s_training.models.network import Network
+from l4s_training.models.network import Architecture
 
 __all__ = ["NETWORKS", "Fire", "ParallelDilated", "SQNet"]
 
@@ -99,7 +99,7 @@ class _Refine(nn.Module):
 
 
 NETWORKS = (
-    Network(
+    Architecture(
         "sqnet",
         "Treml et al. 2016",
         ("benchmark",),

@@ -16,7 +16,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from l4s_training.models.network import Network
+from l4s_training.models.network import Architecture
 
 __all__ = ["NETWORKS", "UNet"]
 
@@ -61,7 +61,7 @@ def _pair(inputs: int, outputs: int, normalized: bool) -> nn.Sequential:
 
 
 NETWORKS = (
-    Network(
+    Architecture(
         "unet",
         "Ronneberger et al. 2015",
         ("benchmark", "study"),
@@ -69,7 +69,7 @@ NETWORKS = (
         divisor=16,
         published=(31.037698, "milesial/Pytorch-UNet; 3 bands, 2 classes"),
     ),
-    Network(
+    Architecture(
         "baseline_unet",
         "Ronneberger et al. 2015",
         ("baseline",),

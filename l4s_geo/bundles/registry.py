@@ -1,0 +1,155 @@
+"""The bundles that are installed: those in the package, and those a user has added."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Collection
+from pathlib import Path, PurePosixPath
+
+from l4s_geo.bands import TERRAIN
+from l4s_geo.bundles.bundle import Bundle
+from l4s_geo.bundles.item import read_bundle, write_bundle
+from l4s_geo.errors import BandError, BundleError, OutputError
+
+__all__ = [
+    "DEFAULT",
+    "add_bundle",
+    "find_bundle",
+    "installed",
+    "is_embedded",
+    "lacking",
+    "remove_bundle",
+    "require_bands",
+    "suits",
+]
+
+DEFAULT = "rgb"
+"""The embedded bundle that runs when none is named."""
+
+_EMBEDDED = Path(__file__).parent / "models"
+
+PathLike = str | os.PathLike[str]
+
+
+def find_bundle(name_or_path: PathLike) -> Bundle:
+    """Read the description of an installed bundle, by its name, or of any bundle, by its path.
+
+    Args:
+        name_or_path: the name of an installed bundle, or the path of a bundle's folder, zip or bundle.json.
+
+    Raises:
+        BundleError: there is no such bundle, or it is damaged.
+    """
+    places = _places()
+    if str(name_or_path) in places:
+        return read_bundle(places[str(name_or_path)])
+    path = Path(name_or_path)
+    path = path.parent if path.name == "bundle.json" else path
+    if (path / "bundle.json").is_file() or (path.is_file() and path.suffix.lower() == ".zip"):
+        return read_bundle(path)
+    raise BundleError(
+        f"There is no bundle {str(name_or_path)!r}: expected the path of a bundle's folder or zip, or one of the "
+        f"installed bundles: {', '.join(places) or '(none)'}."
+    )
+
+
+def installed() -> dict[str, Bundle]:
+    """Return the installed bundles by name."""
+    return {name: read_bundle(path) for name, path in _places().items()}
+
+
+def is_embedded(name: str) -> bool:
+    """Whether a bundle is part of the package."""
+    return (_EMBEDDED / name / "bundle.json").is_file()
+
+
+def add_bundle(path: PathLike) -> Bundle:
+    """Install a bundle for the user, after checking every file of it.
+
+    Raises:
+        BundleError: it is damaged, or its name is taken by an embedded bundle or is no plain name.
+        OutputError: it cannot be written.
+    """
+    bundle = find_bundle(path)
+    if is_embedded(bundle.name):
+        raise BundleError(f"The name {bundle.name!r} belongs to an embedded bundle; export yours under another name.")
+    if PurePosixPath(bundle.name).name != bundle.name or bundle.name.startswith("."):
+        raise BundleError(f"The bundle's name {bundle.name!r} is not a plain name; export it under another.")
+    networks = {member.file: bundle.network(member) for member in bundle.members}
+    target = _user_folder() / bundle.name
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".adding-", dir=target.parent) as staging:
+            write_bundle(bundle, networks, Path(staging) / bundle.name, bundle.card())
+            shutil.rmtree(target, ignore_errors=True)
+            os.replace(Path(staging) / bundle.name, target)
+    except OSError as error:
+        raise OutputError(f"The bundle cannot be kept in {target} ({error}); set L4S_BUNDLES to a folder.") from error
+    return bundle
+
+
+def remove_bundle(name: str) -> None:
+    """Remove a bundle that was added.
+
+    Raises:
+        BundleError: there is none of that name, or it is embedded.
+    """
+    if is_embedded(name):
+        raise BundleError(f"The bundle {name!r} is part of the package and cannot be removed.")
+    if name not in _places():
+        raise BundleError(f"There is no bundle {name!r} to remove; installed are {', '.join(_places())}.")
+    shutil.rmtree(_places()[name])
+
+
+def require_bands(bundle: Bundle, scene: str, bands: Collection[str], level: str = "") -> None:
+    """Check that a bundle can map a scene.
+
+    Args:
+        bundle: the bundle.
+        scene: the scene's name.
+        bands: the bands it has.
+        level: its processing level; "" if unknown.
+
+    Raises:
+        BandError: it lacks bands that the bundle needs, or its level does not suit the bundle; the message lists
+            the installed bundles that would run.
+    """
+    missing = lacking(bundle, bands)
+    if not missing and suits(bundle, level):
+        return
+    able = [b.name for b in installed().values() if b != bundle and not lacking(b, bands) and suits(b, level)]
+    instead = f"or use a bundle that would run: {', '.join(able)}" if able else "since no installed bundle would run"
+    if missing:
+        needed = ", ".join(band for band in bundle.bands if band not in bundle.optional)
+        hint = "--dem" if set(missing) <= set(TERRAIN) else f"--band {missing[0]}=FILE"
+        raise BandError(
+            f"The scene {scene} has the bands {', '.join(bands)} and lacks {', '.join(missing)}; the bundle "
+            f"{bundle.name} needs {needed}, so add what is missing ({hint}), {instead}."
+        )
+    raise BandError(
+        f"The scene {scene} is {level} and the bundle {bundle.name} was trained on {bundle.level} with fixed "
+        f"statistics; give a {bundle.level} product, {instead}."
+    )
+
+
+def lacking(bundle: Bundle, bands: Collection[str]) -> list[str]:
+    """Return the bands that a bundle cannot do without and a scene does not have."""
+    return [band for band in bundle.bands if band not in bands and band not in bundle.optional]
+
+
+def suits(bundle: Bundle, level: str) -> bool:
+    """Whether a bundle may map a level: another one than it was trained on needs statistics of the scene's own."""
+    return level in ("", bundle.level) or all(m.normalization != "fixed" for m in bundle.members)
+
+
+def _places() -> dict[str, Path]:
+    """Folders of the installed bundles by name; an embedded one goes before an added one."""
+    folders = [p.parent for root in (_user_folder(), _EMBEDDED) for p in sorted(root.glob("*/bundle.json"))]
+    return {folder.name: folder for folder in folders}
+
+
+def _user_folder() -> Path:
+    """Where added bundles are kept: the environment variable L4S_BUNDLES, or a folder of the user's."""
+    return Path(os.environ.get("L4S_BUNDLES") or Path.home() / ".local" / "share" / "l4s" / "bundles")

@@ -1,0 +1,1 @@
+"""DenseCRF refinement: parameters, the mean field, and one module a backend."""

@@ -1,0 +1,1 @@
+"""Networks at work: devices, sessions, windows, blending, test-time augmentation, refinement."""

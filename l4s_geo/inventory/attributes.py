@@ -1,0 +1,183 @@
+"""Attributes of landslides: geometry, detection, terrain.
+
+Geometry is measured on the mapping grid, in metres: length and width are the sides of the minimum rotated
+rectangle, orientation is the azimuth of its long side, compactness is Polsby and Popper's 4πA/P² (1 for a
+circle). Terrain follows what practitioners record: relief H is the elevation range, the reach angle is
+atan(H / L) with the planimetric length L, the aspect is a circular mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from l4s_geo.grid import Window
+from l4s_geo.inventory.vectorize import Components, MaskOf
+from l4s_geo.output.scratch_raster import ScratchRaster
+from l4s_geo.stack.terrain import Terrain
+
+__all__ = [
+    "TERRAIN_COLUMNS",
+    "Columns",
+    "detection_attributes",
+    "geometry_attributes",
+    "reach_angle",
+    "terrain_attributes",
+    "touches",
+]
+
+Columns = dict[str, NDArray[np.float64]]
+
+TERRAIN_COLUMNS = (
+    "slope_mean_deg",
+    "slope_max_deg",
+    "elev_min_m",
+    "elev_max_m",
+    "relief_m",
+    "reach_angle_deg",
+    "aspect_deg",
+)
+
+
+def geometry_attributes(polygons: NDArray[np.object_]) -> Columns:
+    """Measure polygons.
+
+    Args:
+        polygons: (n,) shapely polygons in a CRS in metres.
+
+    Returns:
+        area_m2, perimeter_m, length_m, width_m, orientation_deg (0 to 180, clockwise from grid north) and
+        compactness (0 to 1), each (n,) float64.
+    """
+    area, perimeter = shapely.area(polygons), shapely.length(polygons)
+    length, width, orientation = _rectangles(polygons)
+    return {
+        "area_m2": area,
+        "perimeter_m": perimeter,
+        "length_m": length,
+        "width_m": width,
+        "orientation_deg": orientation,
+        "compactness": 4 * np.pi * area / perimeter**2,
+    }
+
+
+def detection_attributes(found: Components, layers: ScratchRaster) -> Columns:
+    """Measure how sure the networks are of each component.
+
+    Args:
+        found: the components.
+        layers: probability and, if it is known, spread; see `l4s_geo.inference.predict.Prediction`.
+
+    Returns:
+        prob_mean, prob_max and prob_spread (the mean of the spread; NaN if unknown), each (count,) float64.
+    """
+    n = found.count + 1
+    highest, sums = np.zeros(n), np.zeros((2, n))
+    for strip, labels in found.strips():
+        inside = labels > 0
+        here = labels[inside]
+        values = layers.read(strip)[:, inside].astype(np.float64)
+        np.maximum.at(highest, here, values[0])
+        for total, value in zip(sums, values, strict=False):
+            total += np.bincount(here, value, minlength=n)
+    mean, spread = sums[:, 1:] / found.n_pixels
+    return {
+        "prob_mean": mean,
+        "prob_max": highest[1:],
+        "prob_spread": spread if layers.bands > 1 else np.full(found.count, np.nan),
+    }
+
+
+def terrain_attributes(
+    found: Components,
+    read: Callable[[Window], Terrain | None],
+) -> Columns:
+    """Measure the terrain under each component, strip by strip.
+
+    Args:
+        found: the components.
+        read: gives the terrain of a window, or None if it is unknown.
+
+    Returns:
+        The columns of `TERRAIN_COLUMNS` but the reach angle, each (count,) float64, NaN where the terrain is unknown.
+    """
+    n = found.count + 1
+    pixels, slope_sum, east, north = np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n)
+    slope_max, highest = np.full(n, -np.inf), np.full(n, -np.inf)
+    lowest = np.full(n, np.inf)
+    for strip, whole in found.strips():
+        if (terrain := read(strip)) is None:
+            continue
+        inside = np.nonzero(whole)
+        there = np.isfinite(terrain.elevation[inside]) & np.isfinite(terrain.slope[inside])
+        rows, cols = (index[there] for index in inside)
+        labels = whole[rows, cols]
+        elevation, slope = (values[rows, cols].astype(np.float64) for values in (terrain.elevation, terrain.slope))
+        rise = terrain.rise(rows, cols)
+        rise /= np.maximum(np.hypot(*rise), np.finfo(float).tiny)
+        pixels += np.bincount(labels, minlength=n)
+        slope_sum += np.bincount(labels, slope, minlength=n)
+        east -= np.bincount(labels, rise[0], minlength=n)
+        north -= np.bincount(labels, rise[1], minlength=n)
+        np.maximum.at(slope_max, labels, slope)
+        np.maximum.at(highest, labels, elevation)
+        np.minimum.at(lowest, labels, elevation)
+    known = pixels[1:] > 0
+    relief = np.where(known, highest[1:] - lowest[1:], np.nan)
+    facing = known & (np.hypot(east, north)[1:] > 1e-9)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        columns: Mapping[str, NDArray[np.float64]] = {
+            "slope_mean_deg": slope_sum[1:] / pixels[1:],
+            "slope_max_deg": slope_max[1:],
+            "elev_min_m": lowest[1:],
+            "elev_max_m": highest[1:],
+            "relief_m": relief,
+            "aspect_deg": np.where(facing, np.degrees(np.arctan2(east, north))[1:] % 360, np.nan),
+        }
+    return {name: np.where(known, values, np.nan) for name, values in columns.items()}
+
+
+def reach_angle(relief_m: NDArray[np.float64], length_m: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return atan(H / L) in degrees, from relief and planimetric length of each component."""
+    angle: NDArray[np.float64] = np.degrees(np.arctan2(relief_m, length_m))
+    return angle
+
+
+def touches(found: Components, pixels: MaskOf, border: bool = False) -> NDArray[np.bool_]:
+    """Whether each component lies beside given pixels, so that it may go on there.
+
+    Args:
+        found: the components.
+        pixels: gives the pixels of a window, none of them in a component.
+        border: whether the raster's own border counts too.
+
+    Returns:
+        (count,) bool.
+    """
+    grid = found.grid
+    touching = np.zeros(found.count + 1, bool)
+    for strip, labels in found.strips():
+        top, bottom = max(strip.row - 1, 0), min(strip.row + strip.height + 1, grid.height)
+        near = np.full((strip.height + 2, strip.width + 2), border)
+        near[top - strip.row + 1 : bottom - strip.row + 1, 1:-1] = pixels(Window(top, 0, bottom - top, grid.width))
+        beside = near[:-2, 1:-1] | near[2:, 1:-1] | near[1:-1, :-2] | near[1:-1, 2:]
+        touching[labels[beside]] = True
+    return touching[1:]
+
+
+def _rectangles(
+    polygons: NDArray[np.object_],
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Length, width and azimuth of the long side of the minimum rotated rectangles."""
+    if not len(polygons):
+        return np.empty(0), np.empty(0), np.empty(0)
+    corners = shapely.get_coordinates(shapely.minimum_rotated_rectangle(polygons)).reshape(-1, 5, 2)
+    sides = corners[:, 1:3] - corners[:, 0:2]
+    lengths = np.hypot(sides[..., 0], sides[..., 1])
+    long = lengths.argmax(axis=1)
+    each = np.arange(len(polygons))
+    azimuth = np.degrees(np.arctan2(sides[each, long, 0], sides[each, long, 1])) % 180
+    return lengths[each, long], lengths[each, 1 - long], azimuth

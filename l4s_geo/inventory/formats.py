@@ -1,0 +1,108 @@
+"""An inventory on disk: a format by the suffix of its name, with provenance and style."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from l4s_geo.inventory.table import SHAPEFILE_NAMES
+from l4s_geo.output.staging import LAYER
+from l4s_geo.output.style import style
+
+if TYPE_CHECKING:
+    from geopandas import GeoDataFrame
+
+__all__ = ["FORMATS", "write_inventory"]
+
+
+def write_inventory(frame: GeoDataFrame, path: Path, provenance: Mapping[str, Any]) -> None:
+    """Write an inventory in the format of its suffix, with style and provenance.
+
+    Args:
+        frame: polygons with the columns of `COLUMNS`.
+        path: where to write.
+        provenance: facts about the run; JSON-serialisable.
+    """
+    FORMATS[path.suffix.lower()](frame, path, json.dumps(dict(provenance), indent=1))
+
+
+def _write_gpkg(frame: GeoDataFrame, path: Path, provenance: str) -> None:
+    # QGIS 3.22 warns about GeoPackage 1.4, which newer GDAL writes by default.
+    _write_ogr(frame, path, "GPKG", layer=LAYER, VERSION="1.3", layer_metadata={"l4s": provenance})
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute(
+            "CREATE TABLE layer_styles (id INTEGER PRIMARY KEY AUTOINCREMENT, f_table_catalog TEXT(256), "
+            "f_table_schema TEXT(256), f_table_name TEXT(256), f_geometry_column TEXT(256), styleName TEXT(30), "
+            "styleQML TEXT, styleSLD TEXT, useAsDefault BOOLEAN, description TEXT, owner TEXT(30), ui TEXT(30), "
+            "update_time DATETIME DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ','now')))"
+        )
+        database.execute(
+            "INSERT INTO layer_styles (f_table_catalog, f_table_schema, f_table_name, f_geometry_column, styleName, "
+            "styleQML, styleSLD, useAsDefault, description, owner) VALUES ('', '', ?, 'geom', ?, ?, '', 1, ?, '')",
+            (LAYER, LAYER, style("inventory"), "Landslides by confidence"),
+        )
+        # Registered, or GDAL would offer the styles as a second layer.
+        database.execute(
+            "INSERT INTO gpkg_contents (table_name, data_type, identifier) "
+            "VALUES ('layer_styles', 'attributes', 'layer_styles')"
+        )
+
+
+def _write_geojson(frame: GeoDataFrame, path: Path, provenance: str) -> None:
+    # RFC 7946 wants WGS 84; areas and lengths stay those of the mapping grid.
+    _write_ogr(
+        frame.to_crs(4326), path, "GeoJSON", layer=LAYER, RFC7946="YES", DESCRIPTION="Landslide inventory made by l4s"
+    )
+    _write_sidecars(path, provenance)
+
+
+def _write_flatgeobuf(frame: GeoDataFrame, path: Path, provenance: str) -> None:
+    _write_ogr(frame, path, "FlatGeobuf", layer=LAYER)
+    _write_sidecars(path, provenance)
+
+
+def _write_shapefile(frame: GeoDataFrame, path: Path, provenance: str) -> None:
+    renamed = frame.rename(columns=SHAPEFILE_NAMES)
+    renamed = renamed.astype({"edge": "int32", "mask": "int32"})
+    _write_ogr(renamed, path, "ESRI Shapefile", ENCODING="UTF-8")
+    _write_sidecars(path, provenance)
+
+
+def _write_geoparquet(frame: GeoDataFrame, path: Path, provenance: str) -> None:
+    import pyarrow.parquet as pq
+
+    frame.to_parquet(path, index=False)
+    table = pq.read_table(path)
+    pq.write_table(table.replace_schema_metadata({**(table.schema.metadata or {}), b"l4s": provenance.encode()}), path)
+    path.with_suffix(".qml").write_text(style("inventory"), encoding="utf-8")
+
+
+def _write_ogr(frame: GeoDataFrame, path: Path, driver: str, **options: Any) -> None:
+    import pyogrio
+    from pyogrio.errors import DataSourceError, FeatureError, GeometryError
+
+    try:
+        several = bool((frame.geom_type == "MultiPolygon").any())
+        kind = "MultiPolygon" if several else "Polygon"
+        pyogrio.write_dataframe(frame, path, driver=driver, geometry_type=kind, promote_to_multi=several, **options)
+    except (DataSourceError, FeatureError, GeometryError) as error:
+        raise OSError(str(error)) from error
+
+
+def _write_sidecars(path: Path, provenance: str) -> None:
+    path.with_suffix(".qml").write_text(style("inventory"), encoding="utf-8")
+    path.with_suffix(".provenance.json").write_text(provenance + "\n", encoding="utf-8")
+
+
+FORMATS: dict[str, Callable[[Any, Path, str], None]] = {
+    ".gpkg": _write_gpkg,
+    ".geojson": _write_geojson,
+    ".fgb": _write_flatgeobuf,
+    ".parquet": _write_geoparquet,
+    ".shp": _write_shapefile,
+}
+"""Writers by suffix."""

@@ -1,0 +1,70 @@
+"""A raster on disk that grows row by row, so that memory does not grow with a scene's height.
+
+Plain float32 values, for each row its bands one after the other. Rows that are there are complete: a row that a killed
+process had begun does not count and is overwritten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from l4s_geo.grid import Window
+
+__all__ = ["ScratchRaster"]
+
+_STRIP = 512
+
+
+class ScratchRaster:
+    """Rows of `bands` × `width` float32 values in a file."""
+
+    def __init__(self, path: Path, bands: int, width: int) -> None:
+        """Take up a file, or begin one with the first `append`.
+
+        Args:
+            path: the file.
+            bands: values of a pixel.
+            width: pixels of a row.
+        """
+        self.path, self.bands, self.width = path, bands, width
+
+    @property
+    def height(self) -> int:
+        """Complete rows."""
+        return self.path.stat().st_size // (4 * self.bands * self.width) if self.path.exists() else 0
+
+    def append(self, values: NDArray[np.float32]) -> None:
+        """Add rows.
+
+        Args:
+            values: (bands, rows, cols) float32.
+
+        Raises:
+            OSError: the disk is full, or cannot be written.
+        """
+        with self.path.open("ab") as file:
+            file.write(np.ascontiguousarray(values.swapaxes(0, 1)).data)
+
+    def keep(self, rows: int) -> None:
+        """Drop all but the first rows, and what may have been written of the next."""
+        with self.path.open("ab") as file:
+            file.truncate(rows * 4 * self.bands * self.width)
+
+    def read(self, window: Window) -> NDArray[np.float32]:
+        """Return a copy of a window: (bands, rows, cols) float32."""
+        rows, cols = window.slices
+        if not self.height:
+            return np.empty((self.bands, 0, window.width), np.float32)
+        # Mapped for this window alone: what stays mapped counts as the process's memory.
+        values = np.memmap(self.path, np.float32, "r", shape=(self.height, self.bands, self.width))
+        return np.array(values[rows, :, cols]).swapaxes(0, 1)
+
+    def strips(self) -> Iterator[tuple[Window, NDArray[np.float32]]]:
+        """Yield windows of full width that cover the raster, each with its values."""
+        for row in range(0, self.height, _STRIP):
+            window = Window(row, 0, min(_STRIP, self.height - row), self.width)
+            yield window, self.read(window)

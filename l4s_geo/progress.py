@@ -1,0 +1,68 @@
+"""How a run goes: who hears of it, and the seconds that it spends in each of its stages."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from time import perf_counter
+from typing import Protocol
+
+__all__ = ["Reporter", "Silent", "Stopwatch", "stages_line"]
+
+
+class Stopwatch:
+    """Adds up seconds by name, from any thread; stages that overlap in time each count in full."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.seconds: dict[str, float] = {}
+        """Seconds of each stage, in the order in which the stages ended first."""
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        """Count the time inside the ``with`` block."""
+        started = perf_counter()
+        try:
+            yield
+        finally:
+            took = perf_counter() - started
+            with self._lock:
+                self.seconds[stage] = self.seconds.get(stage, 0.0) + took
+
+
+def stages_line(stages: Mapping[str, float]) -> str:
+    """Word the seconds of each stage for a log."""
+    return "Seconds: " + ", ".join(f"{name} {seconds:.1f}" for name, seconds in stages.items())
+
+
+class Reporter(Protocol):
+    """Hears how a run goes; the command line shows it, Python by default ignores it."""
+
+    def say(self, text: str) -> None:
+        """Take a line that every user should see."""
+
+    def detail(self, text: str) -> None:
+        """Take a line for those who asked for more."""
+
+    def progress(self, done: int, total: int) -> None:
+        """Take the number of windows mapped so far."""
+
+    def took(self, stages: Mapping[str, float]) -> None:
+        """Take the seconds of each stage, at the end; stages of the mapping itself overlap."""
+
+
+class Silent:
+    """A reporter that ignores everything."""
+
+    def say(self, text: str) -> None:
+        """Ignore a line."""
+
+    def detail(self, text: str) -> None:
+        """Ignore a line."""
+
+    def progress(self, done: int, total: int) -> None:
+        """Ignore progress."""
+
+    def took(self, stages: Mapping[str, float]) -> None:
+        """Ignore seconds."""

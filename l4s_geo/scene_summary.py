@@ -1,0 +1,73 @@
+"""What a run says of its scene: what it is, what it was taken for, and what can map it."""
+
+from __future__ import annotations
+
+from l4s_geo.bands import SPECTRAL
+from l4s_geo.bundles.bundle import Bundle
+from l4s_geo.bundles.registry import installed, lacking, suits
+from l4s_geo.stack.stack import Stack
+from l4s_geo.units import LONG_NAMES
+
+__all__ = ["able_bundles", "cautions", "introduction"]
+
+
+def introduction(stack: Stack) -> list[str]:
+    """Lines that say what a scene is, and what it was taken for."""
+    scene, grid = stack.scene, stack.grid
+    known = scene.acquisition
+    baseline = f"baseline {known.baseline}" if known.baseline else ""
+    facts = (known.product, known.level, known.acquired, baseline, f"bands {' '.join(scene.bands)}")
+    lines = [f"Scene: {scene.name}, {', '.join(fact for fact in facts if fact)}"]
+    lines += [f"Note: {note}" for note in scene.notes]
+    how = "as stated" if stack.units_given else "as the values suggest; --units overrules"
+    offsets = sorted({ref.offset for name, ref in scene.bands.items() if name in SPECTRAL and ref.offset})
+    applied = f", offset {', '.join(f'{offset:g}' for offset in offsets)} applied" if offsets else ""
+    lines.append(f"Units: {LONG_NAMES[stack.units]}, {how}{applied}")
+    native = f"warped from {scene.grid.height} × {scene.grid.width} in {scene.grid.crs_name}"
+    origin = "the scene's own" if grid == scene.grid else native
+    lines.append(f"Grid: {grid.height} × {grid.width} pixels of 10 m in {grid.crs_name}, {origin}")
+    if stack.dem:
+        lines.append(f"Terrain: {', '.join(stack.dem.paths)}, known for {stack.dem.covered:.0%} of the scene")
+    elif stack.has_terrain:
+        lines.append("Terrain: the scene's own DEM band")
+    else:
+        lines.append("Terrain: none, so the terrain attributes stay empty; --dem gives one")
+    return lines
+
+
+def cautions(stack: Stack, bundle: Bundle, prior: bool = False) -> list[str]:
+    """Lines that say where a scene is not what a bundle was trained on.
+
+    Args:
+        stack: the scene.
+        bundle: the bundle.
+        prior: whether its terrain prior is wanted.
+    """
+    level = stack.scene.acquisition.level
+    lines = []
+    if level not in ("", bundle.level):
+        lines.append(
+            f"Note: the scene is {level} and the bundle was trained on {bundle.level}; the scene is normalised by its "
+            "own statistics"
+        )
+    for band in bundle.bands:
+        if band not in stack.bands:
+            lines.append(f"Note: the scene has no {band}; {bundle.optional[band]:g} L4S units stand for it")
+    if prior and bundle.prior and bundle.prior.on and not stack.has_terrain:
+        lines.append("Note: with a DEM (--dem) the slope of the ground would tell fields and gravel from landslides")
+    return lines
+
+
+def able_bundles(stack: Stack) -> list[str]:
+    """A line for each installed bundle: whether it can map a scene, or why not."""
+    level = stack.scene.acquisition.level
+    lines = []
+    for bundle in installed().values():
+        if missing := lacking(bundle, stack.bands):
+            verdict = f"cannot map it, for lack of {', '.join(missing)}"
+        elif not suits(bundle, level):
+            verdict = f"cannot map it: trained on {bundle.level} with fixed statistics"
+        else:
+            verdict = "can map it"
+        lines.append(f"Bundle {bundle.name}: {verdict}")
+    return lines

@@ -1,0 +1,99 @@
+"""Rasters opened and sampled, with one clear error for each way in which that fails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+from rasterio.enums import Resampling
+from rasterio.errors import RasterioError
+
+from l4s_geo.errors import L4SError, SceneError
+from l4s_geo.grid import Grid
+from l4s_geo.sources.http import is_network, shown
+from l4s_geo.sources.scene import BandRef
+
+__all__ = ["grid_of", "opened", "read_error", "sample"]
+
+
+_SAMPLE_SIDE = 512
+
+
+@contextmanager
+def opened(path: str, what: str, error: type[L4SError] = SceneError) -> Iterator[Any]:
+    """Open a raster, turning every way in which that fails into one clear error.
+
+    Args:
+        path: anything GDAL opens.
+        what: the raster's part in the run, for the message ("scene", "DEM", "band B4").
+        error: class to raise.
+
+    Yields:
+        The rasterio dataset.
+    """
+    if "://" not in path and not path.startswith("/vsi") and not Path(path).exists():
+        raise error(f"The {what} {path} does not exist; give the path of a raster file.")
+    try:
+        dataset = rasterio.open(path)
+    except RasterioError as cause:
+        raise error(
+            f"The {what} {shown(path)} is not a raster that can be read ({shown(str(cause))}); expected a "
+            "GeoTIFF, a VRT or another format that GDAL opens."
+        ) from cause
+    with dataset:
+        yield dataset
+
+
+def read_error(path: str, what: str, cause: Exception, error: type[L4SError] = SceneError) -> L4SError:
+    """Return the error for a raster that opened but whose pixels cannot be read."""
+    detail = shown(str(cause.__cause__ or cause))
+    if is_network(path):
+        return error(f"The {what} {shown(path)} cannot be read over the network ({detail}); try again later.")
+    return error(
+        f"The {what} {path} cannot be read to its end ({detail}); the file seems to be truncated or damaged, so "
+        "copy or download it again."
+    )
+
+
+def grid_of(dataset: Any, what: str, error: type[L4SError] = SceneError) -> Grid:
+    """Return a dataset's grid.
+
+    Raises:
+        L4SError: it has no CRS or no georeference.
+    """
+    if dataset.crs is None:
+        raise error(
+            f"The {what} {dataset.name} has no coordinate reference system; expected a georeferenced raster, so "
+            "assign its CRS first (gdal_edit.py -a_srs EPSG:…)."
+        )
+    if dataset.transform.is_identity:
+        raise error(
+            f"The {what} {dataset.name} has a CRS but no position (its transform is the identity); expected a "
+            "georeferenced raster, so assign its corners first (gdal_edit.py -a_ullr …)."
+        )
+    return Grid(dataset.crs, dataset.transform, dataset.height, dataset.width)
+
+
+def sample(ref: BandRef, what: str) -> NDArray[np.float32]:
+    """Read a coarse sample of a band: every k-th pixel, at most 512 × 512.
+
+    Returns:
+        (rows, cols) float32, NaN where nodata or infinite.
+    """
+    with opened(ref.path, what) as dataset:
+        step = max(1, -(-max(dataset.shape) // _SAMPLE_SIDE))
+        shape = (-(-dataset.height // step), -(-dataset.width // step))
+        try:
+            values = dataset.read(
+                ref.index, out_shape=shape, masked=True, out_dtype="float32", resampling=Resampling.nearest
+            )
+        except RasterioError as cause:
+            raise read_error(ref.path, what, cause) from cause
+    array: NDArray[np.float32] = values.filled(np.nan)
+    array[~np.isfinite(array)] = np.nan
+    return array

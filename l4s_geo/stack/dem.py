@@ -1,0 +1,230 @@
+"""Terrain on the mapping grid, from DEM files in any CRS and resolution.
+
+The slope is computed on the DEM's own pixels in a metric CRS and brought to the mapping grid afterwards, as for the
+Landslide4Sense patches: the elevation bilinearly, the slope by the nearest pixel. Several files make a mosaic;
+where they overlap, the first that knows the elevation counts.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import Any
+
+import numpy as np
+from affine import Affine
+from numpy.typing import NDArray
+from rasterio.enums import Resampling
+from rasterio.errors import RasterioError
+
+from l4s_geo.closing import Closing
+from l4s_geo.errors import SceneError, TerrainError
+from l4s_geo.grid import PIXEL, Grid, Window
+from l4s_geo.sources.rasters import grid_of, opened, read_error
+from l4s_geo.stack.terrain import MAX_VOID, fill_voids, horn, slope_of
+from l4s_geo.stack.warp import exact_warp, pixels_per_pixel
+
+__all__ = ["DEM"]
+
+_HALO = 2
+_SAMPLES = 64
+_PERCENT_ABOVE = 90.0
+_RISE_BELOW = 2.5
+
+PathLike = str | os.PathLike[str]
+
+
+class DEM(Closing):
+    """A mosaic of DEM files, and perhaps a ready slope, read on a mapping grid; a context manager."""
+
+    def __init__(self, paths: PathLike | Sequence[PathLike], grid: Grid, slope: PathLike | None = None) -> None:
+        """Open DEM files.
+
+        Args:
+            paths: rasters of elevations in metres.
+            grid: the mapping grid to read them on.
+            slope: a raster of slopes in degrees, to take in place of computed ones.
+
+        Raises:
+            TerrainError: a file cannot be read, has no CRS, is not in metres (or the slope not in degrees), or
+                none has an elevation anywhere on the grid.
+        """
+        given = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+        self.paths = tuple(os.fspath(p) for p in given)
+        self.grid = grid
+        self.slope_path = os.fspath(slope) if slope is not None else None
+        self.voids_filled = False
+        """Whether reading has met small voids and filled them."""
+        self._resources = ExitStack()
+        try:
+            datasets = [self._open(path, "DEM") for path in self.paths]
+            self._own = _metric_grid([grid_of(d, "DEM", TerrainError) for d in datasets], grid)
+            self._rasters = [self._on(self._own, d, Resampling.bilinear) for d in datasets]
+            self._slope = self._on(grid, self._open_slope(), Resampling.nearest) if self.slope_path else None
+            self.covered = self._coverage()
+        except BaseException:
+            self.close()
+            raise
+
+    def read(self, window: Window) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Read a window of the mapping grid.
+
+        Returns:
+            Elevation in metres (bilinear) and slope in degrees (nearest), each (rows, cols) float32, NaN where
+            unknown.
+        """
+        own = self._own
+        to_own = ~own.transform @ self.grid.transform
+        cols = (np.arange(window.col, window.col + window.width) + 0.5) * to_own.a + to_own.c - 0.5
+        rows = (np.arange(window.row, window.row + window.height) + 0.5) * to_own.e + to_own.f - 0.5
+        row0, row1 = math.floor(rows.min()) - _HALO, math.ceil(rows.max()) + _HALO + 1
+        col0, col1 = math.floor(cols.min()) - _HALO, math.ceil(cols.max()) + _HALO + 1
+        known = self._read_own(row0, row1, col0, col1)
+        elevation = _bilinear(known, rows - row0, cols - col0)
+        if self._slope is not None:
+            return elevation, self._read_raster(self._slope, window.ranges, "slope")
+        slope = slope_of(*horn(known, own.transform.a))
+        nearest = np.ix_(np.floor(rows - row0 + 0.5).astype(np.intp), np.floor(cols - col0 + 0.5).astype(np.intp))
+        return elevation, slope[nearest]
+
+    def close(self) -> None:
+        """Close the files."""
+        self._resources.close()
+
+    def _open(self, path: str, what: str) -> Any:
+        dataset = self._resources.enter_context(opened(path, what, TerrainError))
+        if dataset.count != 1:
+            raise TerrainError(f"The {what} {path} has {dataset.count} bands; expected one.")
+        unit = _unit(dataset)
+        if "f" in unit[:1] or "foot" in unit or "feet" in unit:
+            raise TerrainError(
+                f"The {what} {path} states its heights in {unit!r}; expected metres, so convert it first "
+                "(gdal_calc.py --calc='A*0.3048')."
+            )
+        return dataset
+
+    def _open_slope(self) -> Any:
+        dataset = self._open(str(self.slope_path), "slope")
+        grid_of(dataset, "slope", TerrainError)
+        step = max(1, max(dataset.shape) // 512)
+        try:
+            shape = (-(-dataset.height // step), -(-dataset.width // step))
+            values = dataset.read(1, out_shape=shape, masked=True, out_dtype="float64").filled(np.nan)
+        except RasterioError as cause:
+            raise read_error(dataset.name, "slope", cause, TerrainError) from cause
+        values = values[np.isfinite(values)]
+        if values.size == 0:
+            raise TerrainError(f"The slope {dataset.name} holds nothing but nodata; give one in degrees.")
+        low, high = np.percentile(values, [0, 99.9])
+        hint = "percent" if high > _PERCENT_ABOVE else "rise over run or radians" if high < _RISE_BELOW else ""
+        if hint or low < 0:
+            raise TerrainError(
+                f"The slope {dataset.name} runs from {low:g} to {high:g}, which looks like {hint or 'no slope'}; "
+                "expected degrees, so convert it, or leave it out and slopes are computed from the DEM."
+            )
+        return dataset
+
+    def _on(self, grid: Grid, dataset: Any, resampling: Resampling) -> Any:
+        try:
+            return self._resources.enter_context(exact_warp(dataset, grid, resampling))
+        except SceneError as error:
+            raise TerrainError(f"The DEM {dataset.name} does not lie where the scene does: {error}") from error
+
+    def _read_own(self, row0: int, row1: int, col0: int, col1: int) -> NDArray[np.float32]:
+        """Read the mosaic on its metric grid, small voids filled; NaN outside it."""
+        halo = MAX_VOID + 1
+        wide = self._mosaic(row0 - halo, row1 + halo, col0 - halo, col1 + halo)
+        inner = (slice(halo, halo + row1 - row0), slice(halo, halo + col1 - col0))
+        filled = fill_voids(wide)[inner]
+        self.voids_filled |= bool((np.isfinite(filled) & np.isnan(wide[inner])).any())
+        return filled
+
+    def _mosaic(self, row0: int, row1: int, col0: int, col1: int) -> NDArray[np.float32]:
+        out = np.full((row1 - row0, col1 - col0), np.nan, np.float32)
+        top, bottom = max(row0, 0), min(row1, self._own.height)
+        left, right = max(col0, 0), min(col1, self._own.width)
+        if top >= bottom or left >= right:
+            return out
+        part = out[top - row0 : bottom - row0, left - col0 : right - col0]
+        for raster in self._rasters:
+            if (missing := np.isnan(part)).any():
+                part[missing] = self._read_raster(raster, ((top, bottom), (left, right)), "DEM")[missing]
+        return out
+
+    def _read_raster(self, raster: Any, window: Any, what: str) -> NDArray[np.float32]:
+        try:
+            values: NDArray[np.float32] = raster.read(1, out_dtype="float32", masked=True, window=window).filled(np.nan)
+        except RasterioError as cause:
+            raise read_error(self.paths[0] if what == "DEM" else raster.name, what, cause, TerrainError) from cause
+        values[~np.isfinite(values)] = np.nan
+        return values
+
+    def _coverage(self) -> float:
+        """Share of the mapping grid on which the elevation is known, from a sample of its pixels."""
+        step = max(1, max(self.grid.shape) // _SAMPLES)
+        to_own = ~self._own.transform @ self.grid.transform
+        rows = ((np.arange(0, self.grid.height, step) + 0.5) * to_own.e + to_own.f).astype(np.intp)
+        cols = ((np.arange(0, self.grid.width, step) + 0.5) * to_own.a + to_own.c).astype(np.intp)
+        known = 0
+        for row in rows.tolist():
+            line = self._mosaic(row, row + 1, int(cols[0]), int(cols[-1]) + 1)[0]
+            known += int(np.isfinite(line[cols - cols[0]]).sum())
+        if known == 0:
+            left, bottom, right, top = (f"{value:.0f}" for value in self.grid.bounds)
+            raise TerrainError(
+                f"The DEM {', '.join(self.paths)} has no elevation where the scene lies (x {left} to {right}, y "
+                f"{bottom} to {top} in {self.grid.crs_name}): it does not overlap the scene or holds nothing but "
+                "nodata there; give a DEM of the scene's area."
+            )
+        return known / (len(rows) * len(cols))
+
+
+def _unit(dataset: Any) -> str:
+    """The unit of the heights: as the band states it, else as a compound CRS does; '' if neither does."""
+    if dataset.units[0]:
+        return str(dataset.units[0]).lower()
+    wkt = dataset.crs.to_wkt() if dataset.crs else ""
+    vertical = wkt[wkt.find("VERT_CS") :] if "VERT_CS" in wkt else ""
+    return "foot" if "foot" in vertical.lower() or "feet" in vertical.lower() else ""
+
+
+def _metric_grid(natives: Sequence[Grid], grid: Grid) -> Grid:
+    """Return the grid for slopes, around the mapping grid: the first DEM's own pixels if it shares the CRS.
+
+    A DEM in another CRS gets pixels of the same size in the mapping grid's. One with much finer pixels than the
+    mapping grid is averaged to that size, or its slopes would be those of single trees and walls.
+    """
+    native = natives[0]
+    try:
+        side = PIXEL / math.sqrt(math.prod(pixels_per_pixel(native, grid)))
+    except SceneError as error:
+        raise TerrainError(f"The DEM does not lie where the scene does: {error}") from error
+    t = native.transform
+    square = not (t.b or t.d) and t.e < 0 and math.isclose(t.a, -t.e, rel_tol=1e-3)
+    own = native.crs == grid.crs and square and t.a > PIXEL / 2
+    side = t.a if own else side if side > PIXEL / 2 else PIXEL
+    left, bottom, right, top = grid.bounds
+    margin = (_HALO + MAX_VOID + 2) * side
+    x, y = left - margin, top + margin
+    if own:
+        x, y = t.c + math.floor((x - t.c) / side) * side, t.f + math.ceil((y - t.f) / side) * side
+    height, width = math.ceil((y - bottom + margin) / side), math.ceil((right + margin - x) / side)
+    return Grid(grid.crs, Affine(side, 0, x, 0, -side, y), height, width)
+
+
+def _bilinear(values: NDArray[np.float32], rows: NDArray[np.float64], cols: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Sample at fractional pixel centres; a value beside an unknown one falls back to the nearest known."""
+    r0, c0 = np.floor(rows).astype(np.intp), np.floor(cols).astype(np.intp)
+    fr, fc = (rows - r0)[:, None], (cols - c0)[None, :]
+    total = np.zeros((len(rows), len(cols)))
+    weight = np.zeros_like(total)
+    for dr, wr in ((0, 1 - fr), (1, fr)):
+        for dc, wc in ((0, 1 - fc), (1, fc)):
+            value = values[np.ix_(r0 + dr, c0 + dc)]
+            share = np.where(np.isnan(value), 0.0, wr * wc)
+            total += share * np.nan_to_num(value)
+            weight += share
+    with np.errstate(invalid="ignore"):
+        return np.where(weight >= 0.5, total / weight, np.nan).astype(np.float32)

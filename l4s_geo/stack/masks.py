@@ -1,0 +1,217 @@
+"""What is not to be mapped: clouds and the like, and ground outside the area of interest.
+
+A mask hides pixels from the networks and from the map. An area of interest only says where the map is wanted: the
+networks still see the ground around it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import shapely
+from affine import Affine
+from numpy.typing import NDArray
+from rasterio.enums import Resampling
+from rasterio.errors import RasterioError
+from rasterio.features import geometry_mask
+
+from l4s_geo.closing import Closing
+from l4s_geo.errors import L4SError, SceneError
+from l4s_geo.grid import Grid, Window
+from l4s_geo.sources.rasters import grid_of, opened, read_error
+from l4s_geo.sources.scene import BandRef
+from l4s_geo.stack.warp import exact_warp
+
+__all__ = ["SCL_CLASSES", "SCL_DEFAULT", "Area", "Mask", "RasterMask", "open_area", "open_mask"]
+
+SCL_CLASSES = {
+    0: "no data",
+    1: "saturated or defective",
+    2: "dark area",
+    3: "cloud shadow",
+    4: "vegetation",
+    5: "not vegetated",
+    6: "water",
+    7: "unclassified",
+    8: "cloud, medium probability",
+    9: "cloud, high probability",
+    10: "thin cirrus",
+    11: "snow or ice",
+}
+"""Classes of Level-2A's scene classification (SCL)."""
+
+SCL_DEFAULT = (0, 1, 3, 8, 9, 10, 11)
+"""Those that are not mapped by default."""
+
+PathLike = str | os.PathLike[str]
+
+
+class Mask(Protocol):
+    """Tells which pixels are hidden."""
+
+    def read(self, window: Window) -> NDArray[np.bool_]:
+        """Return (rows, cols) bool for a window of the mapping grid: True where hidden."""
+
+
+class RasterMask(Closing):
+    """A raster whose chosen values hide pixels; a context manager."""
+
+    def __init__(self, ref: BandRef, grid: Grid, what: str, classes: Sequence[int] | None = None) -> None:
+        """Open a raster on a mapping grid.
+
+        Args:
+            ref: where it is stored.
+            grid: the mapping grid.
+            what: its part in the run, for messages.
+            classes: values that hide a pixel; None for all but 0.
+        """
+        self._ref, self._what, self._classes = ref, what, classes
+        self._resources = ExitStack()
+        try:
+            dataset = self._resources.enter_context(opened(ref.path, what))
+            grid_of(dataset, what)
+            self._raster = self._resources.enter_context(exact_warp(dataset, grid, Resampling.nearest))
+        except BaseException:
+            self.close()
+            raise
+
+    def read(self, window: Window) -> NDArray[np.bool_]:
+        """Return (rows, cols) bool: True where hidden. Ground that the raster does not cover is not hidden."""
+        try:
+            values = self._raster.read(self._ref.index, window=window.ranges, out_dtype="float32")
+        except RasterioError as cause:
+            raise read_error(self._ref.path, self._what, cause) from cause
+        known: NDArray[np.bool_] = np.isfinite(values)
+        hidden = np.isin(values, self._classes) if self._classes is not None else values != 0
+        return known & hidden
+
+    def close(self) -> None:
+        """Close the raster."""
+        self._resources.close()
+
+
+class Area:
+    """Polygons on the mapping grid: an area of interest, or a mask drawn by hand."""
+
+    def __init__(self, shape: shapely.Geometry, grid: Grid) -> None:
+        """Keep a polygon.
+
+        Args:
+            shape: a polygon or several, in the grid's CRS.
+            grid: the mapping grid.
+        """
+        self.shape = shape
+        self._grid = grid
+
+    def read(self, window: Window) -> NDArray[np.bool_]:
+        """Return (rows, cols) bool: True where a pixel's centre lies inside."""
+        transform = self._grid.transform @ Affine.translation(window.col, window.row)
+        inside: NDArray[np.bool_] = geometry_mask([self.shape], (window.height, window.width), transform, invert=True)
+        return inside
+
+    def window(self) -> Window:
+        """The smallest window of the grid that holds the area."""
+        left, bottom, right, top = self.shape.bounds
+        (c0, r0), (c1, r1) = (~self._grid.transform @ corner for corner in ((left, top), (right, bottom)))
+        row, col = max(0, int(np.floor(r0))), max(0, int(np.floor(c0)))
+        return Window(
+            row, col, min(self._grid.height, int(np.ceil(r1))) - row, min(self._grid.width, int(np.ceil(c1))) - col
+        )
+
+
+def open_area(area: PathLike, grid: Grid) -> Area:
+    """Read an area of interest.
+
+    Args:
+        area: a vector file of polygons in any CRS, or "west,south,east,north" in degrees (WGS 84) or, if the
+            numbers are larger than degrees can be, in the mapping grid's CRS.
+        grid: the mapping grid.
+
+    Raises:
+        SceneError: it cannot be read, holds no polygon, or does not meet the scene.
+    """
+    text = os.fspath(area)
+    box = _box(text)
+    shape = _to_grid(shapely.box(*box), _is_degrees(box), grid) if box else _polygons(text, "area of interest", grid)
+    if not shape.intersects(shapely.box(*grid.bounds)):
+        raise SceneError(
+            f"The area of interest {text} lies outside the scene ({_text(shape.bounds)} against "
+            f"{_text(grid.bounds)} in {grid.crs_name}); give one that meets it."
+        )
+    return Area(shape, grid)
+
+
+def open_mask(path: PathLike, grid: Grid) -> RasterMask | Area:
+    """Open a mask file: a raster that is not 0 where nothing is to be mapped, or a vector file of such polygons.
+
+    Raises:
+        SceneError: it is neither.
+    """
+    text = os.fspath(path)
+    try:
+        return RasterMask(BandRef(text), grid, "mask")
+    except L4SError as not_a_raster:
+        if not Path(text).exists():
+            raise
+        try:
+            return Area(_polygons(text, "mask", grid), grid)
+        except L4SError:
+            raise not_a_raster from None
+
+
+def _box(text: str) -> tuple[float, float, float, float] | None:
+    parts = text.split(",")
+    if len(parts) != 4 or Path(text).exists():
+        return None
+    try:
+        west, south, east, north = map(float, parts)
+    except ValueError:
+        return None
+    if not (west < east and south < north and np.isfinite([west, south, east, north]).all()):
+        raise SceneError(
+            f"The area of interest {text} is no box; expected west,south,east,north with west < east and south < north."
+        )
+    return west, south, east, north
+
+
+def _is_degrees(box: tuple[float, float, float, float]) -> bool:
+    west, south, east, north = box
+    return west >= -180 and east <= 180 and south >= -90 and north <= 90
+
+
+def _polygons(path: str, what: str, grid: Grid) -> shapely.Geometry:
+    """Read a vector file's polygons, as one geometry in the grid's CRS."""
+    import pyogrio
+    from pyogrio.errors import DataSourceError
+
+    if not Path(path).exists():
+        raise SceneError(f"The {what} {path} does not exist; give a vector file or west,south,east,north.")
+    try:
+        frame = pyogrio.read_dataframe(path, columns=[])
+    except (DataSourceError, ValueError) as error:
+        raise SceneError(f"The {what} {path} cannot be read as a vector file ({error}); give polygons.") from error
+    if getattr(frame, "crs", None) is None:
+        raise SceneError(f"The {what} {path} has no coordinate reference system; assign one first.")
+    shapes = frame.geometry[frame.geom_type.isin(["Polygon", "MultiPolygon"])]
+    if shapes.empty:
+        raise SceneError(f"The {what} {path} holds no polygon; expected at least one.")
+    return shapely.union_all(shapely.make_valid(shapes.to_crs(grid.crs.to_wkt()).to_numpy()))
+
+
+def _to_grid(box: shapely.Geometry, degrees: bool, grid: Grid) -> shapely.Geometry:
+    """Bring a box to the grid's CRS, its sides bent as they must be."""
+    import geopandas as gpd
+
+    if not degrees:
+        return box
+    dense = shapely.segmentize(box, max((box.bounds[2] - box.bounds[0]) / 50, 1e-6))
+    return gpd.GeoSeries([dense], crs=4326).to_crs(grid.crs.to_wkt()).iloc[0]
+
+
+def _text(bounds: Sequence[float]) -> str:
+    return "(" + ", ".join(f"{value:.0f}" for value in bounds) + ")"

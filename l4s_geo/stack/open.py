@@ -1,0 +1,115 @@
+"""What a user gives to describe a scene, and the stack that it becomes: the same for every command."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import rasterio
+from rasterio.enums import Resampling as Method
+
+from l4s_geo.errors import SceneError
+from l4s_geo.grid import mapping_grid
+from l4s_geo.sources.detect import open_scene
+from l4s_geo.sources.http import http_options
+from l4s_geo.stack.clouds import CloudMask
+from l4s_geo.stack.dem import DEM
+from l4s_geo.stack.masks import SCL_CLASSES, SCL_DEFAULT, RasterMask, open_area, open_mask
+from l4s_geo.stack.stack import Stack
+from l4s_geo.units import UNITS, Units
+
+__all__ = ["RESAMPLING", "STREAMING_CACHE", "Inputs", "Resampling", "fingerprint", "gdal_settings", "open_stack"]
+
+PathLike = str | os.PathLike[str]
+Resampling = Literal["nearest", "bilinear", "cubic", "average"]
+
+RESAMPLING: tuple[Resampling, ...] = ("nearest", "bilinear", "cubic", "average")
+
+# GDAL's default cache is a share of the machine's memory; a fixed one keeps a run's memory the same everywhere.
+READING_CACHE = 192 << 20
+"""Bytes: a row of tiles of all bands of a whole Sentinel-2 tile."""
+STREAMING_CACHE = 32 << 20
+"""Bytes, where every block is read or written once."""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """A scene and what belongs to it, as a user gives it."""
+
+    scene: PathLike | Mapping[str, PathLike]
+    """A SAFE product, a STAC item, a folder of band files, a raster, or single-band files by band name."""
+    bands: Sequence[str] | None = None
+    """Names of a multi-band raster's bands, in order, if it does not carry them."""
+    dem: PathLike | Sequence[PathLike] | None = None
+    """Elevations in metres: one file or several."""
+    slope: PathLike | None = None
+    """A ready slope in degrees, used in place of one computed from the DEM."""
+    units: Units | Literal["auto"] = "auto"
+    """Units of the spectral values; "auto" takes those the source states, or detects them."""
+    resampling: Resampling | None = None
+    """How bands come to the mapping grid; None repeats coarser pixels and interpolates where the grid changes."""
+    mask: PathLike | None = None
+    """A raster that is not 0, or a vector file with polygons, where nothing is to be mapped."""
+    mask_classes: Sequence[int] = SCL_DEFAULT
+    """Classes of a Level-2A product's scene classification that are not mapped."""
+    clouds: bool = False
+    """Whether to detect clouds with s2cloudless and mask them: Level-1C scenes only."""
+    aoi: PathLike | None = None
+    """Area of interest: a vector file, or "west,south,east,north"."""
+
+    def __post_init__(self) -> None:
+        if self.units not in ("auto", *UNITS):
+            raise SceneError(f"Units {self.units!r} are unknown; expected auto or one of {', '.join(UNITS)}.")
+        if self.resampling is not None and self.resampling not in RESAMPLING:
+            raise SceneError(f"Resampling {self.resampling!r} is unknown; expected one of {', '.join(RESAMPLING)}.")
+        if unknown := [c for c in self.mask_classes if c not in SCL_CLASSES]:
+            known = ", ".join(f"{number} {name}" for number, name in SCL_CLASSES.items())
+            raise SceneError(f"Mask class {unknown[0]} is unknown; the classes are {known}.")
+        if self.slope is not None and not self.dem:
+            raise SceneError("A slope was given without a DEM; give both, since elevations are needed too.")
+
+
+def gdal_settings(cache: int = READING_CACHE) -> rasterio.Env:
+    """GDAL's settings for reading and writing, with a block cache of so many bytes: a context manager."""
+    return rasterio.Env(GDAL_CACHEMAX=cache, **http_options())
+
+
+@contextmanager
+def open_stack(inputs: Inputs) -> Iterator[Stack]:
+    """Open all that a user gave, on the scene's mapping grid.
+
+    Raises:
+        L4SError: one of its children, if something cannot be read or does not fit.
+    """
+    with gdal_settings(), ExitStack() as files:
+        scene = open_scene(inputs.scene, inputs.bands)
+        grid = mapping_grid(scene.grid)
+        dem = files.enter_context(DEM(inputs.dem, grid, inputs.slope)) if inputs.dem else None
+        area = open_area(inputs.aoi, grid) if inputs.aoi is not None else None
+        method = Method[inputs.resampling] if inputs.resampling else None
+        stack = files.enter_context(Stack(scene, dem, None if inputs.units == "auto" else inputs.units, area, method))
+        if scene.classes and inputs.mask_classes:
+            classes = RasterMask(scene.classes, grid, "scene classification", tuple(inputs.mask_classes))
+            stack.masks.append(files.enter_context(classes))
+        if inputs.mask is not None:
+            mask = open_mask(inputs.mask, grid)
+            stack.masks.append(files.enter_context(mask) if isinstance(mask, RasterMask) else mask)
+        if inputs.clouds:
+            stack.masks.append(CloudMask(scene, grid, stack.units))
+        yield stack
+
+
+def fingerprint(inputs: Inputs, stack: Stack, *more: object) -> str:
+    """A digest of all that a result depends on: the inputs, the files as they are now, and what is given besides."""
+    beside = [os.fspath(p) if p is not None else "" for p in (inputs.slope, inputs.mask, inputs.aoi)]
+    dems = list(stack.dem.paths) if stack.dem else []
+    files = [*sorted(ref.path for ref in stack.scene.bands.values()), *dems, *beside]
+    stamps = [(Path(f).stat().st_size, Path(f).stat().st_mtime_ns) if Path(f).is_file() else () for f in files]
+    how = (tuple(inputs.mask_classes), inputs.clouds, inputs.resampling, stack.units, stack.grid)
+    text = repr((files, stamps, sorted(stack.scene.bands.items()), how, more))
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,237 @@
+"""A scene and its terrain on the mapping grid, read window by window in L4S units."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+from rasterio.enums import Resampling
+
+from l4s_geo.bands import BANDS, SPECTRAL, TERRAIN, scale_of
+from l4s_geo.closing import Closing
+from l4s_geo.errors import BandError, SceneError, TerrainError
+from l4s_geo.grid import Grid, Window, mapping_grid
+from l4s_geo.sources.gdal import with_these_settings
+from l4s_geo.sources.http import is_network
+from l4s_geo.sources.rasters import sample
+from l4s_geo.sources.scene import Scene
+from l4s_geo.stack.dem import DEM
+from l4s_geo.stack.masks import Area, Mask
+from l4s_geo.stack.reader import Reader
+from l4s_geo.stack.terrain import Terrain, horn, slope_of
+from l4s_geo.units import Units, detect_units, raw_factors
+
+__all__ = ["Stack"]
+
+_STRIP = 512
+
+
+class Stack(Closing):
+    """A scene with its terrain and masks; a context manager that keeps the files open.
+
+    Reading is not thread-safe: a thread needs a stack of its own. Within one read, files are decoded in parallel.
+    """
+
+    def __init__(
+        self,
+        scene: Scene,
+        dem: DEM | None = None,
+        units: Units | None = None,
+        area: Area | None = None,
+        resampling: Resampling | None = None,
+    ) -> None:
+        """Open a scene's files on its mapping grid, `mapping_grid(scene.grid)`.
+
+        Args:
+            scene: the scene.
+            dem: terrain on the mapping grid; takes the place of the scene's own slope and DEM bands.
+            units: the units of the scene's values; None takes those that the source states, or detects them.
+            area: where a map is wanted; None for everywhere.
+            resampling: how bands are brought to the mapping grid; None repeats the pixels of coarser bands, as in
+                the data set, and interpolates bilinearly where the grid changes.
+
+        Raises:
+            SceneError: the scene cannot be read or holds no valid pixel.
+        """
+        self.scene = scene
+        self.dem = dem
+        self.masks: list[Mask] = []
+        """What hides pixels, on the mapping grid."""
+        self.area = area
+        self.grid: Grid = mapping_grid(scene.grid)
+        self.units_given = (units or scene.units) is not None
+        self.units: Units = units or scene.units or _detect(scene)
+        self._reader = Reader(self.grid, resampling)
+
+    @property
+    def bands(self) -> tuple[str, ...]:
+        """The bands that can be read."""
+        own = [b for b in self.scene.bands if b in BANDS and not (self.dem and b in TERRAIN)]
+        return (*own, *(TERRAIN if self.dem else ()))
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether some of the scene is read over a network."""
+        return any(is_network(ref.path) for ref in self.scene.bands.values())
+
+    @property
+    def has_terrain(self) -> bool:
+        """Whether elevations are known, from a DEM or from the scene's own band."""
+        return self.dem is not None or "DEM" in self.scene.bands
+
+    def hidden(self, window: Window) -> NDArray[np.bool_]:
+        """Return (rows, cols) bool: True where a mask hides a pixel."""
+        out = np.zeros((window.height, window.width), bool)
+        for mask in self.masks:
+            out |= mask.read(window)
+        return out
+
+    def hidden_share(self) -> float:
+        """Return the share of the grid that masks hide, 0 to 1."""
+        if not self.masks:
+            return 0.0
+        hidden = sum(int(self.hidden(strip).sum()) for strip in self.grid.rows(_STRIP))
+        return hidden / (self.grid.height * self.grid.width)
+
+    def read(
+        self, bands: Sequence[str], window: Window, instead: Mapping[str, float] = MappingProxyType({})
+    ) -> NDArray[np.float32]:
+        """Read bands of a window.
+
+        Args:
+            bands: canonical names.
+            window: a window of `self.grid`.
+            instead: what stands for bands that are not among `self.bands`, in L4S units.
+
+        Returns:
+            (bands, rows, cols) float32, L4S units; NaN where the scene has no valid value or a mask hides it.
+
+        Raises:
+            SceneError: a file cannot be read to its end.
+        """
+        present = [b for b in bands if b in self.bands]
+        known = self.read_raw(present, window)
+        known /= scale_of(present).astype(np.float32)[:, None, None]
+        if present == list(bands):
+            return known
+        out = np.empty((len(bands), window.height, window.width), np.float32)
+        for place, band in enumerate(bands):
+            out[place] = known[present.index(band)] if band in present else instead[band]
+        return out
+
+    def read_raw(self, bands: Sequence[str], window: Window) -> NDArray[np.float32]:
+        """Read bands of a window as raw values: digital numbers, slope in degrees, DEM in metres.
+
+        Args:
+            bands: canonical names, each one of `self.bands`.
+            window: a window of `self.grid`.
+
+        Returns:
+            (bands, rows, cols) float32; NaN where the scene has no valid value or a mask hides it.
+        """
+        own = [b for b in bands if not (self.dem and b in TERRAIN)]
+        values = self._own(own, window)
+        if own == list(bands):
+            out = values
+        else:
+            out = np.empty((len(bands), window.height, window.width), np.float32)
+            out[[bands.index(b) for b in own]] = values
+        if self.dem and len(own) < len(bands):
+            elevation, slope = self.dem.read(window)
+            for band, terrain in (("slope", slope), ("DEM", elevation)):
+                if band in bands:
+                    out[bands.index(band)] = terrain
+        if self.masks:
+            out[:, self.hidden(window)] = np.nan
+        return out
+
+    def terrain(self, window: Window) -> Terrain | None:
+        """Read the terrain of a window, or None if no elevations are known."""
+        if not self.has_terrain:
+            return None
+        grown, inner = _grow(window, self.grid)
+        elevation, slope = self._elevation_and_slope(grown)
+        around = np.full((window.height + 2, window.width + 2), np.nan, np.float32)
+        top, left = 1 - inner[0].start, 1 - inner[1].start
+        around[top : top + grown.height, left : left + grown.width] = elevation
+        return Terrain(around, slope[inner], self.grid.transform.a)
+
+    def slope(self, window: Window) -> NDArray[np.float32]:
+        """Read the slopes of a window: (rows, cols) float32, degrees, NaN where unknown.
+
+        Raises:
+            TerrainError: no elevations are known.
+        """
+        if not self.has_terrain:
+            raise TerrainError(f"The scene {self.scene.name} has no terrain; give a DEM (--dem).")
+        if not self.dem and "slope" in self.scene.bands:
+            return self._own(["slope"], window).reshape(window.height, window.width)
+        grown, inner = _grow(window, self.grid)
+        _, slope = self._elevation_and_slope(grown)
+        return slope[inner]
+
+    def close(self) -> None:
+        """Close the scene's files."""
+        self._reader.close()
+
+    def _elevation_and_slope(self, window: Window) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Read elevations and slopes; a slope computed here is wrong along the border of the window."""
+        if self.dem:
+            return self.dem.read(window)
+        if "slope" in self.scene.bands:
+            elevation, slope = self._own(["DEM", "slope"], window)
+            return elevation, slope
+        (elevation,) = self._own(["DEM"], window)
+        return elevation, slope_of(*horn(elevation, self.grid.transform.a))
+
+    def _own(self, bands: Sequence[str], window: Window) -> NDArray[np.float32]:
+        """Read the scene's own bands as raw values, masked or not; NaN where invalid."""
+        refs = [self.scene.bands[b] for b in bands]
+        out = self._reader.read(refs, window)
+        spectral = [i for i, b in enumerate(bands) if b in SPECTRAL]
+        if self.units == "dn" and spectral:
+            # Sentinel-2 marks pixels without data by 0 in every band, whether or not the file says so.
+            empty = out[spectral[0]] == 0
+            for i in spectral[1:]:
+                if not empty.any():
+                    break
+                empty &= out[i] == 0
+            out[:, empty] = np.nan
+        for values, ref, factor in zip(out, refs, raw_factors(bands, self.units), strict=True):
+            if ref.scale * factor != 1:
+                values *= np.float32(ref.scale * factor)
+            if ref.offset:
+                values += np.float32(ref.offset * factor)
+                np.maximum(values, 0, out=values)
+        return out
+
+
+def _detect(scene: Scene) -> Units:
+    names = [b for b in scene.bands if b in SPECTRAL]
+    if not names:
+        raise BandError(
+            f"The scene {scene.name} holds no band of Sentinel-2 (its bands: {', '.join(scene.bands)}); expected "
+            "some of B1…B12."
+        )
+    chosen = [b for b in ("B4", "B3", "B2") if b in names] or names
+    read = with_these_settings(lambda band: sample(scene.bands[band], f"band {band}").ravel())
+    with ThreadPoolExecutor(len(chosen)) as threads:
+        values = list(threads.map(read, chosen))
+    size = min(v.size for v in values)
+    pixels = np.stack([v[:size] for v in values])
+    if not np.isfinite(pixels).any() or not np.nanmax(pixels) > 0:
+        raise SceneError(
+            f"The scene {scene.name} holds no valid pixel: all of {', '.join(chosen)} is nodata; check the file and "
+            "its nodata value."
+        )
+    return detect_units(np.where(pixels == 0, np.nan, pixels), chosen)
+
+
+def _grow(window: Window, grid: Grid) -> tuple[Window, tuple[slice, slice]]:
+    """Grow a window by one pixel within the grid; return it and the slices that cut the window out of it."""
+    grown = window.grown(1, grid.shape)
+    top, left = window.row - grown.row, window.col - grown.col
+    return grown, (slice(top, top + window.height), slice(left, left + window.width))

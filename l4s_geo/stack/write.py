@@ -1,0 +1,144 @@
+"""A stack on disk: all bands of Landslide4Sense that a scene has, on its mapping grid, in one GeoTIFF.
+
+The strips of a stack are written one by one into a folder beside the output and put together at the end. A strip
+that is there is complete, so a run that was stopped goes on after the last one.
+"""
+
+from __future__ import annotations
+
+import os
+import xml.etree.ElementTree as ET
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+from rasterio.errors import RasterioError
+
+from l4s_geo.bands import BANDS, TERRAIN
+from l4s_geo.grid import Grid, Window
+from l4s_geo.output.cog import vrt, write_cog
+from l4s_geo.output.probability_raster import SUFFIXES
+from l4s_geo.output.resume import ResumeStore
+from l4s_geo.output.staging import check_output, staged
+from l4s_geo.stack.open import Inputs, fingerprint, gdal_settings, open_stack
+from l4s_geo.stack.stack import Stack
+
+__all__ = ["write_stack"]
+
+_STRIP = 256
+
+
+class Reporter(Protocol):
+    """Hears how a run goes."""
+
+    def say(self, text: str) -> None:
+        """Take a line."""
+
+    def progress(self, done: int, total: int) -> None:
+        """Take the number of strips written so far."""
+
+
+def write_stack(inputs: Inputs, out: str | os.PathLike[str], *, resume: bool = False, reporter: Reporter) -> None:
+    """Write a stack as a Cloud Optimized GeoTIFF, strip by strip.
+
+    Bands are float32 with their names as descriptions, NaN as nodata: digital numbers without offset, slope in
+    degrees, DEM in metres. Mapping the file gives what mapping the scene gives.
+
+    Args:
+        inputs: the scene and what belongs to it.
+        out: the file, .tif.
+        resume: keep the strips that a stopped run of the same command has written.
+        reporter: hears how the run goes.
+
+    Raises:
+        L4SError: an input cannot be used or the output cannot be written.
+    """
+    path = Path(out)
+    check_output(path, SUFFIXES, "stack")
+    with open_stack(inputs) as stack:
+        window = stack.area.window() if stack.area else stack.grid.whole
+        grid = stack.grid.part(window)
+        bands = [b for b in BANDS if b in stack.bands]
+        strips = grid.rows(_STRIP)
+        reporter.say(f"Stack: {', '.join(bands)}, {grid.height} × {grid.width} pixels of 10 m in {grid.crs_name}")
+        parts = ResumeStore(path, fingerprint(inputs, stack, "stack", bands), resume)
+        done = parts.names()
+        if parts.resumed:
+            reporter.say(f"Resuming: {len(done)} of {len(strips)} strips are there")
+        for number, strip in enumerate(strips):
+            name = f"{number:05d}.tif"
+            if name not in done:
+                source = Window(strip.row + window.row, window.col, strip.height, strip.width)
+                write = partial(_write_strip, array=values(stack, bands, source), grid=grid.part(strip))
+                parts.write(name, write)
+            reporter.progress(number + 1, len(strips))
+        facts = {"units": "dn, degrees, metres", "scene": stack.scene.name, **asdict(stack.scene.acquisition)}
+    with gdal_settings(), staged(path) as (staging,):
+        mosaic = parts.folder / "stack.vrt"
+        mosaic.write_text(_mosaic(grid, bands, strips, facts), encoding="utf-8")
+        if staging:
+            write_cog(mosaic, staging, compress="ZSTD", level=9, predictor="FLOATING_POINT")
+    parts.discard()
+    reporter.say(f"Written: {path}")
+
+
+def values(stack: Stack, bands: list[str], window: Window) -> NDArray[np.float32]:
+    """Read a window as raw values: (bands, rows, cols) float32, digital numbers, degrees and metres.
+
+    Masks hide the spectral bands only: terrain is known under a cloud too.
+    """
+    out = stack.read_raw(bands, window)
+    if stack.masks and (terrain := stack.terrain(window)) is not None:
+        for band, known in (("slope", terrain.slope), ("DEM", terrain.elevation)):
+            if band in bands:
+                out[bands.index(band)] = known
+    return out
+
+
+def _write_strip(path: Path, array: NDArray[np.float32], grid: Grid) -> None:
+    profile: dict[str, Any] = {
+        "driver": "GTiff",
+        "dtype": "float32",
+        "count": len(array),
+        "height": grid.height,
+        "width": grid.width,
+        "crs": grid.crs,
+        "transform": grid.transform,
+        "nodata": np.nan,
+        "tiled": True,
+        "blockxsize": 512,
+        "blockysize": 512,
+        "compress": "ZSTD",
+        "zstd_level": 1,
+        "predictor": 3,
+        "num_threads": "ALL_CPUS",
+        "interleave": "band",
+    }
+    try:
+        with rasterio.open(path, "w", **profile) as dataset:
+            dataset.write(array)
+    except RasterioError as error:
+        raise OSError(str(error.__cause__ or error)) from error
+
+
+def _mosaic(grid: Grid, bands: list[str], strips: list[Window], facts: dict[str, str]) -> str:
+    """A VRT that puts the strips together."""
+    root = vrt(grid, facts)
+    for index, name in enumerate(bands, start=1):
+        band = ET.SubElement(root, "VRTRasterBand", dataType="Float32", band=str(index))
+        ET.SubElement(band, "Description").text = name
+        ET.SubElement(band, "NoDataValue").text = "nan"
+        if name in TERRAIN:
+            ET.SubElement(band, "UnitType").text = "degree" if name == "slope" else "metre"
+        for number, strip in enumerate(strips):
+            source = ET.SubElement(band, "SimpleSource")
+            ET.SubElement(source, "SourceFilename", relativeToVRT="1").text = f"{number:05d}.tif"
+            ET.SubElement(source, "SourceBand").text = str(index)
+            size: dict[str, Any] = {"xSize": str(strip.width), "ySize": str(strip.height)}
+            ET.SubElement(source, "SrcRect", xOff="0", yOff="0", **size)
+            ET.SubElement(source, "DstRect", xOff="0", yOff=str(strip.row), **size)
+    return ET.tostring(root, encoding="unicode")

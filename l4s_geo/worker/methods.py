@@ -1,0 +1,253 @@
+"""The process that does one request of a worker, in which the geodata libraries and the networks live.
+
+It takes one request on stdin, with the folders that the worker made for its outputs, and writes messages on stdout.
+When stdin ends, nobody waits for it any more: it removes those folders and exits.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import platform
+import shutil
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from time import monotonic
+from typing import Any, BinaryIO
+
+from l4s_geo.errors import DeviceError, L4SError
+from l4s_geo.progress import stages_line
+from l4s_geo.worker.protocol import Channel, ProtocolError, claim_stdout
+
+__all__ = ["Reporter", "main"]
+
+_PACKAGES = ("numpy", "rasterio", "pyogrio", "geopandas", "onnxruntime", "onnxruntime-gpu")
+_EVERY_S = 0.1
+
+
+class Reporter:
+    """Turns what a run says into messages."""
+
+    def __init__(self, channel: Channel, id_: Any) -> None:
+        self._channel = channel
+        self._id = id_
+        self._began: float | None = None
+        self._first = 0
+        self._sent = 0.0
+
+    def say(self, text: str) -> None:
+        """Pass a line on."""
+        self._channel.send("log", id=self._id, level="info", text=text)
+
+    def detail(self, text: str) -> None:
+        """Pass on a line for those who asked for more."""
+        self._channel.send("log", id=self._id, level="detail", text=text)
+
+    def stage(self, name: str, done: int = 0, total: int = 0, rate: float | None = None) -> None:
+        """Say where the run is."""
+        left = round((total - done) / rate, 1) if rate else None
+        fields = {"done": done, "total": total, "rate": rate and round(rate, 2), "remaining_s": left}
+        self._channel.send("progress", id=self._id, stage=name, **fields)
+
+    def took(self, stages: Mapping[str, float]) -> None:
+        """Pass on the seconds of each stage."""
+        self.detail(stages_line(stages))
+
+    def progress(self, done: int, total: int) -> None:
+        """Say how far the mapping is, at most ten times a second."""
+        now = monotonic()
+        if self._began is None:
+            # The first part pays for the networks' warming up, which would spoil the rate.
+            self._began, self._first = now, done
+        if done < total and now - self._sent < _EVERY_S:
+            return
+        self._sent = now
+        took = now - self._began
+        self.stage("map", done, total, (done - self._first) / took if done > self._first and took > 0 else None)
+        if done >= total:
+            self.stage("write")
+
+
+def main() -> int:
+    """Do the request on stdin; the exit status is 0 if it was answered."""
+    channel, requests = Channel(claim_stdout()), sys.stdin.buffer
+    request = json.loads(requests.readline())
+    folders = [Path(folder) for folder in request["folders"]]
+    answered = threading.Event()
+    threading.Thread(target=_watch, args=(requests, folders, answered), daemon=True).start()
+    id_ = request["id"]
+    try:
+        result = _METHODS[request["method"]](request["params"], Reporter(channel, id_))
+        answered.set()
+    except L4SError as error:
+        channel.send("error", id=id_, kind=type(error).__name__, message=str(error), detail="")
+    except ProtocolError as error:
+        channel.send("error", id=id_, kind="ProtocolError", message=str(error), detail="")
+    except MemoryError:
+        text = "The memory is used up; close other programs, or map a part of the scene."
+        channel.send("error", id=id_, kind="MemoryError", message=text, detail="")
+    except Exception as error:
+        text = f"The engine failed: {type(error).__name__}: {error}"
+        channel.send("error", id=id_, kind="Bug", message=text, detail=traceback.format_exc())
+    else:
+        channel.send("result", id=id_, result=result)
+    return 0
+
+
+def _watch(requests: BinaryIO, folders: list[Path], answered: threading.Event) -> None:
+    """Wait for the end of stdin; without an answer by then, leave nothing and exit, whatever other threads are at."""
+    while requests.read(4096):
+        pass
+    if answered.is_set():
+        return
+    for _ in range(20):  # another thread may just have written one more file
+        for folder in folders:
+            shutil.rmtree(folder, ignore_errors=True)
+        if not any(folder.exists() for folder in folders):
+            break
+    os._exit(1)
+
+
+def _environment(params: Mapping[str, Any], reporter: Reporter) -> dict[str, Any]:
+    """Say what is installed, and which device would run."""
+    import rasterio
+
+    from l4s_geo.bundles.registry import DEFAULT, installed
+    from l4s_geo.inference.runtime import load_bundle
+
+    model = load_bundle(DEFAULT)
+    cuda = ""
+    if model.device == "cpu":
+        try:
+            load_bundle(DEFAULT, "cuda")
+        except DeviceError as error:
+            cuda = str(error)
+    packages = {name: number for name in _PACKAGES if (number := _version(name))}
+    return {
+        "engine": version("l4s-geo"),
+        "python": platform.python_version(),
+        "executable": sys.executable,
+        "packages": packages | {"GDAL": rasterio.__gdal_version__},
+        "device": model.device,
+        "runtime": model.runtime,
+        "cuda": cuda,
+        "bundles": [
+            {
+                "name": name,
+                "version": bundle.version,
+                "description": bundle.description,
+                "bands": list(bundle.bands),
+                "threshold": bundle.threshold,
+                "level": bundle.level,
+            }
+            for name, bundle in installed().items()
+        ],
+    }
+
+
+def _check(params: Mapping[str, Any], reporter: Reporter) -> dict[str, Any]:
+    """Open what a run would open, without reading pixels, and check that the bundle suits it."""
+    from l4s_geo.bundles.registry import DEFAULT, find_bundle, require_bands
+    from l4s_geo.scene_summary import able_bundles
+    from l4s_geo.stack.open import Inputs, open_stack
+
+    inputs = _only(params, Inputs, "bundle")
+    bundle = find_bundle(params.get("bundle") or DEFAULT)
+    with open_stack(Inputs(**inputs)) as stack:
+        level = stack.scene.acquisition.level
+        require_bands(bundle, stack.scene.name, stack.bands, level)
+        return {
+            "scene": stack.scene.name,
+            "bands": list(stack.bands),
+            "level": level,
+            "crs": stack.grid.crs_name,
+            "shape": list(stack.grid.shape),
+            "bundles": able_bundles(stack),
+        }
+
+
+def _map(params: Mapping[str, Any], reporter: Reporter) -> dict[str, Any]:
+    reporter.stage("open")
+    from l4s_geo.pipeline import map_scene
+
+    frame = map_scene(**_only(params, map_scene), reporter=reporter)
+    return {
+        "features": len(frame),
+        "area_m2": round(float(frame["area_m2"].sum()), 1),
+        "provenance": _provenance(params.get("out"), params.get("probability")),
+    }
+
+
+def _stack(params: Mapping[str, Any], reporter: Reporter) -> dict[str, Any]:
+    reporter.stage("open")
+    from l4s_geo.stack.open import Inputs
+    from l4s_geo.stack.write import write_stack
+
+    inputs = Inputs(**_only(params, Inputs, "out"))
+    if not params.get("out"):
+        raise ProtocolError("stack needs the parameter 'out'; add it.")
+    write_stack(inputs, params["out"], reporter=reporter)
+    return {}
+
+
+def _only(params: Mapping[str, Any], function: Callable[..., Any], *others: str) -> dict[str, Any]:
+    """Leave out other parameters, and check that the rest are those of a function.
+
+    Raises:
+        ProtocolError: one is unknown, or one is missing.
+    """
+    rest = {name: value for name, value in params.items() if name not in others}
+    signature = inspect.signature(function)
+    known = [name for name in signature.parameters if name != "reporter"]
+    if unknown := [name for name in rest if name not in known]:
+        names = ", ".join([*known, *others])
+        raise ProtocolError(f"There is no parameter {unknown[0]!r}; the parameters are {names}.")
+    try:
+        signature.bind(**rest)
+    except TypeError as error:
+        raise ProtocolError(f"The parameters are not complete: {error}.") from None
+    return rest
+
+
+_METHODS: dict[str, Callable[[Mapping[str, Any], Reporter], dict[str, Any]]] = {
+    "environment": _environment,
+    "check": _check,
+    "map": _map,
+    "stack": _stack,
+}
+
+
+def _provenance(inventory: str | None, probability: str | None) -> dict[str, Any]:
+    """Read back what a run wrote about itself."""
+    if inventory and (beside := Path(inventory).with_suffix(".provenance.json")).is_file():
+        text = beside.read_text(encoding="utf-8")
+    elif inventory and inventory.lower().endswith(".gpkg"):
+        import pyogrio
+
+        text = (pyogrio.read_info(inventory)["layer_metadata"] or {}).get("l4s", "{}")
+    elif probability:
+        import rasterio
+
+        with rasterio.open(probability) as dataset:
+            text = dataset.tags().get("l4s", "{}")
+    else:
+        text = "{}"
+    facts: dict[str, Any] = json.loads(text)
+    return facts
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+if __name__ == "__main__":
+    # An ordinary exit would wait for the thread that watches stdin.
+    os._exit(main())

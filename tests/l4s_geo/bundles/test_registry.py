@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from l4s_geo.bundles.item import read_bundle
+from l4s_geo.bundles.registry import DEFAULT, add_bundle, find_bundle, installed, remove_bundle, require_bands
+from l4s_geo.cli.main import main
+from l4s_geo.errors import BandError, BundleError
+from support import make_bundle
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("L4S_BUNDLES", str(tmp_path / "bundles"))
+    return tmp_path / "bundles"
+
+
+def test_the_default_is_embedded() -> None:
+    assert DEFAULT in installed()
+    assert find_bundle(DEFAULT).bands == ("B4", "B3", "B2")
+
+
+def test_an_unknown_name_lists_those_that_are_installed() -> None:
+    with pytest.raises(BundleError, match=r"nosuch.*rgb"):
+        find_bundle("nosuch")
+
+
+def test_an_added_bundle_runs_by_its_name_until_it_is_removed(red_bundle: Path, folder: Path) -> None:
+    add_bundle(red_bundle)
+    assert find_bundle("red").members == read_bundle(red_bundle).members
+    assert [p.name for p in folder.iterdir()] == ["red"]
+    remove_bundle("red")
+    assert "red" not in installed()
+
+
+def test_a_damaged_bundle_is_not_added(red_bundle: Path, tmp_path: Path, folder: Path) -> None:
+    copy = Path(shutil.copytree(red_bundle, tmp_path / "copy"))
+    (copy / "linear.onnx").write_bytes(b"x")
+    with pytest.raises(BundleError, match="SHA-256"):
+        add_bundle(copy)
+    assert not folder.exists()
+
+
+def test_an_embedded_bundle_is_neither_replaced_nor_removed(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="embedded"):
+        add_bundle(make_bundle(tmp_path / DEFAULT, ("B4",), "fixed"))
+    with pytest.raises(BundleError, match="cannot be removed"):
+        remove_bundle(DEFAULT)
+
+
+def test_missing_bands_name_both_and_what_would_run(red_bundle: Path) -> None:
+    add_bundle(red_bundle)
+    other = replace(read_bundle(red_bundle), name="all", bands=("B8", "B4", "B3", "B2"))
+    with pytest.raises(BandError, match=r"has the bands B4, B3, B2 and lacks B8; the bundle all needs B8.*red, rgb"):
+        require_bands(other, "scene", ("B4", "B3", "B2"))
+
+
+def test_missing_terrain_names_the_option(red_bundle: Path) -> None:
+    bundle = replace(read_bundle(red_bundle), bands=("B4", "B3", "B2", "slope", "DEM"))
+    with pytest.raises(BandError, match=r"slope, DEM.*--dem"):
+        require_bands(bundle, "scene", ("B4", "B3", "B2"))
+
+
+def test_an_optional_band_may_be_missing(red_bundle: Path) -> None:
+    bundle = replace(read_bundle(red_bundle), bands=("B4", "B3", "B2", "B10"), optional={"B10": 1.2})
+    require_bands(bundle, "scene", ("B4", "B3", "B2"))
+
+
+def test_level_2a_suits_a_level_1c_bundle_only_with_statistics_of_its_own(tmp_path: Path) -> None:
+    own = read_bundle(make_bundle(tmp_path / "domain", ("B4",), "domain"))
+    fixed = read_bundle(make_bundle(tmp_path / "fixed", ("B4",), "fixed"))
+    require_bands(own, "scene", ("B4",), "L2A")
+    require_bands(fixed, "scene", ("B4",), "L1C")
+    with pytest.raises(BandError, match=r"is L2A.*trained on L1C"):
+        require_bands(fixed, "scene", ("B4",), "L2A")
+
+
+def test_the_command_lists_shows_adds_and_removes(red_bundle: Path) -> None:
+    def run(*arguments: str) -> str:
+        result = CliRunner().invoke(main, ["bundles", *arguments])
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    assert "rgb" in run("list")
+    assert "red 1.0.0 is installed" in run("add", str(red_bundle))
+    assert "red" in run("list")
+    shown = run("show", "red")
+    assert "SHA-256" in shown
+    assert "threshold  0.5" in shown
+    assert "## Scores" in run("show", "rgb")
+    run("remove", "red")
+    refused = CliRunner().invoke(main, ["bundles", "remove", "red"])
+    assert refused.exit_code == 2
+    assert "no bundle 'red'" in refused.output

@@ -1,0 +1,112 @@
+"""Masks and areas of interest, from rasters, vectors and boxes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pytest
+import shapely
+from affine import Affine
+from rasterio.crs import CRS
+from rasterio.warp import transform_bounds
+
+from l4s_geo.errors import SceneError
+from l4s_geo.grid import Grid, Window
+from l4s_geo.sources.scene import BandRef
+from l4s_geo.stack.masks import SCL_DEFAULT, RasterMask, open_area, open_mask
+from support import ORIGIN, UTM
+
+GRID = Grid(CRS.from_epsg(32645), Affine(10, 0, ORIGIN[0], 0, -10, ORIGIN[1]), 120, 100)
+
+
+def square(path: Path, crs: str = UTM) -> Path:
+    """A vector file with the square of rows 20 to 50 and columns 30 to 60."""
+    x, y = ORIGIN
+    shape = shapely.box(x + 300, y - 500, x + 600, y - 200)
+    gpd.GeoSeries([shape], crs=UTM).to_crs(crs).to_file(path)
+    return path
+
+
+def expected() -> np.ndarray:
+    out = np.zeros(GRID.shape, bool)
+    out[20:50, 30:60] = True
+    return out
+
+
+def test_classes_of_a_coarser_raster_hide_pixels(write_raster) -> None:
+    classes = np.random.default_rng(0).integers(0, 12, (60, 50)).astype(np.uint8)
+    path = write_raster("scl.tif", classes, transform=Affine(20, 0, ORIGIN[0], 0, -20, ORIGIN[1]))
+    with RasterMask(BandRef(str(path)), GRID, "classes", SCL_DEFAULT) as mask:
+        got = mask.read(GRID.whole)
+        part = mask.read(Window(13, 7, 50, 31))
+    np.testing.assert_array_equal(got, np.kron(np.isin(classes, SCL_DEFAULT), np.ones((2, 2))) > 0)
+    np.testing.assert_array_equal(part, got[13:63, 7:38])
+
+
+def test_a_raster_mask_hides_where_it_is_not_zero(write_raster) -> None:
+    path = write_raster("mask.tif", expected().astype(np.uint8))
+    np.testing.assert_array_equal(open_mask(path, GRID).read(GRID.whole), expected())
+
+
+def test_a_mask_that_covers_half_the_scene_hides_nothing_elsewhere(write_raster) -> None:
+    path = write_raster("mask.tif", np.ones((120, 50), np.uint8))
+    got = open_mask(path, GRID).read(GRID.whole)
+    assert got[:, :50].all()
+    assert not got[:, 50:].any()
+
+
+@pytest.mark.parametrize("suffix", ["gpkg", "geojson", "shp"])
+@pytest.mark.parametrize("crs", [UTM, "EPSG:4326"])
+def test_polygons_mask_in_any_crs(tmp_path: Path, suffix: str, crs: str) -> None:
+    got = open_mask(square(tmp_path / f"m.{suffix}", crs), GRID).read(GRID.whole)
+    np.testing.assert_array_equal(got, expected())
+
+
+@pytest.mark.parametrize("crs", [UTM, "EPSG:4326", "EPSG:3857"])
+def test_an_area_of_interest_from_a_file(tmp_path: Path, crs: str) -> None:
+    area = open_area(square(tmp_path / "a.gpkg", crs), GRID)
+    np.testing.assert_array_equal(area.read(GRID.whole), expected())
+    window = area.window()
+    assert abs(window.row - 20) <= 1
+    assert abs(window.col - 30) <= 1
+    np.testing.assert_array_equal(area.read(Window(40, 50, 30, 30)), expected()[40:70, 50:80])
+
+
+def test_an_area_of_interest_from_a_box() -> None:
+    x, y = ORIGIN
+    metres = (x + 300, y - 500, x + 600, y - 200)
+    degrees = transform_bounds(UTM, "EPSG:4326", *metres)
+    inside = open_area(",".join(map(str, metres)), GRID).read(GRID.whole)
+    np.testing.assert_array_equal(inside, expected())
+    around = open_area(",".join(map(str, degrees)), GRID).read(GRID.whole)
+    assert around[expected()].all()
+    assert around.sum() <= 1.1 * expected().sum()
+
+
+@pytest.mark.parametrize(
+    ("area", "message"),
+    [
+        ("10,20,5,30", "is no box"),
+        ("nosuch.gpkg", "does not exist"),
+        ("-70,-30,-69,-29", "lies outside the scene"),
+    ],
+)
+def test_impossible_areas_are_named(area: str, message: str) -> None:
+    with pytest.raises(SceneError, match=message):
+        open_area(area, GRID)
+
+
+def test_a_file_without_polygons_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "points.gpkg"
+    gpd.GeoSeries([shapely.Point(*ORIGIN)], crs=UTM).to_file(path)
+    with pytest.raises(SceneError, match="no polygon"):
+        open_area(path, GRID)
+
+
+def test_a_text_file_is_no_mask(tmp_path: Path) -> None:
+    path = tmp_path / "mask.tif"
+    path.write_text("nothing")
+    with pytest.raises(SceneError, match="mask"):
+        open_mask(path, GRID)

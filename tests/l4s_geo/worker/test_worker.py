@@ -1,0 +1,165 @@
+"""The worker from outside: a process that is spoken to over pipes."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import geopandas as gpd
+import pytest
+import rasterio
+
+from l4s_geo.pipeline import map_scene
+from l4s_geo.worker.protocol import MAX_LINE, PROTOCOL
+
+
+def hidden(folder: Path) -> list[str]:
+    return sorted(p.name for p in folder.iterdir() if p.name.startswith("."))
+
+
+def test_says_who_it_is_first(start):
+    hello = start().until("hello")
+
+    assert hello["protocol"] == PROTOCOL == 1
+    assert hello["engine"] == l4s_geo_version()
+    assert Path(hello["executable"]) == Path(sys.executable)
+
+
+def l4s_geo_version() -> str:
+    from importlib.metadata import version
+
+    return version("l4s-geo")
+
+
+def test_environment_names_the_device_and_the_bundles(worker):
+    worker.ask("environment")
+    result = worker.answer()["result"]
+
+    assert result["device"] in ("cpu", "cuda")
+    assert result["device"] == "cuda" or "cuda" in result["cuda"]
+    assert {"name": "rgb", "bands": ["B4", "B3", "B2"]}.items() <= result["bundles"][0].items()
+    assert {"numpy", "rasterio", "GDAL"} <= result["packages"].keys()
+
+
+def test_maps_like_the_function(worker, scene, red_bundle):
+    out, probability = scene.parent / "Ergebnis ü.gpkg", scene.parent / "p ü.tif"
+    worker.ask("map", scene=str(scene), bundle=str(red_bundle), out=str(out), probability=str(probability))
+    answer = worker.answer()
+
+    expected = map_scene(scene, bundle=red_bundle)
+    assert answer["type"] == "result", answer
+    assert answer["result"]["features"] == len(expected) > 0
+    assert answer["result"]["outputs"] == {"out": str(out), "probability": str(probability)}
+    assert answer["result"]["provenance"]["scene"] == "scene one"
+    found = gpd.read_file(out, layer=0)
+    assert found.geometry.geom_equals(expected.geometry).all()
+    assert found.area_m2.tolist() == expected.area_m2.tolist()
+    with rasterio.open(probability) as dataset:
+        assert dataset.shape == (200, 200)
+    assert hidden(scene.parent) == []
+
+
+@pytest.mark.parametrize("suffix", [".geojson", ".shp"])
+def test_everything_a_format_needs_arrives(worker, scene, red_bundle, suffix):
+    out = scene.parent / f"inventory{suffix}"
+    worker.ask("map", scene=str(scene), bundle=str(red_bundle), out=str(out))
+
+    assert worker.answer()["result"]["provenance"]["bundle"] == "red"
+    assert len(gpd.read_file(out, layer=0)) == 1
+    assert out.with_suffix(".qml").is_file()
+
+
+def test_tells_stage_progress_and_lines(worker, scene, red_bundle):
+    worker.ask("map", scene=str(scene), bundle=str(red_bundle), out=str(scene.parent / "o.gpkg"))
+    worker.answer()
+
+    progress = [m for m in worker.messages if m["type"] == "progress"]
+    assert [m["stage"] for m in progress if m["stage"] != "map"] == ["open", "write"]
+    mapped = [m for m in progress if m["stage"] == "map"]
+    assert mapped[-1]["done"] == mapped[-1]["total"] > 0
+    assert all({"rate", "remaining_s"} <= m.keys() for m in mapped)
+    lines = [m["text"] for m in worker.messages if m["type"] == "log" and m["level"] == "info"]
+    assert lines[0].startswith("Device: ")
+
+
+def test_writes_a_stack(worker, scene):
+    out = scene.parent / "stack.tif"
+    worker.ask("stack", scene=str(scene), out=str(out))
+
+    assert worker.answer()["result"] == {"outputs": {"out": str(out)}}
+    with rasterio.open(out) as dataset:
+        assert dataset.descriptions == ("B2", "B3", "B4")
+    assert hidden(scene.parent) == []
+    assert f"Written: {out}" in [m.get("text") for m in worker.messages]
+
+
+def test_check_reads_no_pixels_and_names_what_is_missing(worker, write_raster, scene):
+    import numpy as np
+
+    worker.ask("check", scene=str(scene))
+    assert worker.answer()["result"]["bands"] == ["B4", "B3", "B2"]
+
+    lacking = write_raster("blue.tif", np.ones((1, 10, 10), np.uint16), names=("B2",))
+    worker.ask("check", scene=str(lacking), id="second")
+    error = worker.answer("second")
+    assert error["kind"] == "BandError"
+    assert "lacks B4, B3" in error["message"]
+
+
+def test_answers_several_requests_in_order(worker, scene):
+    for number in range(3):
+        worker.ask("check", scene=str(scene), id=number)
+    assert [worker.until("result")["id"] for _ in range(3)] == [0, 1, 2]
+
+
+GARBAGE = [
+    (b"hello\n", "not JSON"),
+    (b"\xff\xfe\x00\n", "not JSON"),
+    (b"[1, 2]\n", "no object"),
+    (b"[" * 50_000 + b"\n", "not JSON"),
+    (b'{"method": "map"}\n', "no id"),
+    (b'{"id": true, "method": "map"}\n', "no id"),
+    (b'{"id": 1, "method": "fly"}\n', "unknown"),
+    (b'{"id": 1, "method": ["map"]}\n', "unknown"),
+    (b'{"id": 1, "method": "map", "params": []}\n', "no object"),
+    (b'{"id": 1, "method": "map", "params": {}}\n', "'scene'"),
+    (b'{"id": 1, "method": "map", "params": {"scene": "a", "reporter": 1}}\n', "'reporter'"),
+    (b'{"id": 1, "method": "stack", "params": {"scene": "a"}}\n', "'out'"),
+    (b'{"id": 1, "method": "map", "params": {"scene": "' + b"x" * MAX_LINE + b'"}}\n', "longer than"),
+]
+
+
+def test_garbage_is_an_error_and_the_worker_goes_on(worker, scene):
+    for line, words in GARBAGE:
+        worker.write(b"\n  \n" + line)
+        error = worker.until("error")
+        assert error["kind"] == "ProtocolError", line[:80]
+        assert words in error["message"], line[:80]
+
+    worker.ask("check", scene=str(scene), id=2)
+    assert worker.answer(2)["type"] == "result"
+
+
+def test_wrong_types_are_errors_not_the_end(worker, scene):
+    worker.ask("map", scene=str(scene), threshold="high", min_area=None)
+    assert worker.answer()["type"] == "error"
+    assert worker.process.poll() is None
+
+
+@pytest.mark.parametrize("name", ["inventory.txt", "missing/inventory.gpkg"])
+def test_output_that_cannot_be_written(worker, scene, name):
+    out = scene.parent / name
+    worker.ask("map", scene=str(scene), out=str(out))
+    error = worker.answer()
+
+    assert error["kind"] == "OutputError"
+    assert str(out.parent) in error["message"]
+    assert sorted(p.name for p in scene.parent.iterdir()) == [scene.name]
+
+
+@pytest.mark.skipif(not Path("/dev/stdout").exists(), reason="prints through /dev/stdout")
+def test_what_libraries_print_does_not_disturb(start, scene):
+    driver = start(CPL_DEBUG="ON", CPL_LOG="/dev/stdout")
+    driver.until("hello")
+    driver.ask("check", scene=str(scene))
+    assert driver.answer()["type"] == "result"

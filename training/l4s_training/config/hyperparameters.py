@@ -1,0 +1,165 @@
+"""How one network is trained: all that does not depend on the data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal, get_args
+
+from l4s_geo.errors import DataError, L4SError
+from l4s_training import models
+from l4s_training.config import schedules
+from l4s_training.config.checks import check_keys, choice, convert, listing, mapping
+from l4s_training.data.augmentation import Augmentation
+from l4s_training.losses import Objective, Term
+
+__all__ = ["OPTIMIZERS", "PRECISIONS", "Precision", "Training", "training_from"]
+
+Optimizer = Literal["adamw", "adam", "sgd"]
+Precision = Literal["auto", "32", "bf16", "fp16"]
+
+OPTIMIZERS: tuple[Optimizer, ...] = get_args(Optimizer)
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """The defaults are those of the embedded bundle, for 40 epochs."""
+
+    network: str = "unet-resnet18"
+    """A name of `l4s_training.models`, with options or without."""
+    imagenet: bool = False
+    """Begin with an encoder that has learned on ImageNet, see `l4s_training.models.imagenet`."""
+    scale: float = 1.0
+    """Scale promotion: windows are resized by this factor, bilinearly, before the network sees them."""
+    objective: tuple[Term, ...] = (Term("ce"), Term("lovasz-hinge"))
+    """The losses whose weighted sum is minimised."""
+    warm_start: float = 0.3
+    """Share of the steps trained with ``warm_objective`` first."""
+    warm_objective: tuple[Term, ...] = (Term("ce"), Term("dice"))
+    optimizer: Optimizer = "adamw"
+    learning_rate: float = 1e-3
+    """Its highest value in the course of the schedule."""
+    weight_decay: float = 1e-2
+    """None falls on biases and normalisations."""
+    schedule: str = "one-cycle"
+    """A name of `l4s_training.config.schedules`."""
+    schedule_options: tuple[tuple[str, float], ...] = ()
+    epochs: int = 40
+    """Passes over the training patches."""
+    iterations: int | None = None
+    """Steps, instead of ``epochs``."""
+    batch: int = 16
+    """Patches a step, over all processes and both domains."""
+    augmentation: Augmentation | None = field(default_factory=Augmentation)
+    mix_up: float | None = None
+    """α of mix-up's Beta distribution, within each domain; None for none."""
+    target_share: float | None = 0.5
+    """Share of a batch that comes from the pseudo-labelled target domain; None: by the number of its patches."""
+    freeze_encoder: bool = False
+    """Train the decoder alone (the second stage of balanced training)."""
+    clip: float = 1.0
+    """Norm at which the gradient is clipped; 0 for none."""
+    ema_decay: float = 0.995
+    """Decay per step of the exponential moving average of the weights, which is evaluated and kept; 0 for none."""
+    keep: Literal["best", "last"] = "best"
+    """Keep the weights of the best F1 on the validation patches, or the last ones."""
+    patience: int | None = None
+    """Stop after so many evaluations on the validation patches without a better F1."""
+    evaluate_every: int | None = None
+    """Steps between evaluations on the validation patches; None for one pass over the training patches."""
+    precision: Precision = "auto"
+    """``bf16``, ``fp16``, ``32``, or ``auto``: bf16 where the processor multiplies it natively."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "iterations", "batch", "learning_rate", "evaluate_every", "patience", "mix_up"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise DataError(f"{name} is {value}; expected a value above zero.")
+        for name, low, high in (
+            ("warm_start", 0, 1),
+            ("target_share", 0, 1),
+            ("ema_decay", 0, 1),
+            ("scale", 1, 8),
+            ("clip", 0, float("inf")),
+            ("weight_decay", 0, float("inf")),
+        ):
+            value = getattr(self, name)
+            if value is not None and not low <= value <= high:
+                raise DataError(f"{name} is {value}; expected a value from {low} to {high}.")
+        choice(self.optimizer, OPTIMIZERS, "optimizer")
+        choice(self.precision, PRECISIONS, "precision")
+        choice(self.keep, ("best", "last"), "weights to keep")
+        _, options = models.parse(self.network)
+        for _, objective in self.phases:
+            if objective.needs_image_logits and "image-head" not in options:
+                raise DataError(
+                    f"The objective holds an image-level loss, for which network {self.network!r} has no output; give "
+                    "it the option +image-head, or leave the loss out."
+                )
+        schedules.check(self.schedule, dict(self.schedule_options))
+
+    @property
+    def phases(self) -> tuple[tuple[float, Objective], ...]:
+        """The objectives in order, each with the share of the steps at which it begins."""
+        if not self.warm_start:
+            return ((0.0, Objective(self.objective)),)
+        return ((0.0, Objective(self.warm_objective)), (self.warm_start, Objective(self.objective)))
+
+
+def training_from(entries: Mapping[str, Any], where: str) -> Training:
+    """Build a training from a recipe's keys.
+
+    Args:
+        entries: fields of `Training`. A loss is a name or ``{loss: focal, weight: 1, gamma: 2}``, the schedule a name
+            or ``{name: poly, power: 0.9}``, the augmentation ``none`` or fields of `Augmentation`.
+        where: begins the messages.
+
+    Raises:
+        DataError: a key is unknown, or a value cannot be used.
+    """
+    check_keys(entries, [f.name for f in fields(Training) if f.name != "schedule_options"], where)
+    values: dict[str, Any] = {}
+    for key, value in entries.items():
+        at = f"{where}: {key}"
+        if key in ("objective", "warm_objective"):
+            values[key] = tuple(_term(entry, at) for entry in listing(value, at))
+        elif key == "schedule":
+            options = dict(value) if isinstance(value, Mapping) else {"name": value}
+            values["schedule"] = convert(str, options.pop("name", None), at)
+            values["schedule_options"] = tuple((k, convert(float, v, f"{at}: {k}")) for k, v in options.items())
+        elif key == "augmentation":
+            values[key] = None if value in (None, "none") else _augmentation(mapping(value, at), at)
+        elif key in ("network", "optimizer", "keep", "precision"):
+            values[key] = convert(str, str(value) if key == "precision" else value, at)
+        elif value is None and key in ("iterations", "mix_up", "target_share", "patience", "evaluate_every"):
+            values[key] = None
+        elif key in ("freeze_encoder", "imagenet"):
+            values[key] = convert(bool, value, at)
+        elif key in ("epochs", "iterations", "batch", "patience", "evaluate_every", "seed"):
+            values[key] = convert(int, value, at)
+        else:
+            values[key] = convert(float, value, at)
+    # A recipe states its whole objective: the warm start is the embedded bundle's, unless the recipe asks for one.
+    values.setdefault("warm_start", 0.3 if "warm_objective" in values or "objective" not in values else 0.0)
+    try:
+        return Training(**values)
+    except L4SError as error:
+        raise DataError(f"{where}: {error}") from error
+
+
+def _term(entry: Any, where: str) -> Term:
+    options = dict(entry) if isinstance(entry, Mapping) else {"loss": entry}
+    loss = convert(str, options.pop("loss", None), f"{where}: loss")
+    weight = convert(float, options.pop("weight", 1.0), f"{where}: weight")
+    try:
+        return Term(loss, weight, options)
+    except L4SError as error:
+        raise DataError(f"{where}: {error}") from error
+
+
+def _augmentation(entries: Mapping[str, Any], where: str) -> Augmentation:
+    check_keys(entries, [f.name for f in fields(Augmentation) if f.name != "bands"], where)
+    values = {k: v if isinstance(v, bool) else convert(float, v, f"{where}: {k}") for k, v in entries.items()}
+    return Augmentation(**values)  # type: ignore[arg-type]

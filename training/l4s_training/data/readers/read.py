@@ -1,0 +1,106 @@
+"""Opens whatever ``--data`` names: a folder of L4S files, a zip of one, or an ``.npz``."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from l4s_geo.errors import DataError
+from l4s_training.data import bandsets
+from l4s_training.data.patches import Patches
+from l4s_training.data.readers import digital_numbers, l4s_files, rgb_pairs
+from l4s_training.data.readers.archive import Archive, open_archive
+
+__all__ = ["parse_bands", "read", "read_all", "read_unlabelled"]
+
+
+def parse_bands(text: str) -> tuple[str, ...]:
+    """Parse a set of bands by name or as a comma-separated list; see `bandsets.parse`."""
+    return bandsets.parse(text)
+
+
+def read(path: Path, bands: tuple[str, ...], labelled: bool = True, cache: str | Path | None = None) -> Patches:
+    """Read one source of patches.
+
+    Args:
+        path: a folder, zip or ``.npz``.
+        bands: the bands wanted, in order.
+        labelled: False to leave masks aside.
+        cache: folder that keeps patches of L4S files in a form that reads fast; "off" for none, None for the user's.
+
+    Raises:
+        DataError: there is no such source, it is damaged, or it is a folder of several official folders.
+    """
+    path = Path(path)
+    if _is_archive(path):
+        with _opened(path) as archive:
+            if inside := l4s_files.official_folders(archive):
+                raise DataError(
+                    f"{path} holds {' and '.join(folder.name for folder in inside)}, of which one is wanted here; name "
+                    "it."
+                )
+            return l4s_files.read_archive(archive, bands, labelled, cache)
+    if not path.is_file():
+        raise _absent(path)
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {key: file[key] for key in file.files}
+    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataError(f"{path} cannot be read as .npz ({error}); name a folder, a zip or an .npz.") from error
+    from_arrays = digital_numbers.from_arrays if "dn" in arrays else rgb_pairs.from_arrays
+    return from_arrays(path, arrays, bands, labelled)
+
+
+def read_unlabelled(path: str | Path, bands: tuple[str, ...], cache: str | Path | None = None) -> Patches:
+    """Read one source without its masks, whether or not it has any."""
+    return read(Path(path), bands, labelled=False, cache=cache)
+
+
+def read_all(paths: Sequence[str | Path], bands: tuple[str, ...], cache: str | Path | None = None) -> list[Patches]:
+    """Read every source; one that holds TrainData, ValidData or TestData gives a set for each that has masks.
+
+    Raises:
+        DataError: see `read`; or none of the official folders has masks.
+    """
+    sets: list[Patches] = []
+    for path in map(Path, paths):
+        if _is_archive(path):
+            with _opened(path) as archive:
+                sets += [l4s_files.read_archive(folder, bands, place=cache) for folder in _labelled(archive, path)]
+        else:
+            sets.append(read(path, bands))
+    return sets
+
+
+def _labelled(archive: Archive, path: Path) -> list[Archive]:
+    """The official folders inside that have masks; the archive itself if it holds no official folder."""
+    inside = l4s_files.official_folders(archive)
+    # Validation and test data were published without masks at first.
+    labelled = [folder for folder in inside if "mask" in folder.folders()]
+    if inside and not labelled:
+        raise DataError(
+            f"{path} holds {' and '.join(folder.name for folder in inside)}, none of them with a folder mask/; fetch "
+            "the masks too."
+        )
+    return labelled or [archive]
+
+
+def _is_archive(path: Path) -> bool:
+    return path.is_dir() or path.suffix.lower() == ".zip"
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Archive]:
+    if not path.exists():
+        raise _absent(path)
+    with open_archive(path) as archive:
+        yield archive
+
+
+def _absent(path: Path) -> DataError:
+    return DataError(f"{path} does not exist; name a folder of L4S patches, a zip of one or an .npz with --data.")

@@ -1,0 +1,1 @@
+"""Turns trained networks into bundles: ONNX files, terrain prior, model card, and what a network costs."""

@@ -1,0 +1,69 @@
+"""Published tables: which recipes make their rows, and measured beside published."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from l4s_geo.errors import DataError
+from l4s_training.config import recipe as recipes
+from l4s_training.data import splits
+from l4s_training.naming import unknown
+from l4s_training.config.recipe import Published, Recipe
+
+__all__ = ["Row", "rows_of", "tables", "what_is_needed"]
+
+_L4S = """{recipes} need the Landslide4Sense data set with the labels of all its splits, which is published as \
+Zenodo record 10463239 (https://doi.org/10.5281/zenodo.10463239): TrainData.zip, ValidData.zip and TestData.zip. \
+Unpack or leave them zipped, side by side in one folder, so that it holds
+
+    DATA/TrainData/img/image_1.h5 … image_3799.h5   and   DATA/TrainData/mask/mask_1.h5 … mask_3799.h5
+    DATA/ValidData/img/image_1.h5 … image_245.h5    and   DATA/ValidData/mask/mask_1.h5 … mask_245.h5
+    DATA/TestData/img/image_1.h5 … image_800.h5     and   DATA/TestData/mask/mask_1.h5 … mask_800.h5
+
+and run   l4s-train reproduce {table} --data DATA --out RUNS   ({command} needs {folders}). Without the data, \
+--simulated runs the same on simulated patches: that compares methods, and reproduces nothing."""
+
+_BLOCKS = """{recipes} need labelled RGB or 14-band patches in one file or folder, such as l4s_rgb_pairs.npz; run   \
+l4s-train reproduce {table} --data FILE --out RUNS."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A published result and the recipe that makes it."""
+
+    recipe: Recipe
+    published: Published
+
+
+def tables() -> dict[str, list[Row]]:
+    """Return every table's rows, in the order of their recipes' names."""
+    found: dict[str, list[Row]] = {}
+    for name in recipes.names():
+        loaded = recipes.load(name)
+        for result in loaded.published:
+            found.setdefault(result.table, []).append(Row(loaded, result))
+    return found
+
+
+def rows_of(table: str) -> list[Row]:
+    """Return a table's rows.
+
+    Raises:
+        DataError: there is no such table.
+    """
+    known = tables()
+    if table not in known:
+        raise unknown("table", table, known)
+    return known[table]
+
+
+def what_is_needed(table: str, rows: Sequence[Row]) -> DataError:
+    """Make the error that says which data a table needs, where it is published and how to place it."""
+    plans = {type(row.recipe.plan) for row in rows}
+    if plans == {splits.SplitPlan}:
+        return DataError(_BLOCKS.format(recipes=f"The recipes of {table}", table=table))
+    folders = "all three folders" if splits.OfficialSplit in plans else "TrainData alone: --data DATA/TrainData"
+    return DataError(
+        _L4S.format(recipes=f"The recipes of {table}", table=table, command=f"the table {table}", folders=folders)
+    )
