@@ -52,7 +52,7 @@ def make(folder: Path) -> None:
 
     from l4s_training import models
     from l4s_training.export.bench import settle, smooth_noise
-    from l4s_training.export.export import export
+    from l4s_training.export.onnx_file import to_onnx
 
     for scale in SCALES:
         files, members, flops, side = {}, [], 0, 128 * scale
@@ -64,7 +64,7 @@ def make(folder: Path) -> None:
                 network(torch.zeros(1, len(BANDS), side, side))
             flops += counter.get_total_flops()
             file = f"{name}.onnx"
-            files[file] = export.to_onnx(network, len(BANDS), side)
+            files[file] = to_onnx(network, len(BANDS), side)
             digest = hashlib.sha256(files[file]).hexdigest()
             statistics = Statistics((1.0,) * len(BANDS), (0.5,) * len(BANDS))
             members.append(Member(file, digest, name, BANDS, "domain", statistics, scale=float(scale)))

@@ -92,12 +92,12 @@ def test_exported_networks_in_half_precision(name):
     torch = pytest.importorskip("torch", reason="torch (extra train) makes the networks")
     from l4s_training import models
     from l4s_training.export.bench import settle, smooth_noise
-    from l4s_training.export.export import export
+    from l4s_training.export.onnx_file import to_onnx
 
     torch.manual_seed(0)
     network = models.build(name, 4, 64)
     settle(network, smooth_noise(2, 4, 64))
-    single = export.to_onnx(network, 4, 64)
+    single = to_onnx(network, 4, 64)
     x = smooth_noise(2, 4, 64, seed=1).numpy()
     a, b = run(single, x), run(to_half(single), x)
     assert a.std() > 0

@@ -156,7 +156,7 @@ def test_on_the_cpu_arrays_stay_where_they_are(red_bundle: Path) -> None:
     assert model.xp is np
     assert model.replicas == (model,)
     assert model.to_device(x) is x
-    assert model.get(x) is x
+    assert model.to_host(x) is x
     assert model.describe().startswith("cpu (ONNX Runtime ")
     assert model.describe().endswith(", CPUExecutionProvider, fp32)")
     before = x.copy()

@@ -122,7 +122,7 @@ def test_a_killed_run_of_a_recipe_goes_on_and_gives_the_same(tmp_path):
     path.write_text(RECIPE)
     code = (
         "import time\n"
-        "from l4s_training import fit\n"
+        "from l4s_training.training import fit\n"
         "from l4s_training.cli import main\n"
         "fit._SHARE, step = float('inf'), fit.Segmenter.training_step\n"
         "def wait(self, batch, index):\n"
