@@ -1,0 +1,1 @@
+"""Recipe runs and what is done with them: predicting, cross-validating, published tables."""
