@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Callable, Mapping
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from l4s_geo.inventory.table import SHAPEFILE_NAMES
-from l4s_geo.output.staging import LAYER
+from l4s_geo.output.geopackage import LAYER, add_style
 from l4s_geo.output.style import style
 
 if TYPE_CHECKING:
@@ -33,23 +31,7 @@ def write_inventory(frame: GeoDataFrame, path: Path, provenance: Mapping[str, An
 def _write_gpkg(frame: GeoDataFrame, path: Path, provenance: str) -> None:
     # QGIS 3.22 warns about GeoPackage 1.4, which newer GDAL writes by default.
     _write_ogr(frame, path, "GPKG", layer=LAYER, VERSION="1.3", layer_metadata={"l4s": provenance})
-    with closing(sqlite3.connect(path)) as database, database:
-        database.execute(
-            "CREATE TABLE layer_styles (id INTEGER PRIMARY KEY AUTOINCREMENT, f_table_catalog TEXT(256), "
-            "f_table_schema TEXT(256), f_table_name TEXT(256), f_geometry_column TEXT(256), styleName TEXT(30), "
-            "styleQML TEXT, styleSLD TEXT, useAsDefault BOOLEAN, description TEXT, owner TEXT(30), ui TEXT(30), "
-            "update_time DATETIME DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ','now')))"
-        )
-        database.execute(
-            "INSERT INTO layer_styles (f_table_catalog, f_table_schema, f_table_name, f_geometry_column, styleName, "
-            "styleQML, styleSLD, useAsDefault, description, owner) VALUES ('', '', ?, 'geom', ?, ?, '', 1, ?, '')",
-            (LAYER, LAYER, style("inventory"), "Landslides by confidence"),
-        )
-        # Registered, or GDAL would offer the styles as a second layer.
-        database.execute(
-            "INSERT INTO gpkg_contents (table_name, data_type, identifier) "
-            "VALUES ('layer_styles', 'attributes', 'layer_styles')"
-        )
+    add_style(path, style("inventory"), "Landslides by confidence")
 
 
 def _write_geojson(frame: GeoDataFrame, path: Path, provenance: str) -> None:

@@ -7,19 +7,15 @@ from __future__ import annotations
 
 import os
 import shutil
-import sqlite3
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 from l4s_geo.errors import OutputError
+from l4s_geo.output.geopackage import check_replaceable
 
-__all__ = ["LAYER", "check_output", "staged"]
-
-
-LAYER = "landslides"
-"""Name of the layer."""
+__all__ = ["check_output", "staged"]
 
 
 def check_output(path: Path, suffixes: tuple[str, ...], what: str) -> None:
@@ -42,7 +38,7 @@ def check_output(path: Path, suffixes: tuple[str, ...], what: str) -> None:
         raise OutputError(f"The folder {folder} for the {what} does not exist; create it first.")
     if path.is_dir():
         raise OutputError(f"The {what} {path} is a folder; give the name of a file.")
-    _check_replaceable(path)
+    check_replaceable(path)
     try:
         with tempfile.TemporaryFile(dir=folder):
             pass
@@ -50,28 +46,6 @@ def check_output(path: Path, suffixes: tuple[str, ...], what: str) -> None:
         raise OutputError(
             f"The folder {folder} cannot be written to ({error.strerror}); choose another for the {what}."
         ) from error
-
-
-def _check_replaceable(path: Path) -> None:
-    """Refuse to replace a GeoPackage that holds somebody's other layers."""
-    if path.suffix.lower() != ".gpkg" or not path.exists():
-        return
-    log = path.with_name(f"{path.name}-wal")
-    if log.exists() and log.stat().st_size:
-        raise OutputError(
-            f"The GeoPackage {path} is open in another program, which has changes that are not saved ({log.name}); "
-            "close it there, or choose another name."
-        )
-    try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
-            tables = {name for (name,) in database.execute("SELECT table_name FROM gpkg_contents")}
-    except sqlite3.Error:
-        return
-    if others := sorted(tables - {LAYER, "layer_styles"}):
-        raise OutputError(
-            f"The GeoPackage {path} holds other layers ({', '.join(others)}) that would be lost; give the inventory "
-            "a file of its own."
-        )
 
 
 @contextmanager
@@ -106,7 +80,7 @@ def staged(*finals: Path | None) -> Iterator[tuple[Path | None, ...]]:
                 # The file that carries the name goes last: whoever sees it sees the whole.
                 for part in sorted(folder.iterdir(), key=lambda p: p.name == final.name):
                     os.replace(part, final.absolute().parent / part.name)
-    except (OSError, sqlite3.Error) as error:
+    except OSError as error:
         if isinstance(error, OutputError):
             raise
         names = " and ".join(str(f) for f in finals if f)

@@ -15,7 +15,8 @@ import shapely
 from l4s_geo.errors import OutputError
 from l4s_geo.inventory.formats import FORMATS, write_inventory
 from l4s_geo.inventory.table import COLUMNS
-from l4s_geo.output.staging import LAYER, check_output, staged
+from l4s_geo.output.geopackage import LAYER
+from l4s_geo.output.staging import check_output, staged
 from l4s_geo.output.style import style
 
 PROVENANCE = {"scene": "Ürümqi", "threshold": 0.5}
@@ -149,26 +150,3 @@ def test_a_read_only_folder_is_named(tmp_path: Path) -> None:
     tmp_path.chmod(0o555)
     with pytest.raises(OutputError, match="cannot be written"):
         check_output(tmp_path / "i.gpkg", tuple(FORMATS), "inventory")
-
-
-def test_a_geopackage_with_unsaved_changes_is_not_replaced(tmp_path: Path) -> None:
-    """SQLite would apply the old file's log to the new one."""
-    path = tmp_path / "i.gpkg"
-    write_inventory(frame(1), path, PROVENANCE)
-    with sqlite3.connect(path) as editing:
-        editing.execute("PRAGMA journal_mode=WAL")
-        editing.execute("CREATE TABLE notes (text TEXT)")
-        editing.commit()
-        with pytest.raises(OutputError, match="open in another program"):
-            check_output(path, tuple(FORMATS), "inventory")
-    editing.close()
-    check_output(path, tuple(FORMATS), "inventory")
-
-
-def test_somebody_elses_geopackage_is_not_replaced(tmp_path: Path) -> None:
-    path = tmp_path / "project.gpkg"
-    frame(1)[["geometry"]].to_file(path, layer="roads")
-    with pytest.raises(OutputError, match="roads"):
-        check_output(path, tuple(FORMATS), "inventory")
-    write_inventory(frame(1), tmp_path / "ours.gpkg", PROVENANCE)
-    check_output(tmp_path / "ours.gpkg", tuple(FORMATS), "inventory")
