@@ -29,7 +29,6 @@ from l4s_geo.inference.refine import refine_surface, should_refine
 from l4s_geo.inference.runtime import LoadedBundle, load_bundle
 from l4s_geo.inference.tta import TestTimeAugmentation
 from l4s_geo.inventory.attributes import (
-    TERRAIN_COLUMNS,
     Columns,
     detection_attributes,
     geometry_attributes,
@@ -38,7 +37,7 @@ from l4s_geo.inventory.attributes import (
     touches,
 )
 from l4s_geo.inventory.formats import FORMATS, write_inventory
-from l4s_geo.inventory.table import COLUMNS
+from l4s_geo.inventory.table import DTYPES, TERRAIN_COLUMNS
 from l4s_geo.inventory.vectorize import (
     Components,
     Connectivity,
@@ -342,7 +341,7 @@ def _inventory(
     if terrain:
         columns["reach_angle_deg"] = reach_angle(terrain["relief_m"], geometry["length_m"])
     frame = gpd.GeoDataFrame(columns, geometry=shapes, crs=stack.grid.crs, index=range(found.count))
-    return frame.astype(COLUMNS)[[*COLUMNS, "geometry"]]
+    return frame.astype(DTYPES)[[*DTYPES, "geometry"]]
 
 
 def _outlines(found: Components, tolerance: float) -> tuple[NDArray[np.object_], Columns]:

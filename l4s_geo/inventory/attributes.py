@@ -20,7 +20,6 @@ from l4s_geo.output.scratch_raster import ScratchRaster
 from l4s_geo.stack.terrain import Terrain
 
 __all__ = [
-    "TERRAIN_COLUMNS",
     "Columns",
     "detection_attributes",
     "geometry_attributes",
@@ -30,16 +29,6 @@ __all__ = [
 ]
 
 Columns = dict[str, NDArray[np.float64]]
-
-TERRAIN_COLUMNS = (
-    "slope_mean_deg",
-    "slope_max_deg",
-    "elev_min_m",
-    "elev_max_m",
-    "relief_m",
-    "reach_angle_deg",
-    "aspect_deg",
-)
 
 
 def geometry_attributes(polygons: NDArray[np.object_]) -> Columns:
@@ -102,7 +91,8 @@ def terrain_attributes(
         read: gives the terrain of a window, or None if it is unknown.
 
     Returns:
-        The columns of `TERRAIN_COLUMNS` but the reach angle, each (count,) float64, NaN where the terrain is unknown.
+        The columns of `l4s_geo.inventory.table.TERRAIN_COLUMNS` but the reach angle, each (count,) float64, NaN where
+        the terrain is unknown.
     """
     n = found.count + 1
     pixels, slope_sum, east, north = np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n)

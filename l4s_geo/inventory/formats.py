@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from l4s_geo.inventory.table import SHAPEFILE_NAMES
+from l4s_geo.inventory.style import inventory_style
+from l4s_geo.inventory.table import COLUMNS, SHAPEFILE_NAMES
 from l4s_geo.output.geopackage import LAYER, add_style
-from l4s_geo.output.style import style
 
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame
@@ -21,7 +21,7 @@ def write_inventory(frame: GeoDataFrame, path: Path, provenance: Mapping[str, An
     """Write an inventory in the format of its suffix, with style and provenance.
 
     Args:
-        frame: polygons with the columns of `COLUMNS`.
+        frame: polygons with the columns of `l4s_geo.inventory.table.COLUMNS`.
         path: where to write.
         provenance: facts about the run; JSON-serialisable.
     """
@@ -31,7 +31,7 @@ def write_inventory(frame: GeoDataFrame, path: Path, provenance: Mapping[str, An
 def _write_gpkg(frame: GeoDataFrame, path: Path, provenance: str) -> None:
     # QGIS 3.22 warns about GeoPackage 1.4, which newer GDAL writes by default.
     _write_ogr(frame, path, "GPKG", layer=LAYER, VERSION="1.3", layer_metadata={"l4s": provenance})
-    add_style(path, style("inventory"), "Landslides by confidence")
+    add_style(path, inventory_style(), "Landslides by confidence")
 
 
 def _write_geojson(frame: GeoDataFrame, path: Path, provenance: str) -> None:
@@ -48,8 +48,8 @@ def _write_flatgeobuf(frame: GeoDataFrame, path: Path, provenance: str) -> None:
 
 
 def _write_shapefile(frame: GeoDataFrame, path: Path, provenance: str) -> None:
-    renamed = frame.rename(columns=SHAPEFILE_NAMES)
-    renamed = renamed.astype({"edge": "int32", "mask": "int32"})
+    flags = {column.name: "int32" for column in COLUMNS if column.dtype == "bool"}
+    renamed = frame.astype(flags).rename(columns=SHAPEFILE_NAMES)
     _write_ogr(renamed, path, "ESRI Shapefile", ENCODING="UTF-8")
     _write_sidecars(path, provenance)
 
@@ -60,7 +60,7 @@ def _write_geoparquet(frame: GeoDataFrame, path: Path, provenance: str) -> None:
     frame.to_parquet(path, index=False)
     table = pq.read_table(path)
     pq.write_table(table.replace_schema_metadata({**(table.schema.metadata or {}), b"l4s": provenance.encode()}), path)
-    path.with_suffix(".qml").write_text(style("inventory"), encoding="utf-8")
+    path.with_suffix(".qml").write_text(inventory_style(), encoding="utf-8")
 
 
 def _write_ogr(frame: GeoDataFrame, path: Path, driver: str, **options: Any) -> None:
@@ -76,7 +76,7 @@ def _write_ogr(frame: GeoDataFrame, path: Path, driver: str, **options: Any) -> 
 
 
 def _write_sidecars(path: Path, provenance: str) -> None:
-    path.with_suffix(".qml").write_text(style("inventory"), encoding="utf-8")
+    path.with_suffix(".qml").write_text(inventory_style(), encoding="utf-8")
     path.with_suffix(".provenance.json").write_text(provenance + "\n", encoding="utf-8")
 
 

@@ -1,53 +1,280 @@
-"""The columns of an inventory, once: names, dtypes, and what each is called where names are short."""
+"""The attributes of a landslide, once.
+
+The schema of every format, the short names of shapefiles, the labels and forms in QGIS, and the tables in the README
+and the documentation (written by ``scripts/write-attributes``) come from `COLUMNS`. Who adds an attribute describes it
+here and computes it in `l4s_geo.inventory.attributes`.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import Literal
 
-if TYPE_CHECKING:
-    pass
+__all__ = ["COLUMNS", "DTYPES", "GROUPS", "SHAPEFILE_NAMES", "TERRAIN_COLUMNS", "Column", "Group"]
 
-__all__ = ["COLUMNS"]
+Group = Literal["Landslide", "Shape", "Terrain", "Origin"]
+"""What an attribute is about; QGIS's form and the documentation show attributes by group."""
+
+GROUPS: tuple[Group, ...] = ("Landslide", "Shape", "Terrain", "Origin")
 
 
-COLUMNS: dict[str, str] = {
-    "id": "int32",
-    "area_m2": "float64",
-    "perimeter_m": "float64",
-    "length_m": "float64",
-    "width_m": "float64",
-    "orientation_deg": "float64",
-    "compactness": "float64",
-    "n_pixels": "int32",
-    "prob_mean": "float64",
-    "prob_max": "float64",
-    "prob_spread": "float64",
-    "confidence": "str",
-    "slope_mean_deg": "float64",
-    "slope_max_deg": "float64",
-    "elev_min_m": "float64",
-    "elev_max_m": "float64",
-    "relief_m": "float64",
-    "reach_angle_deg": "float64",
-    "aspect_deg": "float64",
-    "touches_edge": "bool",
-    "touches_mask": "bool",
-    "scene": "str",
-    "bundle": "str",
-    "threshold": "float64",
-    "created": "str",
-}
-"""Attributes of a landslide and their dtypes, in order."""
+@dataclass(frozen=True)
+class Column:
+    """One attribute of a landslide."""
 
-SHAPEFILE_NAMES = {
-    "perimeter_m": "perim_m",
-    "orientation_deg": "orient_deg",
-    "compactness": "compact",
-    "slope_mean_deg": "slope_mean",
-    "slope_max_deg": "slope_max",
-    "reach_angle_deg": "reach_deg",
-    "prob_spread": "prob_std",
-    "touches_edge": "edge",
-    "touches_mask": "mask",
-}
-"""Shapefiles cut names at ten characters; these stay readable."""
+    name: str
+    """The attribute's name in all formats but the shapefile."""
+    dtype: Literal["int32", "float64", "bool", "str"]
+    """The attribute's type; a float is NaN, and a text empty, where nothing is known."""
+    unit: str
+    """The unit, and for an azimuth where it counts from; "" for what has none."""
+    description: str
+    """A few words in place of the name, for people."""
+    how: str
+    """Sentences that say how the value comes about, and when it is empty."""
+    group: Group
+    short_name: str = ""
+    """The attribute's name in shapefiles, which allow ten characters; "" if that is `name`."""
+    decimals: int = 0
+    """Decimal places that QGIS shows of a float."""
+
+    @property
+    def label(self) -> str:
+        """The description with the unit, which QGIS shows as the field's alias."""
+        return f"{self.description} ({self.unit})" if self.unit else self.description
+
+
+COLUMNS: tuple[Column, ...] = (
+    Column(
+        "id",
+        "int32",
+        "",
+        "Landslide",
+        "Number in the inventory, from 1 on, in the order of the landslides' first pixels from the top.",
+        "Landslide",
+    ),
+    Column(
+        "area_m2",
+        "float64",
+        "m²",
+        "Area",
+        "Area of the polygon on the mapping grid, without its holes.",
+        "Landslide",
+    ),
+    Column(
+        "perimeter_m",
+        "float64",
+        "m",
+        "Perimeter",
+        "Length of the polygon's outline on the mapping grid, those of its holes included.",
+        "Shape",
+        short_name="perim_m",
+    ),
+    Column(
+        "length_m",
+        "float64",
+        "m",
+        "Length",
+        "Long side of the minimum rotated rectangle around the polygon.",
+        "Shape",
+    ),
+    Column(
+        "width_m",
+        "float64",
+        "m",
+        "Width",
+        "Short side of the minimum rotated rectangle around the polygon.",
+        "Shape",
+    ),
+    Column(
+        "orientation_deg",
+        "float64",
+        "° from north",
+        "Orientation",
+        "Azimuth of the rectangle's long side, 0 to 180, clockwise from grid north.",
+        "Shape",
+        short_name="orient_deg",
+    ),
+    Column(
+        "compactness",
+        "float64",
+        "",
+        "Compactness (4πA/P²)",
+        "Polsby and Popper's 4πA/P² of area and perimeter: 1 for a circle, less for what is long or frayed.",
+        "Shape",
+        short_name="compact",
+        decimals=2,
+    ),
+    Column(
+        "n_pixels",
+        "int32",
+        "",
+        "Pixels",
+        "Number of pixels of the mapping grid, 10 m each, that were taken for this landslide.",
+        "Shape",
+    ),
+    Column(
+        "prob_mean",
+        "float64",
+        "",
+        "Mean probability",
+        "Mean of the model's probability over the landslide's pixels.",
+        "Landslide",
+        decimals=2,
+    ),
+    Column(
+        "prob_max",
+        "float64",
+        "",
+        "Highest probability",
+        "Highest of the model's probabilities over the landslide's pixels.",
+        "Landslide",
+        decimals=2,
+    ),
+    Column(
+        "prob_spread",
+        "float64",
+        "",
+        "Spread of the probability",
+        "How far networks and views disagree: the standard deviation of their probabilities, as a mean over the "
+        "landslide's pixels. Empty with one network and one view.",
+        "Landslide",
+        short_name="prob_std",
+        decimals=3,
+    ),
+    Column(
+        "confidence",
+        "str",
+        "",
+        "Confidence",
+        "high, medium or low: the class of `prob_mean`, with a precision that the model's card states. Empty if the "
+        "model has no such classes.",
+        "Landslide",
+    ),
+    Column(
+        "slope_mean_deg",
+        "float64",
+        "°",
+        "Mean slope",
+        "Mean slope of the ground over the landslide's pixels. Empty without a DEM.",
+        "Terrain",
+        short_name="slope_mean",
+        decimals=1,
+    ),
+    Column(
+        "slope_max_deg",
+        "float64",
+        "°",
+        "Highest slope",
+        "Highest slope of the ground over the landslide's pixels. Empty without a DEM.",
+        "Terrain",
+        short_name="slope_max",
+        decimals=1,
+    ),
+    Column(
+        "elev_min_m",
+        "float64",
+        "m",
+        "Lowest elevation",
+        "Lowest elevation of the landslide's pixels. Empty without a DEM.",
+        "Terrain",
+    ),
+    Column(
+        "elev_max_m",
+        "float64",
+        "m",
+        "Highest elevation",
+        "Highest elevation of the landslide's pixels. Empty without a DEM.",
+        "Terrain",
+    ),
+    Column(
+        "relief_m",
+        "float64",
+        "m",
+        "Relief",
+        "Height H of the landslide: its highest elevation less its lowest. Empty without a DEM.",
+        "Terrain",
+    ),
+    Column(
+        "reach_angle_deg",
+        "float64",
+        "°",
+        "Reach angle",
+        "atan(H / L), of the relief H and the planimetric length L. Empty without a DEM.",
+        "Terrain",
+        short_name="reach_deg",
+        decimals=1,
+    ),
+    Column(
+        "aspect_deg",
+        "float64",
+        "° from north",
+        "Aspect",
+        "Direction that the ground faces, 0 to 360, clockwise from grid north: the circular mean over the landslide's "
+        "pixels. Empty without a DEM and where the ground faces nowhere.",
+        "Terrain",
+    ),
+    Column(
+        "touches_edge",
+        "bool",
+        "",
+        "Touches the edge of the data",
+        "Whether the scene's border, or a pixel that was not mapped, lies beside the landslide, so that it may go on "
+        "there.",
+        "Landslide",
+        short_name="edge",
+    ),
+    Column(
+        "touches_mask",
+        "bool",
+        "",
+        "Touches masked ground",
+        "Whether a masked pixel (cloud, shadow, snow, a mask of the user's) lies beside the landslide, so that it may "
+        "go on under the mask.",
+        "Landslide",
+        short_name="mask",
+    ),
+    Column(
+        "scene",
+        "str",
+        "",
+        "Scene",
+        "Name of the scene that was mapped.",
+        "Origin",
+    ),
+    Column(
+        "bundle",
+        "str",
+        "",
+        "Model bundle",
+        "Name and version of the bundle that mapped it, and the first digits of the bundle's SHA-256.",
+        "Origin",
+    ),
+    Column(
+        "threshold",
+        "float64",
+        "",
+        "Threshold",
+        "Probability from which a pixel was taken for landslide.",
+        "Origin",
+        decimals=3,
+    ),
+    Column(
+        "created",
+        "str",
+        "",
+        "Mapped at",
+        "Time at which the run began, UTC, as ISO 8601 writes it.",
+        "Origin",
+    ),
+)
+"""The attributes of a landslide, in the order in which files hold them."""
+
+DTYPES: dict[str, str] = {column.name: column.dtype for column in COLUMNS}
+"""The dtypes of an inventory's columns by their names, in order."""
+
+TERRAIN_COLUMNS: tuple[str, ...] = tuple(column.name for column in COLUMNS if column.group == "Terrain")
+"""Names of the attributes that need a DEM."""
+
+SHAPEFILE_NAMES: dict[str, str] = {column.name: column.short_name for column in COLUMNS if column.short_name}
+"""Names in shapefiles by name, of the attributes that have another one there."""

@@ -8,5 +8,5 @@ __all__ = ["style"]
 
 
 def style(kind: str) -> str:
-    """Return the QGIS style (QML) for "inventory", "probability" or "spread"."""
+    """Return the QGIS style (QML) of a raster, "probability" or "spread", or the symbols alone of an "inventory"."""
     return (Path(__file__).parent / "styles" / f"{kind}.qml").read_text(encoding="utf-8")

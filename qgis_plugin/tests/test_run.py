@@ -133,6 +133,9 @@ def test_results_are_styled_and_carry_their_provenance(samples, feedback):
     assert [item.label().split()[0] for item in inventory.renderer().legendSymbolItems()] == ["High", "Medium", "Low"]
     assert drawn(inventory) <= {("high", RED), ("medium", ORANGE), ("low", YELLOW)}
     assert inventory.attributeAlias(inventory.fields().indexOf("area_m2")) == "Area (m²)"
+    assert [field.name() for field in inventory.fields() if not field.alias()] == ["fid"]
+    form = [element.name() for element in inventory.editFormConfig().tabs()]
+    assert form == ["Landslide", "Shape", "Terrain", "Origin"]
     assert probability.renderer().type() == "singlebandpseudocolor"
     for layer in (inventory, probability):
         facts = json.loads(layer.customProperty("l4s/provenance"))

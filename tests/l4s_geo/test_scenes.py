@@ -20,7 +20,7 @@ from pandas.testing import assert_frame_equal
 from l4s_geo import map_scene
 from l4s_geo.bands import BANDS, RGB
 from l4s_geo.cli.main import main
-from l4s_geo.inventory.table import COLUMNS
+from l4s_geo.inventory.table import DTYPES
 from support import ORIGIN
 
 
@@ -74,7 +74,7 @@ def test_an_area_of_interest_gives_what_the_whole_map_has_there(files, red_bundl
     inside = whole[whole.within(box)]
     assert len(part) == len(inside) == 2
     assert shapely.equals(part.geometry.to_numpy(), inside.geometry.to_numpy()).all()
-    columns = [column for column in COLUMNS if column not in ("id", "created")]
+    columns = [column for column in DTYPES if column not in ("id", "created")]
     assert_frame_equal(part[columns], inside[columns].reset_index(drop=True), check_exact=True)
     with rasterio.open(tmp_path / "p.tif") as dataset:
         assert dataset.shape == (170, 110)
@@ -110,7 +110,7 @@ def test_a_stack_maps_like_its_scene(files, red_bundle: Path, tmp_path: Path, wi
     stacked = map_scene(tmp_path / "stack.tif", bundle=red_bundle)
     assert len(direct) == 4
     assert shapely.equals(direct.geometry.to_numpy(), stacked.geometry.to_numpy()).all()
-    numbers = [name for name, kind in COLUMNS.items() if kind != "str"]
+    numbers = [name for name, kind in DTYPES.items() if kind != "str"]
     np.testing.assert_allclose(direct[numbers].astype(float), stacked[numbers].astype(float), rtol=1e-6)
 
 

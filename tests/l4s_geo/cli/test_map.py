@@ -22,7 +22,7 @@ import l4s_geo
 from l4s_geo.bands import BANDS, RGB
 from l4s_geo.cli.map import main
 from l4s_geo.inference.runtime import LoadedBundle
-from l4s_geo.inventory.table import COLUMNS
+from l4s_geo.inventory.table import DTYPES
 from support import ORIGIN, UTM
 
 
@@ -61,7 +61,7 @@ def test_a_scene_becomes_an_inventory(files, red_bundle: Path, tmp_path: Path) -
     assert lines[-1].startswith("3 landslides, 0.191 km²")
 
     found = gpd.read_file(out, layer="landslides")
-    assert list(found.columns) == [*COLUMNS, "geometry"]
+    assert list(found.columns) == [*DTYPES, "geometry"]
     assert found.crs == UTM
     assert found.is_valid.all()
     mask = scene()[0] > 1000
@@ -92,9 +92,9 @@ def test_python_does_the_same(files, red_bundle: Path, tmp_path: Path) -> None:
     run(files[0], "--dem", files[1], "--out", out, "--bundle", red_bundle)
     from_file = gpd.read_file(out, layer="landslides")
     frame = l4s_geo.map_scene(files[0], dem=files[1], bundle=red_bundle)
-    assert frame.dtypes.astype(str).to_dict() == {**COLUMNS, "geometry": "geometry"}
+    assert frame.dtypes.astype(str).to_dict() == {**DTYPES, "geometry": "geometry"}
     assert shapely.equals(frame.geometry.to_numpy(), from_file.geometry.to_numpy()).all()
-    columns = [column for column in COLUMNS if column != "created"]
+    columns = [column for column in DTYPES if column != "created"]
     assert_frame_equal(frame[columns], from_file[columns], check_exact=True)
 
 
@@ -126,7 +126,7 @@ def test_nothing_found_is_a_valid_empty_layer(write_raster, red_bundle: Path, tm
     assert result.exit_code == 0, result.output
     found = gpd.read_file(tmp_path / "i.gpkg", layer="landslides")
     assert len(found) == 0
-    assert set(COLUMNS) <= set(found.columns)
+    assert set(DTYPES) <= set(found.columns)
     assert found.crs == UTM
 
 

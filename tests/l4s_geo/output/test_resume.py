@@ -27,7 +27,7 @@ from l4s_geo.bundles.registry import find_bundle
 from l4s_geo.crf.parameters import CRFParameters
 from l4s_geo.errors import OutputError, SceneError
 from l4s_geo.inference.runtime import LoadedBundle
-from l4s_geo.inventory.table import COLUMNS
+from l4s_geo.inventory.table import DTYPES
 from l4s_geo.output.resume import ResumeStore
 from l4s_geo.output.scratch_raster import ScratchRaster
 
@@ -43,7 +43,7 @@ def same(a: Path, b: Path) -> None:
     """Check that two inventories have the same geometry and attributes, bit for bit."""
     first, second = (gpd.read_file(p, layer="landslides") for p in (a, b))
     assert [g.wkb for g in first.geometry] == [g.wkb for g in second.geometry]
-    columns = [column for column in COLUMNS if column != "created"]
+    columns = [column for column in DTYPES if column != "created"]
     assert_frame_equal(first[columns], second[columns], check_exact=True)
 
 
