@@ -28,10 +28,9 @@ from numpy.typing import NDArray
 from rasterio.features import rasterize
 
 import l4s_geo
-from l4s_geo import load_bundle
+from l4s_geo import defaults, load_bundle
 from l4s_geo.bundles.bundle import Bundle
 from l4s_geo.grid import starts
-from l4s_geo.inference.predict import OVERLAP
 from l4s_geo.inference.runtime import LoadedBundle
 from l4s_training.data import splits
 from l4s_training.data.readers import read as sources
@@ -167,7 +166,7 @@ def speed(model: LoadedBundle) -> list[str]:
         started = perf_counter()
         model.predict(windows)
         taken.append((perf_counter() - started) / WINDOWS)
-    per_tile = len(starts(TILE, 128, OVERLAP)) ** 2
+    per_tile = len(starts(TILE, 128, defaults.OVERLAP)) ** 2
     return [
         f"{1e3 * min(taken):.1f} ms a window on {os.cpu_count()} cores, so about {min(taken) * per_tile:.0f} s for the "
         f"{per_tile:,} windows of",

@@ -18,13 +18,14 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from l4s_geo import defaults
 from l4s_geo.bundles.bundle import Bundle
-from l4s_geo.bundles.registry import DEFAULT, require_bands
+from l4s_geo.bundles.registry import require_bands
 from l4s_geo.bundles.terrain_prior import TerrainPrior
 from l4s_geo.errors import DeviceError, L4SError, OutputError, SceneError, TerrainError
 from l4s_geo.grid import PIXEL
 from l4s_geo.inference.devices import Precision
-from l4s_geo.inference.predict import OVERLAP, PredictSettings, predict
+from l4s_geo.inference.predict import PredictSettings, predict
 from l4s_geo.inference.refine import refine_surface, should_refine
 from l4s_geo.inference.runtime import LoadedBundle, load_bundle
 from l4s_geo.inference.tta import TestTimeAugmentation
@@ -53,10 +54,9 @@ from l4s_geo.output.scratch_raster import ScratchRaster
 from l4s_geo.output.staging import check_output, staged
 from l4s_geo.progress import Reporter, Silent, Stopwatch
 from l4s_geo.scene_summary import cautions, introduction
-from l4s_geo.settings import MIN_AREA, Settings
+from l4s_geo.settings import Settings
 from l4s_geo.sources.gdal import with_these_settings
 from l4s_geo.sources.http import shown
-from l4s_geo.stack.masks import SCL_DEFAULT
 from l4s_geo.stack.open import STREAMING_CACHE, Inputs, Resampling, fingerprint, gdal_settings, open_stack
 from l4s_geo.stack.stack import Stack
 from l4s_geo.stack.terrain import MAX_VOID
@@ -77,28 +77,28 @@ def map_scene(
     bands: Sequence[str] | None = None,
     dem: PathLike | Sequence[PathLike] | None = None,
     slope: PathLike | None = None,
-    units: Units | Literal["auto"] = "auto",
+    units: Units | Literal["auto"] = defaults.UNITS,
     resampling: Resampling | None = None,
     mask: PathLike | None = None,
-    mask_classes: Sequence[int] = SCL_DEFAULT,
+    mask_classes: Sequence[int] = defaults.MASK_CLASSES,
     clouds: bool = False,
     aoi: PathLike | None = None,
     out: PathLike | None = None,
     probability: PathLike | None = None,
     spread: PathLike | None = None,
-    bundle: PathLike = DEFAULT,
+    bundle: PathLike = defaults.BUNDLE,
     threshold: float | None = None,
-    min_area: float = MIN_AREA,
-    overlap: int = OVERLAP,
-    tta: TestTimeAugmentation = "none",
-    skip_flat: float = 0.0,
-    crf: Choice = "auto",
-    terrain_prior: Choice = "auto",
-    connectivity: Connectivity = 4,
-    fill_holes: float = 0.0,
-    simplify: float = 0.0,
-    device: str = "auto",
-    precision: Precision = "auto",
+    min_area: float = defaults.MIN_AREA,
+    overlap: int = defaults.OVERLAP,
+    tta: TestTimeAugmentation = defaults.TTA,
+    skip_flat: float = defaults.SKIP_FLAT,
+    crf: Choice = defaults.CRF,
+    terrain_prior: Choice = defaults.TERRAIN_PRIOR,
+    connectivity: Connectivity = defaults.CONNECTIVITY,
+    fill_holes: float = defaults.FILL_HOLES,
+    simplify: float = defaults.SIMPLIFY,
+    device: str = defaults.DEVICE,
+    precision: Precision = defaults.PRECISION,
     batch: int | None = None,
     resume: bool = False,
     reporter: Reporter | None = None,

@@ -10,10 +10,7 @@ from l4s_geo.errors import L4SError
 from l4s_geo.inference.tta import TTA, TestTimeAugmentation, views
 from l4s_geo.inventory.vectorize import Connectivity
 
-__all__ = ["MIN_AREA", "Settings"]
-
-MIN_AREA = 500.0
-"""Default minimum mapping unit, m²: five pixels."""
+__all__ = ["Settings"]
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,6 @@ from l4s_geo.bundles.item import read_bundle, write_bundle
 from l4s_geo.errors import BandError, BundleError, OutputError
 
 __all__ = [
-    "DEFAULT",
     "add_bundle",
     "find_bundle",
     "installed",
@@ -24,9 +23,6 @@ __all__ = [
     "require_bands",
     "suits",
 ]
-
-DEFAULT = "rgb"
-"""The embedded bundle that runs when none is named."""
 
 _EMBEDDED = Path(__file__).parent / "models"
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from l4s_geo import defaults
 from l4s_geo.cli.console import Console, user_errors
 from l4s_geo.cli.options import device_options, scene_options
 
@@ -25,7 +26,7 @@ __all__ = ["main"]
 @click.option("--spread", type=click.Path(), help="Also write how far networks and views disagree (COG).")
 @click.option(
     "--bundle",
-    default="rgb",
+    default=defaults.BUNDLE,
     show_default=True,
     help="Model: an installed one (`l4s bundles` lists them; rgb-fast takes half the time of rgb), or a path.",
 )
@@ -37,7 +38,7 @@ __all__ = ["main"]
 @click.option(
     "--min-area",
     type=click.FloatRange(0),
-    default=500,
+    default=defaults.MIN_AREA,
     show_default=True,
     metavar="M2",
     help="Minimum mapping unit: smaller landslides are left out.",
@@ -45,7 +46,7 @@ __all__ = ["main"]
 @click.option(
     "--overlap",
     type=click.IntRange(0, 127),
-    default=32,
+    default=defaults.OVERLAP,
     show_default=True,
     metavar="PIXELS",
     help="What neighbouring windows share; more is smoother and slower.",
@@ -53,43 +54,49 @@ __all__ = ["main"]
 @click.option(
     "--tta",
     type=click.Choice(["none", "flips", "d4"]),
-    default="none",
+    default=defaults.TTA,
     show_default=True,
     help="Test-time augmentation: the mean over 4 flips, or all 8 flips and turns; 4 or 8 times slower.",
 )
 @click.option(
     "--skip-flat",
     type=click.FloatRange(0, 90),
-    default=0,
+    default=defaults.SKIP_FLAT,
     metavar="DEG",
     help="Do not run windows whose slope never reaches DEG; they count as landslide-free.",
 )
 @click.option(
     "--crf",
     type=click.Choice(["auto", "on", "off"]),
-    default="auto",
+    default=defaults.CRF,
     show_default=True,
     help="Refine the probabilities with a DenseCRF (extra crf); auto: if the bundle was measured to gain from it.",
 )
 @click.option(
     "--terrain-prior",
     type=click.Choice(["auto", "on", "off"]),
-    default="auto",
+    default=defaults.TERRAIN_PRIOR,
     show_default=True,
     help="Weigh the probabilities by the slope of the ground; auto: with a DEM, if the bundle was measured to gain.",
 )
 @click.option(
     "--connectivity",
     type=click.Choice(["4", "8"]),
-    default="4",
+    default=str(defaults.CONNECTIVITY),
     show_default=True,
     help="8: pixels that meet at a corner belong to one landslide.",
 )
-@click.option("--fill-holes", type=click.FloatRange(0), default=0, metavar="M2", help="Fill holes up to this area.")
+@click.option(
+    "--fill-holes",
+    type=click.FloatRange(0),
+    default=defaults.FILL_HOLES,
+    metavar="M2",
+    help="Fill holes up to this area.",
+)
 @click.option(
     "--simplify",
     type=click.FloatRange(0),
-    default=0,
+    default=defaults.SIMPLIFY,
     metavar="METRES",
     help="Smooth the pixel steps of outlines; shared borders stay shared.",
 )

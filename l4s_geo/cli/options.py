@@ -13,6 +13,8 @@ from typing import Any
 
 import click
 
+from l4s_geo import defaults
+
 __all__ = ["device_options", "scene_options"]
 
 
@@ -71,7 +73,7 @@ _OPTIONS = [
     click.option(
         "--units",
         type=click.Choice(["auto", "dn", "reflectance", "l4s"]),
-        default="auto",
+        default=defaults.UNITS,
         show_default=True,
         help="What the scene's values are: digital numbers (reflectance × 10000), reflectance (0..1) or "
         "Landslide4Sense units.",
@@ -91,7 +93,7 @@ _OPTIONS = [
         metavar="NUMBERS",
         callback=_classes,
         help="Classes of a Level-2A scene classification (SCL) that are not mapped, or none.  [default: "
-        "0,1,3,8,9,10,11: no data, saturated, cloud shadow, clouds, cirrus, snow]",
+        f"{','.join(map(str, defaults.MASK_CLASSES))}: no data, saturated, cloud shadow, clouds, cirrus, snow]",
     ),
     click.option(
         "--clouds",
@@ -134,7 +136,7 @@ def scene_options(command: Callable[..., None]) -> Callable[..., None]:
 _DEVICE_OPTIONS = [
     click.option(
         "--device",
-        default="auto",
+        default=defaults.DEVICE,
         show_default=True,
         metavar="NAME",
         help="Where the networks run: cpu, cuda (all NVIDIA GPUs), cuda:N (one), tensorrt, openvino, or auto for cuda "
@@ -143,7 +145,7 @@ _DEVICE_OPTIONS = [
     click.option(
         "--precision",
         type=click.Choice(["auto", "fp32", "fp16"]),
-        default="auto",
+        default=defaults.PRECISION,
         show_default=True,
         help="Of the networks' weights and activations; auto: fp16 on an NVIDIA GPU, fp32 elsewhere.",
     ),

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from l4s_geo import defaults
 from l4s_geo.bundles.terrain_prior import TerrainPrior
 from l4s_geo.grid import Window, starts
 from l4s_geo.inference.blend import Blend
@@ -29,10 +30,7 @@ from l4s_geo.progress import Stopwatch
 from l4s_geo.sources.gdal import with_these_settings
 from l4s_geo.stack.stack import Stack
 
-__all__ = ["OVERLAP", "PredictSettings", "Prediction", "predict"]
-
-OVERLAP = 32
-"""Pixels that neighbouring windows share by default."""
+__all__ = ["PredictSettings", "Prediction", "predict"]
 
 Progress = Callable[[int, int], None]
 """Called with (windows done, windows in all)."""
@@ -44,10 +42,10 @@ _STATE, _SURFACE = "state.npz", "surface.f32"
 class PredictSettings:
     """How a stack is mapped; `l4s_geo.map_scene` explains the settings."""
 
-    overlap: int = OVERLAP
+    overlap: int = defaults.OVERLAP
     """Pixels."""
-    tta: TestTimeAugmentation = "none"
-    skip_flat: float = 0.0
+    tta: TestTimeAugmentation = defaults.TTA
+    skip_flat: float = defaults.SKIP_FLAT
     """Degrees."""
     prior: TerrainPrior | None = None
     """Weighs the probabilities by the slope of the ground."""

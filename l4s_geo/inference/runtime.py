@@ -10,8 +10,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from l4s_geo import defaults
 from l4s_geo.bundles.bundle import Bundle, Member
-from l4s_geo.bundles.registry import DEFAULT, find_bundle
+from l4s_geo.bundles.registry import find_bundle
 from l4s_geo.errors import DeviceError
 from l4s_geo.inference.devices import (
     PRECISIONS,
@@ -202,9 +203,9 @@ class LoadedBundle:
 
 
 def load_bundle(
-    name_or_path: str | os.PathLike[str] = DEFAULT,
-    device: Device = "auto",
-    precision: Precision = "auto",
+    name_or_path: str | os.PathLike[str] = defaults.BUNDLE,
+    device: Device = defaults.DEVICE,
+    precision: Precision = defaults.PRECISION,
     batch: int | None = None,
 ) -> LoadedBundle:
     """Load a bundle and make it ready to run.

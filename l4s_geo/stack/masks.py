@@ -27,7 +27,7 @@ from l4s_geo.sources.rasters import grid_of, opened, read_error
 from l4s_geo.sources.scene import BandRef
 from l4s_geo.stack.warp import exact_warp
 
-__all__ = ["SCL_CLASSES", "SCL_DEFAULT", "Area", "Mask", "RasterMask", "open_area", "open_mask"]
+__all__ = ["SCL_CLASSES", "Area", "Mask", "RasterMask", "open_area", "open_mask"]
 
 SCL_CLASSES = {
     0: "no data",
@@ -44,9 +44,6 @@ SCL_CLASSES = {
     11: "snow or ice",
 }
 """Classes of Level-2A's scene classification (SCL)."""
-
-SCL_DEFAULT = (0, 1, 3, 8, 9, 10, 11)
-"""Those that are not mapped by default."""
 
 PathLike = str | os.PathLike[str]
 

@@ -13,13 +13,14 @@ from typing import Literal
 import rasterio
 from rasterio.enums import Resampling as Method
 
+from l4s_geo import defaults
 from l4s_geo.errors import SceneError
 from l4s_geo.grid import mapping_grid
 from l4s_geo.sources.detect import open_scene
 from l4s_geo.sources.http import http_options
 from l4s_geo.stack.clouds import CloudMask
 from l4s_geo.stack.dem import DEM
-from l4s_geo.stack.masks import SCL_CLASSES, SCL_DEFAULT, RasterMask, open_area, open_mask
+from l4s_geo.stack.masks import SCL_CLASSES, RasterMask, open_area, open_mask
 from l4s_geo.stack.stack import Stack
 from l4s_geo.units import UNITS, Units
 
@@ -49,13 +50,13 @@ class Inputs:
     """Elevations in metres: one file or several."""
     slope: PathLike | None = None
     """A ready slope in degrees, used in place of one computed from the DEM."""
-    units: Units | Literal["auto"] = "auto"
+    units: Units | Literal["auto"] = defaults.UNITS
     """Units of the spectral values; "auto" takes those the source states, or detects them."""
     resampling: Resampling | None = None
     """How bands come to the mapping grid; None repeats coarser pixels and interpolates where the grid changes."""
     mask: PathLike | None = None
     """A raster that is not 0, or a vector file with polygons, where nothing is to be mapped."""
-    mask_classes: Sequence[int] = SCL_DEFAULT
+    mask_classes: Sequence[int] = defaults.MASK_CLASSES
     """Classes of a Level-2A product's scene classification that are not mapped."""
     clouds: bool = False
     """Whether to detect clouds with s2cloudless and mask them: Level-1C scenes only."""

@@ -117,14 +117,15 @@ def _environment(params: Mapping[str, Any], reporter: Reporter) -> dict[str, Any
     """Say what is installed, and which device would run."""
     import rasterio
 
-    from l4s_geo.bundles.registry import DEFAULT, installed
+    from l4s_geo import defaults
+    from l4s_geo.bundles.registry import installed
     from l4s_geo.inference.runtime import load_bundle
 
-    model = load_bundle(DEFAULT)
+    model = load_bundle(defaults.BUNDLE)
     cuda = ""
     if model.device == "cpu":
         try:
-            load_bundle(DEFAULT, "cuda")
+            load_bundle(defaults.BUNDLE, "cuda")
         except DeviceError as error:
             cuda = str(error)
     packages = {name: number for name in _PACKAGES if (number := _version(name))}
@@ -152,12 +153,13 @@ def _environment(params: Mapping[str, Any], reporter: Reporter) -> dict[str, Any
 
 def _check(params: Mapping[str, Any], reporter: Reporter) -> dict[str, Any]:
     """Open what a run would open, without reading pixels, and check that the bundle suits it."""
-    from l4s_geo.bundles.registry import DEFAULT, find_bundle, require_bands
+    from l4s_geo import defaults
+    from l4s_geo.bundles.registry import find_bundle, require_bands
     from l4s_geo.scene_summary import able_bundles
     from l4s_geo.stack.open import Inputs, open_stack
 
     inputs = _only(params, Inputs, "bundle")
-    bundle = find_bundle(params.get("bundle") or DEFAULT)
+    bundle = find_bundle(params.get("bundle") or defaults.BUNDLE)
     with open_stack(Inputs(**inputs)) as stack:
         level = stack.scene.acquisition.level
         require_bands(bundle, stack.scene.name, stack.bands, level)

@@ -10,6 +10,7 @@ from qgis.core import (
     QgsSettings,
 )
 
+from . import defaults
 from .errors import InputError
 from .scene_parameters import advanced
 from .texts import tr
@@ -22,7 +23,7 @@ BUNDLES = "l4s_landslides/bundles"
 
 def add_model(algorithm) -> None:
     """Add bundle, threshold, minimum area and device."""
-    bundle = QgsProcessingParameterString("BUNDLE", tr("Bundle: name of an installed one, or path"), "rgb")
+    bundle = QgsProcessingParameterString("BUNDLE", tr("Bundle: name of an installed one, or path"), defaults.BUNDLE)
     if known := QgsSettings().value(BUNDLES, []) or []:
         bundle.setMetadata({"widget_wrapper": {"value_hints": list(known)}})
     algorithm.addParameter(bundle)
@@ -38,11 +39,12 @@ def add_model(algorithm) -> None:
     algorithm.addParameter(threshold)
     algorithm.addParameter(
         QgsProcessingParameterNumber(
-            "MIN_AREA", tr("Minimum area, m²"), QgsProcessingParameterNumber.Double, 500, minValue=0
+            "MIN_AREA", tr("Minimum area, m²"), QgsProcessingParameterNumber.Double, defaults.MIN_AREA, minValue=0
         )
     )
     devices = [tr("Automatic"), tr("NVIDIA GPU (CUDA)"), tr("CPU"), tr("NVIDIA GPU (TensorRT)"), tr("Intel (OpenVINO)")]
-    algorithm.addParameter(QgsProcessingParameterEnum("DEVICE", tr("Device"), devices, defaultValue=0))
+    device = DEVICES.index(defaults.DEVICE)
+    algorithm.addParameter(QgsProcessingParameterEnum("DEVICE", tr("Device"), devices, defaultValue=device))
     _add_refinements(algorithm)
 
 
@@ -75,19 +77,20 @@ def _add_refinements(algorithm) -> None:
     number = QgsProcessingParameterNumber
     overlap = tr("Overlap of neighbouring windows, pixels")
     views = [tr("One view"), tr("4 views (flips): slower, steadier"), tr("8 views (flips and turns)")]
+    view, diagonal = VIEWS.index(defaults.TTA), defaults.CONNECTIVITY == 8
     for parameter in (
-        number("OVERLAP", overlap, number.Integer, 32, minValue=0, maxValue=127),
-        QgsProcessingParameterEnum("TTA", tr("Test-time augmentation"), views, defaultValue=0),
+        number("OVERLAP", overlap, number.Integer, defaults.OVERLAP, minValue=0, maxValue=127),
+        QgsProcessingParameterEnum("TTA", tr("Test-time augmentation"), views, defaultValue=view),
         number(
             "SKIP_FLAT",
             tr("Skip windows that are flatter than this, degrees"),
             number.Double,
-            0,
+            defaults.SKIP_FLAT,
             minValue=0,
             maxValue=90,
         ),
-        QgsProcessingParameterBoolean("DIAGONAL", tr("Pixels that touch at a corner are one landslide"), False),
-        number("FILL_HOLES", tr("Fill holes up to this area, m²"), number.Double, 0, minValue=0),
-        number("SIMPLIFY", tr("Smooth outlines to this tolerance, m"), number.Double, 0, minValue=0),
+        QgsProcessingParameterBoolean("DIAGONAL", tr("Pixels that touch at a corner are one landslide"), diagonal),
+        number("FILL_HOLES", tr("Fill holes up to this area, m²"), number.Double, defaults.FILL_HOLES, minValue=0),
+        number("SIMPLIFY", tr("Smooth outlines to this tolerance, m"), number.Double, defaults.SIMPLIFY, minValue=0),
     ):
         advanced(algorithm, parameter)

@@ -20,6 +20,7 @@ from qgis.core import (
     QgsRasterLayer,
 )
 
+from . import defaults
 from .errors import InputError
 from .layers import check_meets, extent_file, polygons_file, raster_file
 from .texts import tr
@@ -67,12 +68,12 @@ def add_details(algorithm) -> None:
     names = tr("Names of the scene's bands in order (B2,B3,B4,…)")
     units = [tr("Detect"), tr("Digital numbers (reflectance × 10000)"), tr("Reflectance (0…1)"), tr("Landslide4Sense")]
     methods = [tr("Default"), *RESAMPLING[1:]]
-    tiles = tr("Further DEM tiles")
+    tiles, unit = tr("Further DEM tiles"), UNITS.index(defaults.UNITS)
     for parameter in (
         QgsProcessingParameterString("BANDS", names, optional=True),
         QgsProcessingParameterMultipleLayers("DEM_TILES", tiles, QgsProcessing.TypeRaster, optional=True),
         QgsProcessingParameterRasterLayer("SLOPE", tr("Ready slope in degrees, of the DEM"), optional=True),
-        QgsProcessingParameterEnum("UNITS", tr("Units of the scene's values"), units, defaultValue=0),
+        QgsProcessingParameterEnum("UNITS", tr("Units of the scene's values"), units, defaultValue=unit),
         QgsProcessingParameterEnum("RESAMPLING", tr("Resampling to the 10 m grid"), methods, defaultValue=0),
         QgsProcessingParameterMapLayer(
             "MASK",
@@ -156,9 +157,9 @@ class SceneReader:
             request["bands"] = [name.strip() for name in bands.split(",")]
         if classes := self._text("MASK_CLASSES"):
             request["mask_classes"] = _numbers(classes)
-        for name, values in (("UNITS", UNITS), ("RESAMPLING", RESAMPLING)):
-            if choice := self._algorithm.parameterAsEnum(self._parameters, name, self._context):
-                request[name.lower()] = values[choice]
+        request["units"] = UNITS[self._algorithm.parameterAsEnum(self._parameters, "UNITS", self._context)]
+        if method := self._algorithm.parameterAsEnum(self._parameters, "RESAMPLING", self._context):
+            request["resampling"] = RESAMPLING[method]
         if self._algorithm.parameterAsBool(self._parameters, "CLOUDS", self._context):
             request["clouds"] = True
         return request

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from l4s_geo import defaults
 from l4s_geo.bundles.item import read_bundle
-from l4s_geo.bundles.registry import DEFAULT, add_bundle, find_bundle, installed, remove_bundle, require_bands
+from l4s_geo.bundles.registry import add_bundle, find_bundle, installed, remove_bundle, require_bands
 from l4s_geo.cli.main import main
 from l4s_geo.errors import BandError, BundleError
 from support import make_bundle
@@ -21,8 +22,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_default_is_embedded() -> None:
-    assert DEFAULT in installed()
-    assert find_bundle(DEFAULT).bands == ("B4", "B3", "B2")
+    assert defaults.BUNDLE in installed()
+    assert find_bundle(defaults.BUNDLE).bands == ("B4", "B3", "B2")
 
 
 def test_an_unknown_name_lists_those_that_are_installed() -> None:
@@ -48,9 +49,9 @@ def test_a_damaged_bundle_is_not_added(red_bundle: Path, tmp_path: Path, folder:
 
 def test_an_embedded_bundle_is_neither_replaced_nor_removed(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="embedded"):
-        add_bundle(make_bundle(tmp_path / DEFAULT, ("B4",), "fixed"))
+        add_bundle(make_bundle(tmp_path / defaults.BUNDLE, ("B4",), "fixed"))
     with pytest.raises(BundleError, match="cannot be removed"):
-        remove_bundle(DEFAULT)
+        remove_bundle(defaults.BUNDLE)
 
 
 def test_missing_bands_name_both_and_what_would_run(red_bundle: Path) -> None:

@@ -12,10 +12,11 @@ from affine import Affine
 from rasterio.crs import CRS
 from rasterio.warp import transform_bounds
 
+from l4s_geo import defaults
 from l4s_geo.errors import SceneError
 from l4s_geo.grid import Grid, Window
 from l4s_geo.sources.scene import BandRef
-from l4s_geo.stack.masks import SCL_DEFAULT, RasterMask, open_area, open_mask
+from l4s_geo.stack.masks import RasterMask, open_area, open_mask
 from support import ORIGIN, UTM
 
 GRID = Grid(CRS.from_epsg(32645), Affine(10, 0, ORIGIN[0], 0, -10, ORIGIN[1]), 120, 100)
@@ -38,10 +39,10 @@ def expected() -> np.ndarray:
 def test_classes_of_a_coarser_raster_hide_pixels(write_raster) -> None:
     classes = np.random.default_rng(0).integers(0, 12, (60, 50)).astype(np.uint8)
     path = write_raster("scl.tif", classes, transform=Affine(20, 0, ORIGIN[0], 0, -20, ORIGIN[1]))
-    with RasterMask(BandRef(str(path)), GRID, "classes", SCL_DEFAULT) as mask:
+    with RasterMask(BandRef(str(path)), GRID, "classes", defaults.MASK_CLASSES) as mask:
         got = mask.read(GRID.whole)
         part = mask.read(Window(13, 7, 50, 31))
-    np.testing.assert_array_equal(got, np.kron(np.isin(classes, SCL_DEFAULT), np.ones((2, 2))) > 0)
+    np.testing.assert_array_equal(got, np.kron(np.isin(classes, defaults.MASK_CLASSES), np.ones((2, 2))) > 0)
     np.testing.assert_array_equal(part, got[13:63, 7:38])
 
 

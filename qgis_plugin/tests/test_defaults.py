@@ -1,0 +1,23 @@
+"""A dialog in which nothing was changed asks the engine for what the engine does by itself."""
+
+from __future__ import annotations
+
+import runpy
+
+import pytest
+from l4s_landslides.model_parameters import model_request
+from l4s_landslides.scene_parameters import SceneReader
+from qgis.core import QgsProcessingContext
+
+from conftest import REPOSITORY
+
+ENGINE = runpy.run_path(str(REPOSITORY / "l4s_geo" / "defaults.py"))
+
+
+@pytest.mark.parametrize("name", ["maplandslides", "mapfolder"])
+def test_a_run_has_the_engines_defaults(algorithm, name):
+    made, context = algorithm(name), QgsProcessingContext()
+    made.initAlgorithm()
+    request = {**model_request(made, {}, context), **SceneReader(made, {}, context).options()}
+    assert {"bundle", "min_area", "overlap", "tta", "connectivity", "device", "units"} <= request.keys()
+    assert request == {option: ENGINE[option.upper()] for option in request}
