@@ -230,6 +230,15 @@ def test_a_member_that_is_sure_and_wrong_does_not_break_the_fit():
     assert weights == pytest.approx([0, 1], abs=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("weights", "kept"),
+    [([1.0], [0]), ([0.5, 0.5], [0, 1]), ([0.0004, 0.9986, 0.001], [1, 2]), ([0.9995, 0.0005], [0])],
+)
+def test_members_of_less_than_a_thousandth_are_left_out(weights, kept):
+    assert ensemble.kept_members(weights) == kept
+    assert ensemble.kept_members(np.array(weights)) == kept
+
+
 def test_ensembles_that_do_not_fit_are_errors():
     probabilities, masks = members(2)
     with pytest.raises(DataError, match="shape"):

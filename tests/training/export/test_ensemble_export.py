@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 from l4s_geo import load_bundle
 from l4s_geo.bands import BANDS, RGB, scale_of
 from l4s_geo.bundles.item import read_bundle
+from l4s_training.adaptation import ensemble
 from l4s_training.cli import main
 from l4s_training.data.readers import read as sources
 from l4s_training.export.onnx_file import onnx_logits, to_onnx
@@ -104,6 +105,18 @@ def test_stored_integers_are_the_weights_to_within_half_a_step():
         error = np.abs(stored - network(x).numpy()).max(axis=(0, 2, 3))
     step = network.weight.detach().abs().amax((1, 2, 3)).numpy() / 127
     assert (error <= 0.51 * step + 1e-6).all()
+
+
+def test_a_network_that_weighs_next_to_nothing_is_left_out(runs, rgb_npz, tmp_path, monkeypatch):
+    alone = call("export", runs[1], "--out", tmp_path / "alone", "--name", "b", "--no-flips")
+    assert alone.exit_code == 0, alone.output
+    monkeypatch.setattr(ensemble, "fit_weights", lambda probabilities, masks: np.array([0.0005, 0.9995]))
+    both = call("export", *runs, "--out", tmp_path / "both", "--name", "b", "--no-flips", "--fit-weights")
+    assert both.exit_code == 0, both.output
+    assert f"Left out, because they weigh next to nothing: {runs[0]}\n" in both.output
+    assert "Left out" not in alone.output
+    assert read_bundle(tmp_path / "both").members == read_bundle(tmp_path / "alone").members
+    assert sorted(p.name for p in (tmp_path / "both").glob("*.onnx")) == ["linknet.onnx"]
 
 
 def test_runs_on_other_data_make_no_ensemble(runs, rgb_npz, tmp_path):

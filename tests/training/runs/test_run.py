@@ -118,6 +118,18 @@ def test_weights_are_fitted_to_calibrated_networks(finished, data, small, tmp_pa
         assert np.abs(expected - 1 / (1 + np.exp(-raw))).max() > 0.01
 
 
+def test_a_network_that_weighs_next_to_nothing_is_left_out(finished, data, small, tmp_path, monkeypatch):
+    shutil.copytree(finished, tmp_path / "out")
+    for ensemble_folder in (tmp_path / "out" / "stages").glob("both-*"):
+        shutil.rmtree(ensemble_folder)
+    monkeypatch.setattr(ensemble, "fit_weights", lambda probabilities, masks: np.array([0.9995, 0.0005]))
+    again = call("run", finished.parent / "small.yaml", "--data", data, "--out", tmp_path / "out", "--precision", "32")
+    assert again.exit_code == 0, again.output
+    record = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert record["result"]["folders"] == [record["stages"]["first-2"]]
+    assert record["result"]["weights"] == [0.9995]
+
+
 def test_tensorboard_reads_the_log(finished):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 

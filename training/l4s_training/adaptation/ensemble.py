@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from l4s_geo.errors import DataError
 
-__all__ = ["fit_weights", "mean"]
+__all__ = ["LEAST_WEIGHT", "fit_weights", "kept_members", "mean"]
+
+LEAST_WEIGHT = 1e-3
+"""A member that weighs less costs time and changes nothing: it is left out of an ensemble's result and of a bundle."""
 
 _LEAST = 1e-6
 """Probabilities of the true class are at least this, so that one sure and wrong member does not decide alone."""
@@ -75,3 +80,12 @@ def fit_weights(probabilities: NDArray[np.floating], masks: NDArray[np.uint8]) -
     weights = np.clip(found.x, 0, None)
     weights /= weights.sum()
     return weights if cross_entropy(weights)[0] <= cross_entropy(start)[0] else start
+
+
+def kept_members(weights: Sequence[float] | NDArray[np.floating]) -> list[int]:
+    """Return the indices of the members that count: those that weigh `LEAST_WEIGHT` or more.
+
+    Args:
+        weights: (members,) weights with the sum 1, as `fit_weights` returns them.
+    """
+    return [index for index, weight in enumerate(weights) if weight >= LEAST_WEIGHT]

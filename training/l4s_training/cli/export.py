@@ -58,5 +58,7 @@ def command(
     from l4s_training.export.export import export
 
     exported = export(runs, out, name, version, measure_on, flips, crf, fit_weights, storage, terrain_prior)
+    if exported.left_out:
+        click.echo(f"Left out, because they weigh next to nothing: {', '.join(map(str, exported.left_out))}")
     figures = "  ".join(f"{key} {value:.4f}" for key, value in exported.bundle.scores.items())
     click.echo(f"{out}: agrees with torch to {exported.parity:.2g} in a logit.  {figures}")

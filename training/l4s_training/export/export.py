@@ -60,8 +60,6 @@ __all__ = ["Exported", "export"]
 _WORTH = 0.005
 """F1 that the DenseCRF must gain on validation and on test to run by default, less is within the noise; and that
 storing the weights as 8-bit integers may cost on validation."""
-_LEAST_WEIGHT = 0.001
-"""A bundle's networks all have a weight above zero."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +69,8 @@ class Exported:
     bundle: Bundle
     parity: float
     """Largest difference of a logit between an exported and the trained network on random windows."""
+    left_out: tuple[Path, ...] = ()
+    """Runs of the networks that weigh too little to count, see `l4s_training.adaptation.ensemble`."""
 
 
 @dataclass
@@ -136,7 +136,7 @@ def export(
     patches = concatenate(sets)
     validation = patches.take(parts.validation)
     if len(validation):
-        _calibrate(members, validation, fit_weights)
+        members = _calibrate(members, validation, fit_weights)
     for member in members:
         bands = len(first.bands)
         member.data = to_onnx(member.calibrated, bands, member.side, storage)
@@ -196,7 +196,8 @@ def export(
     networks = [ExportedNetwork(m.run, m.calibration, m.parity, len(m.data), m.weight) for m in members]
     card = model_card(bundle, folders, networks, measured, objects.recall, storage)
     write_bundle(bundle, files, out, card)
-    return Exported(bundle, max(m.parity for m in members))
+    kept = [m.run.folder for m in members]
+    return Exported(bundle, max(m.parity for m in members), tuple(r.folder for r in runs if r.folder not in kept))
 
 
 def _runs(folders: Sequence[Path]) -> list[Run]:
@@ -216,23 +217,26 @@ def _runs(folders: Sequence[Path]) -> list[Run]:
     return runs
 
 
-def _calibrate(members: Sequence[_Member], validation: Patches, fit_weights: bool) -> None:
-    """Calibrate each network, weigh them, and calibrate their mean."""
+def _calibrate(members: list[_Member], validation: Patches, fit_weights: bool) -> list[_Member]:
+    """Calibrate each network, weigh them, and calibrate their mean; return those that count."""
     logits = []
     for member in members:
         raw = logits_of(predict_all(run_predictor(member.run, member.network, validation), validation))
         member.calibration = fit_calibration(raw, validation.masks)
         logits.append(member.calibration(raw))
-    if len(members) == 1:
-        return
-    if fit_weights:
+    if fit_weights and len(members) > 1:
         found = ensemble.fit_weights(np.stack([expit(x) for x in logits]), validation.masks)
-        for member, weight in zip(members, np.maximum(found, _LEAST_WEIGHT), strict=True):
+        kept = ensemble.kept_members(found)
+        members, logits = [members[i] for i in kept], [logits[i] for i in kept]
+        for member, weight in zip(members, found[kept] / found[kept].sum(), strict=True):
             member.weight = round(float(weight), 3)
+    if len(members) == 1:
+        return members
     total = sum(m.weight for m in members)
     common = fit_ensemble(logits, [m.weight / total for m in members], validation.masks)
     for member in members:
         member.calibration = member.calibration.then(common)
+    return members
 
 
 @dataclass(frozen=True)

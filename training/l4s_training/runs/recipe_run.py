@@ -58,8 +58,6 @@ __all__ = ["RUN", "Result", "predictors_of", "result_of", "run_recipe", "scores_
 
 RUN, _STAGE, _LABELS = "run.json", "stage.json", "labels.npz"
 _SMOKE_PATCHES = 4
-_LEAST = 1e-3
-"""Networks of an ensemble that weigh less are left out."""
 
 
 @dataclass(frozen=True)
@@ -376,8 +374,9 @@ class _Runner:
             return replace(self._result_of(of), crf=stage.parameters)
         if isinstance(stage, Ensemble):
             facts = json.loads((self.folders[stage.name] / _STAGE).read_text(encoding="utf-8"))
-            used = [(self.folders[m], w) for m, w in zip(stage.members, facts["weights"], strict=True) if w > _LEAST]
-            return Result(tuple(folder for folder, _ in used), tuple(weight for _, weight in used), None, 0.5)
+            kept = ensemble.kept_members(facts["weights"])
+            folders = tuple(self.folders[stage.members[i]] for i in kept)
+            return Result(folders, tuple(facts["weights"][i] for i in kept), None, 0.5)
         return Result((self.folders[stage.name],), (1.0,), None, 0.5)
 
     def _digest(self, stage: Stage) -> str:
