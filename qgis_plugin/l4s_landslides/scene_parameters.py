@@ -68,7 +68,8 @@ def add_details(algorithm) -> None:
     names = tr("Names of the scene's bands in order (B2,B3,B4,…)")
     units = [tr("Detect"), tr("Digital numbers (reflectance × 10000)"), tr("Reflectance (0…1)"), tr("Landslide4Sense")]
     methods = [tr("Default"), *RESAMPLING[1:]]
-    tiles, unit = tr("Further DEM tiles"), UNITS.index(defaults.UNITS)
+    tiles = tr("Further DEM tiles")
+    unit = UNITS.index(defaults.UNITS)
     for parameter in (
         QgsProcessingParameterString("BANDS", names, optional=True),
         QgsProcessingParameterMultipleLayers("DEM_TILES", tiles, QgsProcessing.TypeRaster, optional=True),
