@@ -36,22 +36,22 @@ _M = {
 }
 
 BANDS: tuple[str, ...] = tuple(_M)
-"""All bands in the order of the data set's patches (B8A is left out, B10 is in)."""
+"""All 14 bands in the order of the data set's patches, which leave B8A out and have B10."""
 
 SPECTRAL: tuple[str, ...] = BANDS[:12]
-"""The bands of Sentinel-2 among them."""
+"""The twelve bands of Sentinel-2 among the 14 of the data set."""
 
 TERRAIN: tuple[str, ...] = BANDS[12:]
-"""Slope (degrees) and elevation (metres)."""
+"""The two bands of terrain: slope (degrees) and elevation (metres)."""
 
 SENSED: tuple[str, ...] = (*SPECTRAL[:8], "B8A", *SPECTRAL[8:])
-"""All bands of Sentinel-2. B8A is not among the 14, but a scene may hold it: the cloud detector asks for it."""
+"""All 13 bands of Sentinel-2. B8A is not among the 14, but a scene may hold it: the cloud detector asks for it."""
 
 RGB: tuple[str, ...] = ("B4", "B3", "B2")
-"""Red, green, blue."""
+"""The bands that show red, green and blue, in this order."""
 
 REFLECTANCE_TO_DN = 10000.0
-"""Sentinel-2's quantification value: digital number = reflectance x 10000."""
+"""Sentinel-2's quantification value: a digital number is the reflectance x 10000."""
 
 _ALIASES = {"SLOPE": "slope", "DEM": "DEM", "ELEVATION": "DEM"}
 _WORD = re.compile(r"[A-Z0-9]+")

@@ -26,7 +26,7 @@ from l4s_geo.errors import SceneError
 __all__ = ["PIXEL", "Grid", "Window", "blend_weights", "mapping_grid", "starts"]
 
 PIXEL = 10.0
-"""Side of a pixel of the mapping grid, metres."""
+"""Side of a pixel of the mapping grid, in metres."""
 
 _PIXEL_TOLERANCE = 0.001
 _AREA_TOLERANCE = 0.01
@@ -35,20 +35,24 @@ _MAX_SIDE = 200_000
 
 @dataclass(frozen=True)
 class Window:
-    """A rectangle of pixels: upper left corner and size."""
+    """A rectangle of pixels of a grid."""
 
     row: int
+    """First row, counted from the grid's top."""
     col: int
+    """First column, counted from the grid's left."""
     height: int
+    """Number of rows."""
     width: int
+    """Number of columns."""
 
     @property
     def slices(self) -> tuple[slice, slice]:
-        """Row and column slices into an array of the whole grid."""
+        """The slices of rows and of columns that cut the window out of an array of the whole grid."""
         return slice(self.row, self.row + self.height), slice(self.col, self.col + self.width)
 
     def grown(self, margin: int, shape: tuple[int, int]) -> Window:
-        """The window with a margin on all sides, within a raster of `shape` (rows, cols)."""
+        """Return the window with a margin on all sides, as far as a raster of `shape` (rows, cols) goes."""
         row, col = max(self.row - margin, 0), max(self.col - margin, 0)
         bottom = min(self.row + self.height + margin, shape[0])
         right = min(self.col + self.width + margin, shape[1])
@@ -56,49 +60,53 @@ class Window:
 
     @property
     def ranges(self) -> tuple[tuple[int, int], tuple[int, int]]:
-        """((row start, row stop), (column start, column stop)), as rasterio takes windows."""
+        """The window as rasterio takes it: ((row start, row stop), (column start, column stop))."""
         return (self.row, self.row + self.height), (self.col, self.col + self.width)
 
 
 @dataclass(frozen=True)
 class Grid:
-    """A raster's geometry: CRS, affine transform from (column, row) to CRS units, and shape."""
+    """A raster's geometry: where its pixels lie on the ground, and how many there are."""
 
     crs: CRS
+    """The coordinate reference system of the raster."""
     transform: Affine
+    """The affine transform from (column, row) to the CRS's units."""
     height: int
+    """Number of rows."""
     width: int
+    """Number of columns."""
 
     @property
     def shape(self) -> tuple[int, int]:
-        """(rows, cols)."""
+        """Number of rows and number of columns."""
         return self.height, self.width
 
     @property
     def whole(self) -> Window:
-        """The window that covers the grid."""
+        """The window that covers the whole grid."""
         return Window(0, 0, self.height, self.width)
 
     @property
     def bounds(self) -> tuple[float, float, float, float]:
-        """(left, bottom, right, top) in CRS units."""
+        """The grid's outer borders, (left, bottom, right, top), in the CRS's units."""
         corners = [self.transform @ (c, r) for c in (0, self.width) for r in (0, self.height)]
         xs, ys = zip(*corners, strict=True)
         return min(xs), min(ys), max(xs), max(ys)
 
     @property
     def crs_name(self) -> str:
-        """The CRS as people write it: "EPSG:32654" where it has a code."""
+        """The name of the CRS as people write it: "EPSG:32654" where it has a code."""
         authority = self.crs.to_authority()
         return ":".join(authority) if authority else str(self.crs.to_dict().get("proj", "a custom CRS"))
 
     def part(self, window: Window) -> Grid:
-        """The grid of a window of this one."""
+        """Return the grid that a window of this grid is."""
         transform = self.transform @ Affine.translation(window.col, window.row)
         return Grid(self.crs, transform, window.height, window.width)
 
     def rows(self, height: int) -> list[Window]:
-        """Strips of full width and at most `height` rows that cover the grid."""
+        """Return strips of full width and at most `height` rows that cover the grid."""
         return [Window(r, 0, min(height, self.height - r), self.width) for r in range(0, self.height, height)]
 
 
@@ -138,14 +146,14 @@ def mapping_grid(native: Grid) -> Grid:
 
 
 def fits(grid: Grid) -> bool:
-    """Whether a grid can be mapped on as it is: metres on the ground, 10 m square, north up."""
+    """Tell whether a grid can be mapped on as it is: metres on the ground, pixels of 10 m, north up."""
     t = grid.transform
     square = abs(t.a - PIXEL) <= _PIXEL_TOLERANCE and abs(-t.e - PIXEL) <= _PIXEL_TOLERANCE
     return square and is_metric(grid.crs, grid.bounds)
 
 
 def is_metric(crs: CRS, bounds: tuple[float, float, float, float]) -> bool:
-    """Whether a CRS is projected in metres and true to area within 1 % at the centre of `bounds`."""
+    """Tell whether a CRS is projected in metres and true to area within 1 % at the centre of `bounds`."""
     if not crs.is_projected or crs.linear_units_factor[1] != 1.0:
         return False
     left, bottom, right, top = bounds
@@ -171,7 +179,7 @@ def utm_crs(grid: Grid) -> CRS:
 
 
 def starts(length: int, size: int, overlap: int) -> list[int]:
-    """First pixels of the windows along one axis.
+    """Return the first pixels of the windows along one axis.
 
     Args:
         length: pixels along the axis.
@@ -189,7 +197,7 @@ def starts(length: int, size: int, overlap: int) -> list[int]:
 
 
 def blend_weights(size: int) -> NDArray[np.float32]:
-    """Weights with which overlapping windows are averaged: a pyramid, positive everywhere.
+    """Return the weights with which overlapping windows are averaged: a pyramid, positive everywhere.
 
     Args:
         size: rows and columns of a window.

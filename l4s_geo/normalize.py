@@ -28,9 +28,10 @@ from l4s_geo.xp import namespace
 __all__ = ["CLIP", "Normalization", "Statistics", "median_scaled", "normalize", "statistics_of"]
 
 Normalization = Literal["fixed", "domain", "window"]
+"""A kind of normalisation; see above."""
 
 CLIP = 8.0
-"""Standard deviations at which values are cut: B10 and clouds have very long tails."""
+"""Number of standard deviations at which values are cut: B10 and clouds have very long tails."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,9 @@ class Statistics:
     """Mean and standard deviation of each band, in the bundle's band order."""
 
     mean: tuple[float, ...]
+    """Mean of each band: in L4S units, or a share of the window's median for the kind ``window``."""
     std: tuple[float, ...]
+    """Standard deviation of each band, above 0, in the units of `mean`."""
 
     def __post_init__(self) -> None:
         if len(self.mean) != len(self.std) or not self.mean:
@@ -110,7 +113,7 @@ def statistics_of(windows: Any, kind: Normalization) -> Statistics:
 
 
 def _median(values: NDArray[np.float32]) -> np.float32:
-    """Median of the finite values, as `numpy.median` has it but ten times as fast; NaN if there is none."""
+    """Return the median of the finite values, as `numpy.median` has it but ten times as fast; NaN if there is none."""
     finite = np.isfinite(values)
     if not finite.all():
         values = values[finite]

@@ -14,14 +14,17 @@ from l4s_geo.errors import SceneError
 __all__ = ["LONG_NAMES", "UNITS", "Units", "detect_units", "raw_factors"]
 
 Units = Literal["dn", "reflectance", "l4s"]
+"""The units in which a scene's spectral bands may be stated."""
 
 UNITS: tuple[Units, ...] = ("dn", "reflectance", "l4s")
+"""All units in which a scene's spectral bands may be stated."""
 
 LONG_NAMES: dict[Units, str] = {
     "dn": "digital numbers (reflectance × 10000)",
     "reflectance": "reflectance (0..1)",
     "l4s": "L4S units (raw / M)",
 }
+"""The units as people read them."""
 
 # The darkest tenth of a land scene's visible pixels has reflectances under 0.1, or 0.4 and more in L4S units, or
 # hundreds as digital numbers; water is darker in all three. The brightest pixels, clouds, reach a reflectance of

@@ -28,26 +28,27 @@ from l4s_geo.normalize import Normalization, Statistics
 __all__ = ["CLASSES", "Bundle", "Confidence", "Member", "Refinement"]
 
 CLASSES = ("high", "medium", "low")
-"""Classes of confidence."""
+"""The classes of confidence, the most certain first."""
 
 
 @dataclass(frozen=True)
 class Member:
-    """One network of the ensemble and what it wants to be fed."""
+    """One network of a bundle's ensemble, and what it wants to be fed."""
 
     file: str
     """Name of the ONNX file inside the bundle."""
     sha256: str
-    """Hex digest of that file."""
+    """SHA-256 of the ONNX file, in hexadecimal digits."""
     architecture: str
-    """Name of the network, for people."""
+    """Name of the network's architecture, for people."""
     bands: tuple[str, ...]
-    """Input bands in order, each one of the bundle's."""
+    """The network's input bands in order, each of them one of the bundle's."""
     normalization: Normalization
+    """How the network's windows are normalised, see `l4s_geo.normalize`."""
     statistics: Statistics
-    """Mean and deviation per band; for kind ``domain`` those of the training domain."""
+    """Mean and standard deviation of each band, in L4S units; for the kind ``domain`` those of the training domain."""
     weight: float = 1.0
-    """Share in the ensemble's mean, relative to the other members'."""
+    """Weight of the network's probabilities in the ensemble's mean, relative to the other networks' weights."""
     scale: float = 1.0
     """Scale promotion: windows are enlarged by this factor before the network sees them."""
 
@@ -57,22 +58,23 @@ class Refinement:
     """How a bundle's probabilities are refined by a DenseCRF."""
 
     parameters: CRFParameters
+    """The DenseCRF's kernels and iterations."""
     threshold: float
-    """Refined probability from which a pixel counts as landslide."""
+    """Probability after the refinement from which a pixel counts as landslide."""
     default: bool
-    """Whether it pays, so that it runs unless the user says no."""
+    """Whether the DenseCRF was measured to pay, so that it runs unless the user says no."""
 
 
 @dataclass(frozen=True)
 class Confidence:
-    """How far a landslide can be trusted, by the mean probability of its pixels."""
+    """How the mean probability of a landslide's pixels tells how far it can be trusted."""
 
     high: float
-    """Mean probability from which the confidence is high."""
+    """Mean probability from which a landslide's confidence is high."""
     medium: float
-    """Mean probability from which it is medium; under it, it is low."""
+    """Mean probability from which a landslide's confidence is medium; under it, the confidence is low."""
     precision: Mapping[str, float] = field(default_factory=dict)
-    """Share of the objects of each class that were right on the test blocks."""
+    """Share of the objects of each class that were right on the test blocks, 0 to 1."""
 
     def __post_init__(self) -> None:
         if not 0 < self.medium <= self.high <= 1:
@@ -102,35 +104,42 @@ class Confidence:
 
 @dataclass(frozen=True)
 class Bundle:
-    """A trained ensemble, described; `l4s_geo.inference.runtime.load_bundle` makes it runnable."""
+    """The description of a trained ensemble; `l4s_geo.inference.runtime.load_bundle` makes it runnable."""
 
     name: str
+    """Name under which the bundle is installed and called for."""
     version: str
+    """Version of the bundle; one with other networks or another threshold is another version."""
     description: str
+    """One sentence for people about what the bundle maps, and from what."""
     bands: tuple[str, ...]
     """Bands that a scene must have, in the order in which `predict` takes them."""
     members: tuple[Member, ...]
+    """The networks of the ensemble, one or more."""
     threshold: float
-    """Probability from which a pixel counts as landslide: the F1 optimum on the validation blocks."""
+    """Probability from which a pixel counts as landslide: the one with the best F1 on the validation blocks."""
     optional: Mapping[str, float] = field(default_factory=dict)
-    """Bands among them that a scene may lack, and what stands for each then, in L4S units."""
+    """Bands that a scene may lack, and for each the value, in L4S units, that stands in its place then."""
     level: str = "L1C"
-    """Processing level of the scenes it was trained on."""
+    """Processing level of the scenes that the networks were trained on: "L1C" or "L2A"."""
     crf: Refinement | None = None
-    """None if its export did not measure a DenseCRF."""
+    """How a DenseCRF refines the probabilities; None if the export did not measure one."""
     prior: TerrainPrior | None = None
-    """None if its export did not learn one."""
+    """How the slope of the ground weighs the probabilities; None if the export learned no terrain prior."""
     confidence: Confidence | None = None
-    """None if its export did not measure it."""
+    """The classes of confidence; None if the export did not measure them."""
     window: int = 128
-    """Rows and columns of a window, pixels of 10 m."""
+    """Rows and columns of the windows that the networks see, in pixels of 10 m."""
     license: str = "MIT"
+    """Licence of the networks' weights, as SPDX names it."""
     trained_on: str = ""
+    """A phrase for people that names the data that the networks were trained on."""
     scores: Mapping[str, float] = field(default_factory=dict)
-    """Measured figures, by name."""
+    """What was measured of the bundle, by names like ``test_f1``."""
     created: str = "1970-01-01T00:00:00Z"
+    """Time of the export, UTC, as ISO 8601 writes it."""
     location: Path = Path()
-    """The folder or zip it was read from."""
+    """The folder or zip that the bundle was read from."""
 
     def __post_init__(self) -> None:
         if unknown := [b for b in self.bands if b not in BANDS]:
@@ -153,7 +162,7 @@ class Bundle:
 
     @property
     def sha256(self) -> str:
-        """One digest for the ensemble: of its members' digests, in order."""
+        """One SHA-256 for the whole ensemble: that of its networks' digests, in order."""
         return hashlib.sha256("".join(m.sha256 for m in self.members).encode()).hexdigest()
 
     def network(self, member: Member) -> bytes:
@@ -171,7 +180,7 @@ class Bundle:
         return data
 
     def card(self) -> str:
-        """Read the model card, Markdown; "" if there is none."""
+        """Read the bundle's model card, in Markdown; return "" if there is none."""
         try:
             return read_file(self.location, "README.md", MAX_TEXT).decode("utf-8", "replace")
         except BundleError:

@@ -10,10 +10,10 @@ from l4s_geo.errors import BundleError
 __all__ = ["MAX_NETWORK", "MAX_TEXT", "read_file"]
 
 MAX_TEXT = 4 << 20
-"""Bytes of a description or a model card that are read at most."""
+"""Largest description or model card that is read, in bytes."""
 
 MAX_NETWORK = 2 << 30
-"""Bytes of an ONNX file that are read at most."""
+"""Largest ONNX file that is read, in bytes."""
 
 
 def read_file(location: Path, name: str, limit: int) -> bytes:

@@ -57,7 +57,7 @@ def installed() -> dict[str, Bundle]:
 
 
 def is_embedded(name: str) -> bool:
-    """Whether a bundle is part of the package."""
+    """Tell whether the bundle of a name is part of the package."""
     return (_EMBEDDED / name / "bundle.json").is_file()
 
 
@@ -136,16 +136,16 @@ def lacking(bundle: Bundle, bands: Collection[str]) -> list[str]:
 
 
 def suits(bundle: Bundle, level: str) -> bool:
-    """Whether a bundle may map a level: another one than it was trained on needs statistics of the scene's own."""
+    """Tell whether a bundle may map a level: another than it was trained on needs statistics of the scene's own."""
     return level in ("", bundle.level) or all(m.normalization != "fixed" for m in bundle.members)
 
 
 def _places() -> dict[str, Path]:
-    """Folders of the installed bundles by name; an embedded one goes before an added one."""
+    """Return the folders of the installed bundles by name; an embedded one goes before an added one."""
     folders = [p.parent for root in (_user_folder(), _EMBEDDED) for p in sorted(root.glob("*/bundle.json"))]
     return {folder.name: folder for folder in folders}
 
 
 def _user_folder() -> Path:
-    """Where added bundles are kept: the environment variable L4S_BUNDLES, or a folder of the user's."""
+    """Return where added bundles are kept: the environment variable L4S_BUNDLES, or a folder of the user's."""
     return Path(os.environ.get("L4S_BUNDLES") or Path.home() / ".local" / "share" / "l4s" / "bundles")

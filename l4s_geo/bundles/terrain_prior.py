@@ -19,14 +19,14 @@ __all__ = ["TerrainPrior"]
 
 @dataclass(frozen=True)
 class TerrainPrior:
-    """The factor as a function of slope: linear in its logarithm between knots, constant beyond them."""
+    """The factor on the odds of landslide by slope: linear in its logarithm between knots, constant beyond them."""
 
     slope: tuple[float, ...]
-    """Knots, degrees, ascending."""
+    """Slopes at which the factor is known (knots), in degrees, ascending."""
     log_ratio: tuple[float, ...]
-    """Natural logarithm of the factor at each knot; never falls, 0 at the typical slope of landslides."""
+    """Natural logarithm of the factor at each knot: it never falls, and is 0 at the typical slope of landslides."""
     on: bool
-    """Whether it pays, so that it runs unless the user says no."""
+    """Whether the prior was measured to pay, so that it runs unless the user says no."""
 
     def __post_init__(self) -> None:
         slope, ratio = np.asarray(self.slope, float), np.asarray(self.log_ratio, float)
@@ -50,8 +50,8 @@ class TerrainPrior:
         """Multiply the odds of landslide by the factor.
 
         Args:
-            probability: of landslide, 0 to 1; NaN where nothing was mapped.
-            slope: of that shape, degrees; NaN where it is unknown.
+            probability: probability of landslide, 0 to 1, of any shape; NaN where nothing was mapped.
+            slope: slope of the ground in degrees, of the same shape; NaN where it is unknown.
 
         Returns:
             The new probability, float32; NaN where there was none, unchanged where the slope is unknown.

@@ -12,36 +12,38 @@ __all__ = ["Field"]
 
 
 Floats = NDArray[np.float32]
+"""An array of float32 of any shape."""
 
 
 @dataclass(frozen=True)
 class Field:
-    """What a backend needs: the pixels of a raster and which of them send messages."""
+    """The pixels of a raster between which the mean field passes messages."""
 
     features: Floats
-    """(bands, rows, cols) float32, C-contiguous."""
+    """The values that the bilateral kernel compares: (bands, rows, cols) float32, L4S units, C-contiguous."""
     valid: NDArray[np.bool_]
-    """(rows, cols): which pixels take part."""
+    """Which pixels take part at all: (rows, cols) bool."""
     ys: NDArray[np.int64]
-    """Rows of the pixels whose sums are needed: first the active ones, then valid ones within `radius` of them."""
+    """Rows of the pixels whose sums are needed: (n,) int64, first those of the active pixels, then those of the valid
+    pixels within the kernels' radius of an active one."""
     xs: NDArray[np.int64]
-    """Their columns."""
+    """Columns of the pixels whose sums are needed, in the order of `ys`: (n,) int64."""
     active: int
-    """How many of them are active."""
+    """Number of active pixels, which send messages; they come first in `ys` and `xs`."""
 
 
 class Backend(Protocol):
-    """Sums over windows on some device."""
+    """Sums the messages that reach each pixel from the window around it, on some device."""
 
     xp: Any
-    """numpy, or a module that works alike on the device's arrays."""
+    """The module that computes with the device's arrays: numpy, or one that works alike."""
 
     def sums(self, images: Any, count: int) -> Any:
         """Sum an image under each kernel around the first pixels.
 
         Args:
             images: (2, rows, cols) float32: for the Gaussian and for the bilateral kernel, 0 at invalid pixels.
-            count: how many of the field's pixels.
+            count: for how many of the field's pixels, from the first one on, the sums are needed.
 
         Returns:
             (2, count) float32.

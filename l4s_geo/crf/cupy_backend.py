@@ -58,7 +58,7 @@ extern "C" __global__ void sums(
 
 
 class Sums:
-    """Implements `l4s_geo.crf.backend.Backend`."""
+    """Sums on a CUDA GPU; implements `l4s_geo.crf.backend.Backend`."""
 
     def __init__(self, field: Field, parameters: CRFParameters) -> None:
         try:
@@ -90,7 +90,7 @@ class Sums:
         )
 
     def sums(self, images: Any, count: int) -> Any:
-        """See `l4s_geo.crf.backend.Backend`."""
+        """Sum an image under each kernel around the first pixels, see `l4s_geo.crf.backend.Backend`."""
         out = self.xp.empty((2, count), np.float32)
         sizes = tuple(np.int32(n) for n in (count, *self._shape))
         self._kernel(

@@ -43,7 +43,7 @@ from l4s_geo.grid import Window
 __all__ = ["refine", "refine_strips"]
 
 BLOCK = 1024
-"""Rows and columns of the blocks of `refine_strips`, without their halo."""
+"""Rows and columns of the blocks that `refine_strips` works on, without their halo."""
 
 _CLIP = 1e-5
 
@@ -138,7 +138,7 @@ def _active(probability: Floats, parameters: CRFParameters) -> NDArray[np.bool_]
 
 
 def _mean_field(backend: Backend, field: Field, probability: Floats, parameters: CRFParameters) -> Floats:
-    """Iterate; returns the probabilities of the active pixels, (active,) float32."""
+    """Update the mean field; return the probabilities of the active pixels, (active,) float32."""
     xp = backend.xp
     ys, xs = xp.asarray(field.ys), xp.asarray(field.xs)
     valid = xp.asarray(field.valid, dtype=np.float32)

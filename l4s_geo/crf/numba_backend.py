@@ -25,7 +25,7 @@ from l4s_geo.crf.parameters import CRFParameters, reach
 __all__ = ["MEMORY", "Sums"]
 
 MEMORY = 2**28
-"""Bytes of bilateral weights that are kept between the iterations."""
+"""Bytes of memory for bilateral weights that are kept from one iteration to the next."""
 
 _LANES = 16
 _CHUNK = 32
@@ -37,7 +37,7 @@ Indices = NDArray[np.int64]
 
 
 class Sums:
-    """Implements `l4s_geo.crf.backend.Backend`."""
+    """Sums on the CPU; implements `l4s_geo.crf.backend.Backend`."""
 
     xp: Any = np
 
@@ -52,7 +52,7 @@ class Sums:
         self._filled = False
 
     def sums(self, images: Floats, count: int) -> Floats:
-        """See `l4s_geo.crf.backend.Backend`."""
+        """Sum an image under each kernel around the first pixels, see `l4s_geo.crf.backend.Backend`."""
         f = self._field
         out = np.empty((2, count), np.float32)
         _sums(
@@ -73,7 +73,7 @@ class Sums:
 
 
 def _table(sigma: float, radius: int) -> Floats:
-    """Weights of a Gaussian in space: (2 radius + 1, as many and zeros up to a multiple of the lanes)."""
+    """Return a Gaussian's weights in space: (2 radius + 1, as many and zeros up to a multiple of the lanes)."""
     axis = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
     padded = np.zeros(-(-len(axis) // _LANES) * _LANES)
     padded[: len(axis)] = axis

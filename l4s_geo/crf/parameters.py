@@ -13,13 +13,13 @@ __all__ = ["TRUNCATE", "CRFParameters", "halo", "radius", "reach"]
 
 
 TRUNCATE = 3.0
-"""Standard deviations at which the kernels are cut off, in rows and in columns."""
+"""How far a kernel reaches, in rows and in columns: so many of its standard deviations."""
 _MAX_SIGMA = 100.0
 
 
 @dataclass(frozen=True)
 class CRFParameters:
-    """Kernels and iterations; `dataclasses.asdict` gives JSON, and ``CRFParameters(**json)`` reads it.
+    """The DenseCRF's kernels and iterations; `dataclasses.asdict` gives JSON, ``CRFParameters(**json)`` reads it.
 
     The defaults come from the embedded bundle ``rgb`` on its validation blocks (``benchmarks/tune_crf.py``): only
     a ``bilateral_sigma_xy`` of 5 scores higher there, by 0.0004 in F1 at three times the cost. The best threshold for a
@@ -27,15 +27,15 @@ class CRFParameters:
     """
 
     iterations: int = 5
-    """Updates of the mean field."""
+    """Number of times that the mean field is updated."""
     gaussian_sigma: float = 1.5
-    """Standard deviation of the Gaussian kernel, pixels."""
+    """Standard deviation of the Gaussian kernel, in pixels."""
     gaussian_weight: float = 0.0
     """Weight of the Gaussian kernel, in logits; 0 leaves it out."""
     bilateral_sigma_xy: float = 3.0
-    """Standard deviation of the bilateral kernel in space, pixels."""
+    """Standard deviation of the bilateral kernel in space, in pixels."""
     bilateral_sigma_value: float = 0.3
-    """Standard deviation of the bilateral kernel over the features, L4S units."""
+    """Standard deviation of the bilateral kernel over the features, in L4S units."""
     bilateral_weight: float = 1.0
     """Weight of the bilateral kernel, in logits; 0 leaves it out."""
     bands: tuple[str, ...] = RGB

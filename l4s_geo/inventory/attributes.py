@@ -137,7 +137,7 @@ def reach_angle(relief_m: NDArray[np.float64], length_m: NDArray[np.float64]) ->
 
 
 def touches(found: Components, pixels: MaskOf, border: bool = False) -> NDArray[np.bool_]:
-    """Whether each component lies beside given pixels, so that it may go on there.
+    """Tell for each component whether it lies beside given pixels, so that it may go on there.
 
     Args:
         found: the components.
@@ -161,7 +161,7 @@ def touches(found: Components, pixels: MaskOf, border: bool = False) -> NDArray[
 def _rectangles(
     polygons: NDArray[np.object_],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Length, width and azimuth of the long side of the minimum rotated rectangles."""
+    """Return length, width and azimuth of the long side of the polygons' minimum rotated rectangles, each (n,)."""
     if not len(polygons):
         return np.empty(0), np.empty(0), np.empty(0)
     corners = shapely.get_coordinates(shapely.minimum_rotated_rectangle(polygons)).reshape(-1, 5, 2)

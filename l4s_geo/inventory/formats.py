@@ -87,4 +87,4 @@ FORMATS: dict[str, Callable[[Any, Path, str], None]] = {
     ".parquet": _write_geoparquet,
     ".shp": _write_shapefile,
 }
-"""Writers by suffix."""
+"""The function that writes a format, by the suffix of the format's files."""

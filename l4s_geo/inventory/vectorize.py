@@ -27,9 +27,10 @@ from l4s_geo.grid import Grid, Window
 __all__ = ["Components", "Connectivity", "MaskOf", "components", "polygons", "simplify", "without_small_holes"]
 
 Connectivity = Literal[4, 8]
+"""The neighbours of a pixel: those at its sides (4), or those at its corners too (8)."""
 
 MaskOf = Callable[[Window], NDArray[np.bool_]]
-"""Gives the mask of a strip of rows."""
+"""A function that gives the mask of a strip of rows: (rows, cols) bool."""
 
 _CORNERS = np.ones((3, 3), bool)
 _STRIP = 512
@@ -40,22 +41,24 @@ class Components:
     """Connected groups of pixels, whose labels lie on disk."""
 
     path: Path
-    """GeoTIFF int32: 0 is background, 1…count the components, in the order of their first pixels. Beside it, with the
-    suffix .mask.tif, a uint8 raster of where they are."""
+    """A GeoTIFF of int32: 0 is background, 1…count are the components, in the order of their first pixels. Beside it,
+    with the suffix .mask.tif, lies a uint8 raster of where the components are."""
     grid: Grid
+    """The grid of the labels."""
     n_pixels: NDArray[np.int64]
-    """(count,) int64: pixels of each component."""
+    """Number of pixels of each component: (count,) int64."""
     occupied: tuple[Window, ...]
-    """The strips with a component in them."""
+    """The strips of rows that have a component in them."""
     connectivity: Connectivity = 4
+    """Whether pixels that meet at a corner belong together (8) or not (4)."""
 
     @property
     def count(self) -> int:
-        """How many there are."""
+        """The number of components."""
         return len(self.n_pixels)
 
     def strips(self) -> Iterator[tuple[Window, NDArray[np.int32]]]:
-        """Yield every strip with a component in it, and its labels, (rows, cols) int32."""
+        """Yield every strip that has a component in it, with the strip's labels, (rows, cols) int32."""
         with rasterio.open(self.path) as dataset:
             for strip in self.occupied:
                 yield strip, dataset.read(1, window=strip.ranges)
@@ -188,7 +191,7 @@ class _Labelling:
         return lookup[labels]
 
     def strips(self, values: NDArray[np.int32]) -> Iterator[tuple[Window, NDArray[np.int32]]]:
-        """Yield every strip and its `labels`."""
+        """Yield every strip of the mask with what `labels` gives for it."""
         for strip in self._grid.rows(_STRIP):
             yield strip, self.labels(strip, values)
 
@@ -200,7 +203,7 @@ class _Labelling:
 
 
 def _meeting(above: NDArray[np.int64], below: NDArray[np.int64], shift: int) -> NDArray[np.int64]:
-    """Labels that meet between two rows, the lower one seen `shift` columns to the right: (2, n)."""
+    """Return the labels that meet between two rows, the lower one seen `shift` columns to the right: (2, n)."""
     n = len(above)
     upper, lower = above[max(0, -shift) : n - max(0, shift)], below[max(0, shift) : n - max(0, -shift)]
     both = (upper > 0) & (lower > 0)
@@ -232,7 +235,10 @@ def _mask_path(path: Path) -> Path:
 
 
 def _profile(grid: Grid, dtype: str) -> dict[str, Any]:
-    """Of a scratch raster: blocks of whole rows, since outlines are traced row by row; empty ones take no room."""
+    """Return the profile of a scratch raster, in blocks of whole rows, since outlines are traced row by row.
+
+    Empty blocks take no room.
+    """
     size = {"height": grid.height, "width": grid.width, "crs": grid.crs, "transform": grid.transform}
     blocks = {"blockysize": 16, "sparse_ok": True, "bigtiff": "if_safer"}
     return {"driver": "GTiff", "dtype": dtype, "count": 1, **size, **blocks}

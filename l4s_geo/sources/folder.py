@@ -103,7 +103,7 @@ def _pixel_size(band: str, file: Path) -> float:
 
 
 def _check_outside_product(folder: Path) -> None:
-    """Refuse the inside of a SAFE product: without the product's metadata its values' offset would stay unknown."""
+    """Refuse a folder inside a SAFE product: without the product's metadata its values' offset would stay unknown."""
     for parent in folder.resolve().parents:
         if parent.suffix.upper() == ".SAFE" and any(parent.glob("MTD_MSIL*.xml")):
             raise SceneError(

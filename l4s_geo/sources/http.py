@@ -18,21 +18,21 @@ from l4s_geo.errors import SceneError
 __all__ = ["DOCUMENT_BYTES", "HTTP", "HttpLimits", "fetch", "http_options", "is_network", "is_url", "shown"]
 
 DOCUMENT_BYTES = 16 * 2**20
-"""Largest document that is fetched."""
+"""Largest document that is fetched, in bytes."""
 
 _TRANSIENT = (429, 500, 502, 503, 504)
 
 
 @dataclass(frozen=True)
 class HttpLimits:
-    """How patient reads over HTTP are."""
+    """How patient reads over HTTP are with a host."""
 
     retries: int = 3
-    """Further attempts after one that failed for a reason that may pass."""
+    """Number of further attempts after one that failed for a reason that may pass."""
     delay: float = 1.0
-    """Seconds before the first of them; each next one waits about twice as long."""
+    """Seconds before the first further attempt; each next one waits about twice as long."""
     connect: int = 10
-    """Seconds a host has to accept a connection."""
+    """Seconds that a host has to accept a connection."""
     stalled: int = 20
     """Seconds without data after which an attempt has failed."""
     item: int = 60
@@ -40,7 +40,7 @@ class HttpLimits:
 
 
 HTTP = HttpLimits()
-"""The limits in force."""
+"""The limits that all reads over HTTP keep to."""
 
 
 def http_options() -> dict[str, str]:
@@ -114,12 +114,12 @@ def _download(url: str) -> tuple[bytes, str]:
 
 
 def is_network(path: str) -> bool:
-    """Whether GDAL reads a path over a network."""
+    """Tell whether GDAL reads a path over a network."""
     return path.startswith(("/vsicurl/", "/vsis3/"))
 
 
 def is_url(text: str) -> bool:
-    """Whether a text is an http or https address."""
+    """Tell whether a text is an http or https address."""
     return text.lower().startswith(("http://", "https://"))
 
 

@@ -17,7 +17,7 @@ _SOC, _SOT, _EOC = b"\xff\x4f", b"\xff\x90", b"\xff\xd9"
 
 
 def is_complete(stream: IO[bytes]) -> bool:
-    """Whether a JPEG 2000 file runs to its end; True for other formats.
+    """Tell whether a JPEG 2000 file runs to its end; True for other formats.
 
     Walks the boxes to the codestream, and its tile-parts, each of which states its length, to the end marker.
     """

@@ -50,12 +50,12 @@ _OFFSET = {"L1C": "RADIO_ADD_OFFSET", "L2A": "BOA_ADD_OFFSET"}
 
 @dataclass(frozen=True)
 class _Metadata:
-    """What the product metadata say."""
+    """What a product's metadata say of how its images are to be read."""
 
     acquisition: Acquisition
     quantification: float
     offsets: Mapping[str, float]
-    """By band; empty in products without offsets."""
+    """Offset of each band's stored values, by band; empty in products without offsets."""
     images: Mapping[str, tuple[str, ...]]
     """Base names of the images, without suffix, by granule folder."""
 
@@ -94,7 +94,7 @@ def open_safe(path: str | os.PathLike[str]) -> Scene:
 
 
 def _text(root: Element, *tags: str) -> str:
-    """Text of the first element with one of these tags that has any."""
+    """Return the text of the first element with one of these tags that has any."""
     return next((e.text.strip() for e in root.iter() if e.tag in tags and e.text and e.text.strip()), "")
 
 

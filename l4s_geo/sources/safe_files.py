@@ -26,7 +26,7 @@ __all__ = ["TILE_METADATA", "SafeFiles", "is_safe", "locate", "read_xml"]
 # The long names are those of products from before December 2016, which hold several tiles.
 _PRODUCT_METADATA = re.compile(r"MTD_MSIL(1C|2A)\.xml|S2[A-D]_\w{4}_MTD_SAFL(1C|2A)\w*\.xml")
 TILE_METADATA = re.compile(r"MTD_TL\.xml|S2[A-D]_\w{4}_MTD_L(1C|2A)_\w+\.xml")
-"""File names of a granule's metadata."""
+"""Names that the file with a granule's metadata may have."""
 
 _MAX_XML = 32 * 2**20
 _READ_ERRORS = (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
@@ -34,30 +34,31 @@ _READ_ERRORS = (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 @dataclass(frozen=True)
 class SafeFiles:
-    """A product's files, by name relative to its root ("GRANULE/…/MTD_TL.xml")."""
+    """The files of a product, by their names relative to its root ("GRANULE/…/MTD_TL.xml")."""
 
     path: Path
     """The product's folder, or the zip it lies in."""
     prefix: str
-    """Its folder in the zip, with a slash at the end; empty if it is no zip."""
+    """The product's folder in the zip, with a slash at the end; empty if the product is no zip."""
     names: frozenset[str]
+    """Names of all files of the product."""
     metadata: str
-    """The product metadata among the names."""
+    """Name of the file with the product's metadata."""
     granule: str | None = None
-    """The granule that was asked for."""
+    """Name of the granule that was asked for; None if the product was."""
 
     @property
     def zipped(self) -> bool:
-        """Whether the files are members of a zip."""
+        """Whether the product's files are members of a zip."""
         return self.path.is_file()
 
     def gdal_path(self, name: str) -> str:
-        """Return what GDAL opens a file by."""
+        """Return the path by which GDAL opens a file of the product."""
         return f"/vsizip/{self.path.absolute()}/{self.prefix}{name}" if self.zipped else str(self.path / name)
 
     @contextmanager
     def open(self, name: str) -> Iterator[IO[bytes]]:
-        """Open a file; every way in which reading it fails is a SceneError."""
+        """Open a file of the product; every way in which reading it fails is a SceneError."""
         try:
             if not self.zipped:
                 with open(self.path / name, "rb") as stream:
@@ -70,7 +71,7 @@ class SafeFiles:
 
 
 def is_safe(path: str | os.PathLike[str]) -> bool:
-    """Whether a path is meant as a SAFE product, be it whole or not.
+    """Tell whether a path is meant as a SAFE product, be it whole or not.
 
     It is if it is a folder named ``*.SAFE``, a folder with a product's metadata, a granule's folder in it, one of
     their metadata files, or a zip that holds such. A zip that cannot be listed counts too: `open_safe` says why.

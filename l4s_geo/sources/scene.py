@@ -13,31 +13,32 @@ __all__ = ["Acquisition", "BandRef", "Scene"]
 
 @dataclass(frozen=True)
 class BandRef:
-    """Where one band is stored."""
+    """Where one band of a scene is stored, and how its values are to be read."""
 
     path: str
-    """Anything GDAL opens."""
+    """Path or URL of the band's file, as GDAL opens it."""
     index: int = 1
-    """1-based band of that file."""
+    """Number of the band in its file, from 1 on."""
     scale: float = 1.0
+    """Factor of the stored values: a band's value is what is stored × `scale` + `offset`."""
     offset: float = 0.0
-    """A value is what is stored × scale + offset; Sentinel-2's baselines from 04.00 on have the offset −1000."""
+    """What is added to the scaled values; −1000 in Sentinel-2's products of the baselines from 04.00 on."""
     nodata: float | None = None
-    """Stored value that means no data, if the file does not say so itself."""
+    """Stored value that means no data; None if there is none, or if the file says it itself."""
 
 
 @dataclass(frozen=True)
 class Acquisition:
-    """What a product's metadata say of it; empty where they say nothing."""
+    """What a product's metadata say of its origin; fields are empty where they say nothing."""
 
     product: str = ""
-    """Product identifier."""
+    """The product's identifier, like "S2A_MSIL1C_…"."""
     level: str = ""
-    """Processing level: "L1C" or "L2A"."""
+    """The processing level, "L1C" or "L2A"."""
     acquired: str = ""
-    """Sensing time, ISO 8601, UTC."""
+    """The sensing time, UTC, as ISO 8601 writes it."""
     baseline: str = ""
-    """Processing baseline, like "04.00"."""
+    """The processing baseline, like "04.00"."""
 
 
 @dataclass(frozen=True)
@@ -45,14 +46,16 @@ class Scene:
     """A scene as its source describes it; no pixel has been read."""
 
     name: str
+    """Name of the scene in messages and in the inventory."""
     bands: Mapping[str, BandRef]
-    """By canonical name, B8A included. All cover the same ground; pixel sizes may differ."""
+    """The bands by canonical name, B8A included; all cover the same ground, in pixels that may differ in size."""
     grid: Grid
-    """The scene's own grid: that of its finest band."""
+    """The scene's own grid, that of its finest band."""
     units: Units | None = None
-    """Units of its spectral values if the source states them (after scale and offset); None to detect them."""
+    """Units of the spectral values, after scale and offset, if the source states them; None to detect them."""
     classes: BandRef | None = None
-    """Level-2A's scene classification (SCL)."""
+    """The scene classification (SCL) of a Level-2A product."""
     acquisition: Acquisition = Acquisition()
+    """What the product's metadata say of its origin."""
     notes: tuple[str, ...] = ()
-    """What a user should know of how it was understood, one sentence each."""
+    """What a user should know of how the scene was understood, one sentence each."""

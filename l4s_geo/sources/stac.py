@@ -57,7 +57,7 @@ _COMMON_NAMES = {
 
 @dataclass(frozen=True)
 class _Asset:
-    """An asset that holds one band; its numbers as the item states them, None where it is silent."""
+    """An asset that holds one band, with the numbers that the item states, None where it is silent."""
 
     key: str
     href: str
@@ -69,12 +69,12 @@ class _Asset:
 
     @property
     def preference(self) -> tuple[bool, float, str]:
-        """Sorts the assets of one band: GeoTIFF before JPEG 2000, fine before coarse."""
+        """A key that sorts the assets of one band: GeoTIFF before JPEG 2000, fine before coarse."""
         return self.jpeg2000, self.resolution, self.key
 
 
 def is_stac(source: str | os.PathLike[str]) -> bool:
-    """Whether a scene is given as a STAC item, judged by its name alone.
+    """Tell whether a scene is given as a STAC item, judged by its name alone.
 
     A path must end in .json or .geojson; a URL need only not end like a raster, since items of an API have none.
     """

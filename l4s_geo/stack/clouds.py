@@ -31,7 +31,7 @@ _GROW = 1
 
 
 class CloudMask:
-    """Where s2cloudless sees clouds."""
+    """A mask of the clouds that s2cloudless sees in a scene."""
 
     def __init__(self, scene: Scene, grid: Grid, units: Units) -> None:
         """Detect clouds over the whole scene.

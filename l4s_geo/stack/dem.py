@@ -56,7 +56,7 @@ class DEM(Closing):
         self.grid = grid
         self.slope_path = os.fspath(slope) if slope is not None else None
         self.voids_filled = False
-        """Whether reading has met small voids and filled them."""
+        """Whether reading has met small voids in the elevations and filled them."""
         self._resources = ExitStack()
         try:
             datasets = [self._open(path, "DEM") for path in self.paths]
@@ -69,7 +69,7 @@ class DEM(Closing):
             raise
 
     def read(self, window: Window) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Read a window of the mapping grid.
+        """Read the terrain of a window of the mapping grid.
 
         Returns:
             Elevation in metres (bilinear) and slope in degrees (nearest), each (rows, cols) float32, NaN where
@@ -90,7 +90,7 @@ class DEM(Closing):
         return elevation, slope[nearest]
 
     def close(self) -> None:
-        """Close the files."""
+        """Close the DEM's files."""
         self._resources.close()
 
     def _open(self, path: str, what: str) -> Any:
@@ -162,7 +162,7 @@ class DEM(Closing):
         return values
 
     def _coverage(self) -> float:
-        """Share of the mapping grid on which the elevation is known, from a sample of its pixels."""
+        """Return the share of the mapping grid on which the elevation is known, from a sample of its pixels."""
         step = max(1, max(self.grid.shape) // _SAMPLES)
         to_own = ~self._own.transform @ self.grid.transform
         rows = ((np.arange(0, self.grid.height, step) + 0.5) * to_own.e + to_own.f).astype(np.intp)
@@ -182,7 +182,7 @@ class DEM(Closing):
 
 
 def _unit(dataset: Any) -> str:
-    """The unit of the heights: as the band states it, else as a compound CRS does; '' if neither does."""
+    """Return the unit of the heights: as the band states it, else as a compound CRS does; '' if neither does."""
     if dataset.units[0]:
         return str(dataset.units[0]).lower()
     wkt = dataset.crs.to_wkt() if dataset.crs else ""

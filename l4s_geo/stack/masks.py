@@ -43,13 +43,13 @@ SCL_CLASSES = {
     10: "thin cirrus",
     11: "snow or ice",
 }
-"""Classes of Level-2A's scene classification (SCL)."""
+"""The classes of Level-2A's scene classification (SCL), and what they mean."""
 
 PathLike = str | os.PathLike[str]
 
 
 class Mask(Protocol):
-    """Tells which pixels are hidden."""
+    """Something that tells which pixels are not to be mapped."""
 
     def read(self, window: Window) -> NDArray[np.bool_]:
         """Return (rows, cols) bool for a window of the mapping grid: True where hidden."""
@@ -78,7 +78,7 @@ class RasterMask(Closing):
             raise
 
     def read(self, window: Window) -> NDArray[np.bool_]:
-        """Return (rows, cols) bool: True where hidden. Ground that the raster does not cover is not hidden."""
+        """Return (rows, cols) bool for a window of the mapping grid: True where hidden, False beyond the raster."""
         try:
             values = self._raster.read(self._ref.index, window=window.ranges, out_dtype="float32")
         except RasterioError as cause:
@@ -88,7 +88,7 @@ class RasterMask(Closing):
         return known & hidden
 
     def close(self) -> None:
-        """Close the raster."""
+        """Close the raster's file."""
         self._resources.close()
 
 
@@ -96,7 +96,7 @@ class Area:
     """Polygons on the mapping grid: an area of interest, or a mask drawn by hand."""
 
     def __init__(self, shape: shapely.Geometry, grid: Grid) -> None:
-        """Keep a polygon.
+        """Take a polygon on the mapping grid.
 
         Args:
             shape: a polygon or several, in the grid's CRS.
@@ -106,13 +106,13 @@ class Area:
         self._grid = grid
 
     def read(self, window: Window) -> NDArray[np.bool_]:
-        """Return (rows, cols) bool: True where a pixel's centre lies inside."""
+        """Return (rows, cols) bool for a window of the grid: True where a pixel's centre lies inside the area."""
         transform = self._grid.transform @ Affine.translation(window.col, window.row)
         inside: NDArray[np.bool_] = geometry_mask([self.shape], (window.height, window.width), transform, invert=True)
         return inside
 
     def window(self) -> Window:
-        """The smallest window of the grid that holds the area."""
+        """Return the smallest window of the grid that holds the area."""
         left, bottom, right, top = self.shape.bounds
         (c0, r0), (c1, r1) = (~self._grid.transform @ corner for corner in ((left, top), (right, bottom)))
         row, col = max(0, int(np.floor(r0))), max(0, int(np.floor(c0)))
@@ -122,7 +122,7 @@ class Area:
 
 
 def open_area(area: PathLike, grid: Grid) -> Area:
-    """Read an area of interest.
+    """Read an area of interest from a file or a box.
 
     Args:
         area: a vector file of polygons in any CRS, or "west,south,east,north" in degrees (WGS 84) or, if the

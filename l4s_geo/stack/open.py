@@ -28,26 +28,27 @@ __all__ = ["RESAMPLING", "STREAMING_CACHE", "Inputs", "Resampling", "fingerprint
 
 PathLike = str | os.PathLike[str]
 Resampling = Literal["nearest", "bilinear", "cubic", "average"]
+"""A way of bringing bands to the mapping grid, by GDAL's name for it."""
 
 RESAMPLING: tuple[Resampling, ...] = ("nearest", "bilinear", "cubic", "average")
 
 # GDAL's default cache is a share of the machine's memory; a fixed one keeps a run's memory the same everywhere.
 READING_CACHE = 192 << 20
-"""Bytes: a row of tiles of all bands of a whole Sentinel-2 tile."""
+"""Bytes of GDAL's cache while reading: enough for a row of blocks of all bands of a whole Sentinel-2 tile."""
 STREAMING_CACHE = 32 << 20
-"""Bytes, where every block is read or written once."""
+"""Bytes of GDAL's cache where every block is read or written once."""
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """A scene and what belongs to it, as a user gives it."""
+    """A scene and what belongs to it, as a user gives it: paths, names and choices, nothing opened."""
 
     scene: PathLike | Mapping[str, PathLike]
-    """A SAFE product, a STAC item, a folder of band files, a raster, or single-band files by band name."""
+    """The scene: a SAFE product, a STAC item, a folder of band files, a raster, or single-band files by band name."""
     bands: Sequence[str] | None = None
     """Names of a multi-band raster's bands, in order, if it does not carry them."""
     dem: PathLike | Sequence[PathLike] | None = None
-    """Elevations in metres: one file or several."""
+    """One file of elevations in metres, or several."""
     slope: PathLike | None = None
     """A ready slope in degrees, used in place of one computed from the DEM."""
     units: Units | Literal["auto"] = defaults.UNITS
@@ -55,13 +56,13 @@ class Inputs:
     resampling: Resampling | None = None
     """How bands come to the mapping grid; None repeats coarser pixels and interpolates where the grid changes."""
     mask: PathLike | None = None
-    """A raster that is not 0, or a vector file with polygons, where nothing is to be mapped."""
+    """A raster that is not 0 where nothing is to be mapped, or a vector file with polygons of such ground."""
     mask_classes: Sequence[int] = defaults.MASK_CLASSES
     """Classes of a Level-2A product's scene classification that are not mapped."""
     clouds: bool = False
     """Whether to detect clouds with s2cloudless and mask them: Level-1C scenes only."""
     aoi: PathLike | None = None
-    """Area of interest: a vector file, or "west,south,east,north"."""
+    """The area of interest: a vector file, or "west,south,east,north" in degrees or in the grid's metres."""
 
     def __post_init__(self) -> None:
         if self.units not in ("auto", *UNITS):
@@ -76,7 +77,7 @@ class Inputs:
 
 
 def gdal_settings(cache: int = READING_CACHE) -> rasterio.Env:
-    """GDAL's settings for reading and writing, with a block cache of so many bytes: a context manager."""
+    """Return GDAL's settings for reading and writing, with a block cache of so many bytes: a context manager."""
     return rasterio.Env(GDAL_CACHEMAX=cache, **http_options())
 
 
@@ -106,7 +107,7 @@ def open_stack(inputs: Inputs) -> Iterator[Stack]:
 
 
 def fingerprint(inputs: Inputs, stack: Stack, *more: object) -> str:
-    """A digest of all that a result depends on: the inputs, the files as they are now, and what is given besides."""
+    """Return a digest of all that a result depends on: inputs, files as they are now, and what is given besides."""
     beside = [os.fspath(p) if p is not None else "" for p in (inputs.slope, inputs.mask, inputs.aoi)]
     dems = list(stack.dem.paths) if stack.dem else []
     files = [*sorted(ref.path for ref in stack.scene.bands.values()), *dems, *beside]

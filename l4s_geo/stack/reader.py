@@ -24,14 +24,14 @@ __all__ = ["Reader"]
 _THREADS = min(8, os.cpu_count() or 1)
 
 _File = tuple[str, float | None]
-"""A path, and the value that means no data in it if the file does not say so itself."""
+"""A file's path, and the value that means no data in it if the file does not say so itself."""
 
 
 class Reader:
     """Keeps files open on a grid; each is read by one thread at a time."""
 
     def __init__(self, grid: Grid, resampling: Resampling | None = None) -> None:
-        """Prepare to read on a grid.
+        """Prepare to read files on a grid; none is opened yet.
 
         Args:
             grid: where bands are brought to.
@@ -86,7 +86,7 @@ class Reader:
         return out
 
     def close(self) -> None:
-        """Close all files."""
+        """Close all files that are open."""
         for file in list(self._handles):
             self._close(file)
         self._threads.shutdown()

@@ -59,7 +59,7 @@ class Stack(Closing):
         self.scene = scene
         self.dem = dem
         self.masks: list[Mask] = []
-        """What hides pixels, on the mapping grid."""
+        """The masks that hide pixels of the mapping grid; more may be added before anything is read."""
         self.area = area
         self.grid: Grid = mapping_grid(scene.grid)
         self.units_given = (units or scene.units) is not None
@@ -68,7 +68,7 @@ class Stack(Closing):
 
     @property
     def bands(self) -> tuple[str, ...]:
-        """The bands that can be read."""
+        """Names of the bands that can be read."""
         own = [b for b in self.scene.bands if b in BANDS and not (self.dem and b in TERRAIN)]
         return (*own, *(TERRAIN if self.dem else ()))
 
@@ -83,7 +83,7 @@ class Stack(Closing):
         return self.dem is not None or "DEM" in self.scene.bands
 
     def hidden(self, window: Window) -> NDArray[np.bool_]:
-        """Return (rows, cols) bool: True where a mask hides a pixel."""
+        """Return (rows, cols) bool for a window: True where a mask hides a pixel."""
         out = np.zeros((window.height, window.width), bool)
         for mask in self.masks:
             out |= mask.read(window)
@@ -99,7 +99,7 @@ class Stack(Closing):
     def read(
         self, bands: Sequence[str], window: Window, instead: Mapping[str, float] = MappingProxyType({})
     ) -> NDArray[np.float32]:
-        """Read bands of a window.
+        """Read bands of a window in L4S units.
 
         Args:
             bands: canonical names.

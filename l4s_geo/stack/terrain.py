@@ -15,23 +15,23 @@ from numpy.typing import NDArray
 __all__ = ["MAX_VOID", "Terrain", "aspect_of", "fill_voids", "horn", "slope_of"]
 
 MAX_VOID = 10
-"""Voids up to this many pixels across are filled."""
+"""Largest width, in pixels, of a void in the elevations that is filled."""
 
 
 @dataclass(frozen=True)
 class Terrain:
-    """Terrain of a window."""
+    """Elevations and slopes of a window."""
 
     around: NDArray[np.float32]
-    """(rows + 2, cols + 2) elevations in metres: those of the window and of the pixels around it; NaN where unknown."""
+    """Elevations in metres of the window and of the pixels around it: (rows + 2, cols + 2) float32; NaN if unknown."""
     slope: NDArray[np.float32]
-    """(rows, cols) degrees, 0 to 90; NaN where unknown."""
+    """Slopes of the window in degrees, 0 to 90: (rows, cols) float32, NaN where unknown."""
     pixel: float
-    """Side of a pixel, metres."""
+    """Side of a pixel, in metres."""
 
     @property
     def elevation(self) -> NDArray[np.float32]:
-        """(rows, cols) float32, metres."""
+        """Elevations of the window in metres: (rows, cols) float32, NaN where unknown."""
         return self.around[1:-1, 1:-1]
 
     def rise(self, rows: NDArray[np.intp], cols: NDArray[np.intp]) -> NDArray[np.float64]:
@@ -48,7 +48,7 @@ class Terrain:
 
 
 def horn(elevation: NDArray[np.float32], pixel: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Rise of the ground by Horn's third-order finite difference.
+    """Compute the rise of the ground by Horn's third-order finite difference.
 
     Args:
         elevation: (rows, cols) float32, metres; NaN where unknown.
@@ -71,13 +71,13 @@ def horn(elevation: NDArray[np.float32], pixel: float) -> tuple[NDArray[np.float
 
 
 def slope_of(east: NDArray[np.float32], north: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Slope in degrees from the rise of the ground, see `horn`."""
+    """Return the slope in degrees, 0 to 90, from the rise of the ground, see `horn`."""
     slope: NDArray[np.float32] = np.degrees(np.arctan(np.hypot(east, north)))
     return slope
 
 
 def aspect_of(east: NDArray[np.float32], north: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Aspect from the rise of the ground, see `horn`.
+    """Compute the aspect from the rise of the ground, see `horn`.
 
     Returns:
         The direction that the ground faces, degrees clockwise from grid north; NaN where it is flat.
@@ -87,7 +87,7 @@ def aspect_of(east: NDArray[np.float32], north: NDArray[np.float32]) -> NDArray[
 
 
 def _rise(z: NDArray[Any], rows: NDArray[np.intp], cols: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Horn's formula for some pixels, not yet divided by eight pixels: (2, n).
+    """Compute Horn's formula for some pixels, not yet divided by eight pixels: (2, n).
 
     Of the elevations around a pixel, missing ones are extrapolated linearly from those that are there.
     """

@@ -65,7 +65,7 @@ def exact_warp(dataset: Any, grid: Grid, resampling: Resampling, nodata: float |
 
 
 def _unwrapped(source: Grid) -> CRS:
-    """The CRS of a grid; if it crosses the antimeridian, one whose longitudes go on beyond 180°."""
+    """Return the CRS of a grid; if it crosses the antimeridian, one whose longitudes go on beyond 180°."""
     left, _, right, _ = source.bounds
     if not source.crs.is_geographic or (left >= -180 and right <= 180):
         return source.crs
@@ -113,7 +113,7 @@ def _kernel_scale(pixels: float) -> float:
 
 
 def pixels_per_pixel(source: Grid, target: Grid) -> tuple[float, float]:
-    """Pixels of one grid that one pixel of another spans, at the other's centre.
+    """Return how many pixels of one grid one pixel of another spans, at the other's centre.
 
     Args:
         source: the grid whose pixels are counted.

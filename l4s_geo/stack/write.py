@@ -33,13 +33,13 @@ _STRIP = 256
 
 
 class Reporter(Protocol):
-    """Hears how a run goes."""
+    """Something that hears how the writing of a stack goes."""
 
     def say(self, text: str) -> None:
-        """Take a line."""
+        """Take a line that tells what was found or done."""
 
     def progress(self, done: int, total: int) -> None:
-        """Take the number of strips written so far."""
+        """Take the number of strips that are written, and of all strips."""
 
 
 def write_stack(inputs: Inputs, out: str | os.PathLike[str], *, resume: bool = False, reporter: Reporter) -> None:
@@ -126,7 +126,7 @@ def _write_strip(path: Path, array: NDArray[np.float32], grid: Grid) -> None:
 
 
 def _mosaic(grid: Grid, bands: list[str], strips: list[Window], facts: dict[str, str]) -> str:
-    """A VRT that puts the strips together."""
+    """Return the text of a VRT that puts the strips together."""
     root = vrt(grid, facts)
     for index, name in enumerate(bands, start=1):
         band = ET.SubElement(root, "VRTRasterBand", dataType="Float32", band=str(index))
