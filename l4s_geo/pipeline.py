@@ -30,7 +30,7 @@ from l4s_geo.inference.refine import refine_surface, should_refine
 from l4s_geo.inference.runtime import LoadedBundle, load_bundle
 from l4s_geo.inference.tta import TestTimeAugmentation
 from l4s_geo.inventory.attributes import (
-    Columns,
+    Attributes,
     detection_attributes,
     geometry_attributes,
     reach_angle,
@@ -344,7 +344,7 @@ def _inventory(
     return frame.astype(DTYPES)[[*DTYPES, "geometry"]]
 
 
-def _outlines(found: Components, tolerance: float) -> tuple[NDArray[np.object_], Columns]:
+def _outlines(found: Components, tolerance: float) -> tuple[NDArray[np.object_], Attributes]:
     """Trace components; return their outlines, simplified if a tolerance is given, and what is measured on them."""
     outlines = polygons(found)
     if tolerance > 0 and found.count:

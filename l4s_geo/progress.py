@@ -37,7 +37,7 @@ def stages_line(stages: Mapping[str, float]) -> str:
 
 
 class Reporter(Protocol):
-    """Hears how a run goes; the command line shows it, Python by default ignores it."""
+    """Something that hears how a run goes: the command line shows it, Python by default ignores it."""
 
     def say(self, text: str) -> None:
         """Take a line that every user should see."""
@@ -46,7 +46,7 @@ class Reporter(Protocol):
         """Take a line for those who asked for more."""
 
     def progress(self, done: int, total: int) -> None:
-        """Take the number of windows mapped so far."""
+        """Take how many windows of a map, or strips of a stack, are done, and how many there are in all."""
 
     def took(self, stages: Mapping[str, float]) -> None:
         """Take the seconds of each stage, at the end; stages of the mapping itself overlap."""

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Field"]
+__all__ = ["Backend", "Field", "Floats"]
 
 
 Floats = NDArray[np.float32]

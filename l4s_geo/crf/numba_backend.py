@@ -19,7 +19,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from l4s_geo.crf.backend import Field
+from l4s_geo.crf.backend import Field, Floats
 from l4s_geo.crf.parameters import CRFParameters, reach
 
 __all__ = ["MEMORY", "Sums"]
@@ -32,7 +32,6 @@ _CHUNK = 32
 _MAX_EXPONENT = np.float32(24.0)
 
 F = TypeVar("F", bound=Callable[..., Any])
-Floats = NDArray[np.float32]
 Indices = NDArray[np.int64]
 
 

@@ -20,7 +20,7 @@ from l4s_geo.output.scratch_raster import ScratchRaster
 from l4s_geo.stack.terrain import Terrain
 
 __all__ = [
-    "Columns",
+    "Attributes",
     "detection_attributes",
     "geometry_attributes",
     "reach_angle",
@@ -28,10 +28,10 @@ __all__ = [
     "touches",
 ]
 
-Columns = dict[str, NDArray[np.float64]]
+Attributes = dict[str, NDArray[np.float64]]
 
 
-def geometry_attributes(polygons: NDArray[np.object_]) -> Columns:
+def geometry_attributes(polygons: NDArray[np.object_]) -> Attributes:
     """Measure polygons.
 
     Args:
@@ -53,7 +53,7 @@ def geometry_attributes(polygons: NDArray[np.object_]) -> Columns:
     }
 
 
-def detection_attributes(found: Components, layers: ScratchRaster) -> Columns:
+def detection_attributes(found: Components, layers: ScratchRaster) -> Attributes:
     """Measure how sure the networks are of each component.
 
     Args:
@@ -83,7 +83,7 @@ def detection_attributes(found: Components, layers: ScratchRaster) -> Columns:
 def terrain_attributes(
     found: Components,
     read: Callable[[Window], Terrain | None],
-) -> Columns:
+) -> Attributes:
     """Measure the terrain under each component, strip by strip.
 
     Args:

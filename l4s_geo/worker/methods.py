@@ -24,13 +24,13 @@ from l4s_geo.errors import DeviceError, L4SError
 from l4s_geo.progress import stages_line
 from l4s_geo.worker.protocol import Channel, ProtocolError, claim_stdout
 
-__all__ = ["Reporter", "main"]
+__all__ = ["MessageReporter", "main"]
 
 _PACKAGES = ("numpy", "rasterio", "pyogrio", "geopandas", "onnxruntime", "onnxruntime-gpu")
 _EVERY_S = 0.1
 
 
-class Reporter:
+class MessageReporter:
     """Turns what a run says into messages."""
 
     def __init__(self, channel: Channel, id_: Any) -> None:
@@ -82,7 +82,7 @@ def main() -> int:
     threading.Thread(target=_watch, args=(requests, folders, answered), daemon=True).start()
     id_ = request["id"]
     try:
-        result = _METHODS[request["method"]](request["params"], Reporter(channel, id_))
+        result = _METHODS[request["method"]](request["params"], MessageReporter(channel, id_))
         answered.set()
     except L4SError as error:
         channel.send("error", id=id_, kind=type(error).__name__, message=str(error), detail="")
@@ -113,7 +113,7 @@ def _watch(requests: BinaryIO, folders: list[Path], answered: threading.Event) -
     os._exit(1)
 
 
-def _environment(params: Mapping[str, Any], reporter: Reporter) -> dict[str, Any]:
+def _environment(params: Mapping[str, Any], reporter: MessageReporter) -> dict[str, Any]:
     """Say what is installed, and which device would run."""
     import rasterio
 
@@ -151,7 +151,7 @@ def _environment(params: Mapping[str, Any], reporter: Reporter) -> dict[str, Any
     }
 
 
-def _check(params: Mapping[str, Any], reporter: Reporter) -> dict[str, Any]:
+def _check(params: Mapping[str, Any], reporter: MessageReporter) -> dict[str, Any]:
     """Open what a run would open, without reading pixels, and check that the bundle suits it."""
     from l4s_geo import defaults
     from l4s_geo.bundles.registry import find_bundle, require_bands
@@ -173,7 +173,7 @@ def _check(params: Mapping[str, Any], reporter: Reporter) -> dict[str, Any]:
         }
 
 
-def _map(params: Mapping[str, Any], reporter: Reporter) -> dict[str, Any]:
+def _map(params: Mapping[str, Any], reporter: MessageReporter) -> dict[str, Any]:
     reporter.stage("open")
     from l4s_geo.pipeline import map_scene
 
@@ -185,7 +185,7 @@ def _map(params: Mapping[str, Any], reporter: Reporter) -> dict[str, Any]:
     }
 
 
-def _stack(params: Mapping[str, Any], reporter: Reporter) -> dict[str, Any]:
+def _stack(params: Mapping[str, Any], reporter: MessageReporter) -> dict[str, Any]:
     reporter.stage("open")
     from l4s_geo.stack.open import Inputs
     from l4s_geo.stack.write import write_stack
@@ -216,7 +216,7 @@ def _only(params: Mapping[str, Any], function: Callable[..., Any], *others: str)
     return rest
 
 
-_METHODS: dict[str, Callable[[Mapping[str, Any], Reporter], dict[str, Any]]] = {
+_METHODS: dict[str, Callable[[Mapping[str, Any], MessageReporter], dict[str, Any]]] = {
     "environment": _environment,
     "check": _check,
     "map": _map,
