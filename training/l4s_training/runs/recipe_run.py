@@ -32,6 +32,7 @@ from scipy.special import expit
 
 from l4s_geo.crf.parameters import CRFParameters
 from l4s_geo.errors import DataError, L4SError
+from l4s_geo.output.atomic import atomic_write
 from l4s_training.adaptation import ensemble, pseudo_labels
 from l4s_training.scoring.calibration import fit_calibration, logits_of
 from l4s_training.data import splits
@@ -48,7 +49,7 @@ from l4s_training.runs.prediction import (
     run_predictor,
     sample_run,
 )
-from l4s_training.files import atomic_write, write_text
+from l4s_training.files import write_text
 from l4s_training.training.fit import Hardware, Material, is_first_process, train
 from l4s_training.config.recipe import CRF, Ensemble, PseudoLabel, Recipe, Stage, Train
 from l4s_training.training.network_run import CONFIG, Config, Run, read_run
