@@ -46,7 +46,7 @@ class Reporter(Protocol):
         """Take a line for those who asked for more."""
 
     def progress(self, done: int, total: int) -> None:
-        """Take the number of windows mapped so far."""
+        """Take the number of windows mapped, or strips written, so far."""
 
     def took(self, stages: Mapping[str, float]) -> None:
         """Take the seconds of each stage, at the end; stages of the mapping itself overlap."""

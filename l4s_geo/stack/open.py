@@ -32,9 +32,9 @@ RESAMPLING: tuple[Resampling, ...] = ("nearest", "bilinear", "cubic", "average")
 
 # GDAL's default cache is a share of the machine's memory; a fixed one keeps a run's memory the same everywhere.
 READING_CACHE = 192 << 20
-"""Bytes: a row of tiles of all bands of a whole Sentinel-2 tile."""
+"""Block cache for reading, bytes: it holds a row of tiles of all bands of a whole Sentinel-2 tile."""
 STREAMING_CACHE = 32 << 20
-"""Bytes, where every block is read or written once."""
+"""Block cache where every block is read or written once, bytes."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Inputs:
 
 
 def gdal_settings(cache: int = READING_CACHE) -> rasterio.Env:
-    """GDAL's settings for reading and writing, with a block cache of so many bytes: a context manager."""
+    """Return a context manager that sets GDAL up for files and addresses, with a block cache of so many bytes."""
     return rasterio.Env(GDAL_CACHEMAX=cache, **http_options())
 
 
@@ -92,7 +92,8 @@ def open_stack(inputs: Inputs) -> Iterator[Stack]:
         dem = files.enter_context(DEM(inputs.dem, grid, inputs.slope)) if inputs.dem else None
         area = open_area(inputs.aoi, grid) if inputs.aoi is not None else None
         method = Method[inputs.resampling] if inputs.resampling else None
-        stack = files.enter_context(Stack(scene, dem, None if inputs.units == "auto" else inputs.units, area, method))
+        units = None if inputs.units == "auto" else inputs.units
+        stack = files.enter_context(Stack(scene, dem, units, area, method, grid))
         if scene.classes and inputs.mask_classes:
             classes = RasterMask(scene.classes, grid, "scene classification", tuple(inputs.mask_classes))
             stack.masks.append(files.enter_context(classes))
@@ -105,7 +106,7 @@ def open_stack(inputs: Inputs) -> Iterator[Stack]:
 
 
 def fingerprint(inputs: Inputs, stack: Stack, *more: object) -> str:
-    """A digest of all that a result depends on: the inputs, the files as they are now, and what is given besides."""
+    """Return a digest of all that a result depends on: inputs, files as they are now, and what is given besides."""
     beside = [os.fspath(p) if p is not None else "" for p in (inputs.slope, inputs.mask, inputs.aoi)]
     dems = list(stack.dem.paths) if stack.dem else []
     files = [*sorted(ref.path for ref in stack.scene.bands.values()), *dems, *beside]

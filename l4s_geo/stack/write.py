@@ -11,7 +11,7 @@ import xml.etree.ElementTree as ET
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import rasterio
@@ -24,22 +24,13 @@ from l4s_geo.output.cog import vrt, write_cog
 from l4s_geo.output.probability_raster import SUFFIXES
 from l4s_geo.output.resume import ResumeStore
 from l4s_geo.output.staging import check_output, staged
+from l4s_geo.progress import Reporter
 from l4s_geo.stack.open import Inputs, fingerprint, gdal_settings, open_stack
 from l4s_geo.stack.stack import Stack
 
 __all__ = ["write_stack"]
 
 _STRIP = 256
-
-
-class Reporter(Protocol):
-    """Hears how a run goes."""
-
-    def say(self, text: str) -> None:
-        """Take a line."""
-
-    def progress(self, done: int, total: int) -> None:
-        """Take the number of strips written so far."""
 
 
 def write_stack(inputs: Inputs, out: str | os.PathLike[str], *, resume: bool = False, reporter: Reporter) -> None:
@@ -52,7 +43,7 @@ def write_stack(inputs: Inputs, out: str | os.PathLike[str], *, resume: bool = F
         inputs: the scene and what belongs to it.
         out: the file, .tif.
         resume: keep the strips that a stopped run of the same command has written.
-        reporter: hears how the run goes.
+        reporter: hears how the run goes, its progress in strips.
 
     Raises:
         L4SError: an input cannot be used or the output cannot be written.
