@@ -19,7 +19,7 @@ __all__ = ["LAYER", "check_output", "staged"]
 
 
 LAYER = "landslides"
-"""Name of the layer."""
+"""Name of the layer of landslides, in formats whose layers have names."""
 
 
 def check_output(path: Path, suffixes: tuple[str, ...], what: str) -> None:

@@ -24,13 +24,13 @@ from l4s_geo.errors import DeviceError, L4SError
 from l4s_geo.progress import stages_line
 from l4s_geo.worker.protocol import Channel, ProtocolError, claim_stdout
 
-__all__ = ["Reporter", "main"]
+__all__ = ["MessageReporter", "main"]
 
 _PACKAGES = ("numpy", "rasterio", "pyogrio", "geopandas", "onnxruntime", "onnxruntime-gpu")
 _EVERY_S = 0.1
 
 
-class Reporter:
+class MessageReporter:
     """Turns what a run says into messages."""
 
     def __init__(self, channel: Channel, id_: Any) -> None:
@@ -82,7 +82,7 @@ def main() -> int:
     threading.Thread(target=_watch, args=(requests, folders, answered), daemon=True).start()
     id_ = request["id"]
     try:
-        result = _METHODS[request["method"]](request["params"], Reporter(channel, id_))
+        result = _METHODS[request["method"]](request["params"], MessageReporter(channel, id_))
         answered.set()
     except L4SError as error:
         channel.send("error", id=id_, kind=type(error).__name__, message=str(error), detail="")
@@ -113,7 +113,7 @@ def _watch(requests: BinaryIO, folders: list[Path], answered: threading.Event) -
     os._exit(1)
 
 
-def _environment(params: Mapping[str, Any], reporter: Reporter) -> dict[str, Any]:
+def _environment(params: Mapping[str, Any], reporter: MessageReporter) -> dict[str, Any]:
     """Say what is installed, and which device would run."""
     import rasterio
 
@@ -150,7 +150,7 @@ def _environment(params: Mapping[str, Any], reporter: Reporter) -> dict[str, Any
     }
 
 
-def _check(params: Mapping[str, Any], reporter: Reporter) -> dict[str, Any]:
+def _check(params: Mapping[str, Any], reporter: MessageReporter) -> dict[str, Any]:
     """Open what a run would open, without reading pixels, and check that the bundle suits it."""
     from l4s_geo.bundles.registry import DEFAULT, find_bundle, require_bands
     from l4s_geo.scene_summary import able_bundles
@@ -171,19 +171,22 @@ def _check(params: Mapping[str, Any], reporter: Reporter) -> dict[str, Any]:
         }
 
 
-def _map(params: Mapping[str, Any], reporter: Reporter) -> dict[str, Any]:
+def _map(params: Mapping[str, Any], reporter: MessageReporter) -> dict[str, Any]:
+    """Map a scene; the parameters are the keywords of `l4s_geo.map_scene`."""
     reporter.stage("open")
-    from l4s_geo.pipeline import map_scene
+    from l4s_geo.pipeline import map_scene, run_plan
+    from l4s_geo.plan import Plan
 
-    frame = map_scene(**_only(params, map_scene), reporter=reporter)
+    mapped = run_plan(Plan.of(**_only(params, map_scene)), reporter)
     return {
-        "features": len(frame),
-        "area_m2": round(float(frame["area_m2"].sum()), 1),
-        "provenance": _provenance(params.get("out"), params.get("probability")),
+        "features": len(mapped.landslides),
+        "area_m2": round(float(mapped.landslides["area_m2"].sum()), 1),
+        "provenance": dict(mapped.provenance),
     }
 
 
-def _stack(params: Mapping[str, Any], reporter: Reporter) -> dict[str, Any]:
+def _stack(params: Mapping[str, Any], reporter: MessageReporter) -> dict[str, Any]:
+    """Write a scene and its terrain as one raster."""
     reporter.stage("open")
     from l4s_geo.stack.open import Inputs
     from l4s_geo.stack.write import write_stack
@@ -214,31 +217,12 @@ def _only(params: Mapping[str, Any], function: Callable[..., Any], *others: str)
     return rest
 
 
-_METHODS: dict[str, Callable[[Mapping[str, Any], Reporter], dict[str, Any]]] = {
+_METHODS: dict[str, Callable[[Mapping[str, Any], MessageReporter], dict[str, Any]]] = {
     "environment": _environment,
     "check": _check,
     "map": _map,
     "stack": _stack,
 }
-
-
-def _provenance(inventory: str | None, probability: str | None) -> dict[str, Any]:
-    """Read back what a run wrote about itself."""
-    if inventory and (beside := Path(inventory).with_suffix(".provenance.json")).is_file():
-        text = beside.read_text(encoding="utf-8")
-    elif inventory and inventory.lower().endswith(".gpkg"):
-        import pyogrio
-
-        text = (pyogrio.read_info(inventory)["layer_metadata"] or {}).get("l4s", "{}")
-    elif probability:
-        import rasterio
-
-        with rasterio.open(probability) as dataset:
-            text = dataset.tags().get("l4s", "{}")
-    else:
-        text = "{}"
-    facts: dict[str, Any] = json.loads(text)
-    return facts
 
 
 def _version(package: str) -> str | None:
