@@ -26,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from l4s_geo.bands import SPECTRAL
 from l4s_geo.grid import Window
+from l4s_geo.progress import Silent
 from l4s_geo.stack.open import Inputs, open_stack
 from l4s_geo.stack.write import write_stack
 from safe_products import Site, build_safe
@@ -104,12 +105,6 @@ def read_alone(scene: Path) -> None:
 
 def stack(scene: Path, dem: Path, out: Path) -> int:
     """Run `l4s stack`; return the output's size."""
-
-    class Silent:
-        def say(self, text: str) -> None: ...
-
-        def progress(self, done: int, total: int) -> None: ...
-
     write_stack(Inputs(scene, dem=dem), out, reporter=Silent())
     return out.stat().st_size
 

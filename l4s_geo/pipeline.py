@@ -1,74 +1,54 @@
-"""map_scene: the one place that knows the order of the steps."""
+"""How a scene becomes an inventory: plan, predict, refine, make the inventory, write.
+
+This is the one place that knows the order of the steps. `map_scene` is the way in from Python; `run_plan` and
+`map_stack` are its two halves, for callers that need more than the landslides.
+"""
 
 from __future__ import annotations
 
-import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
-from dataclasses import asdict
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
 from l4s_geo import defaults
-from l4s_geo.bundles.bundle import Bundle
-from l4s_geo.bundles.registry import require_bands
-from l4s_geo.bundles.terrain_prior import TerrainPrior
-from l4s_geo.errors import DeviceError, L4SError, OutputError, SceneError, TerrainError
+from l4s_geo.errors import DeviceError, SceneError, TerrainError
 from l4s_geo.grid import PIXEL
 from l4s_geo.inference.devices import Precision
-from l4s_geo.inference.predict import PredictSettings, predict
-from l4s_geo.inference.refine import refine_surface, should_refine
-from l4s_geo.inference.runtime import LoadedBundle, load_bundle
+from l4s_geo.inference.predict import STATE_LAYOUT, Prediction, predict
+from l4s_geo.inference.refine import refine_surface
+from l4s_geo.inference.runtime import LoadedBundle, load_networks
 from l4s_geo.inference.tta import TestTimeAugmentation
-from l4s_geo.inventory.attributes import (
-    Attributes,
-    detection_attributes,
-    geometry_attributes,
-    reach_angle,
-    terrain_attributes,
-    touches,
-)
-from l4s_geo.inventory.formats import FORMATS, write_inventory
-from l4s_geo.inventory.table import DTYPES, TERRAIN_COLUMNS
-from l4s_geo.inventory.vectorize import (
-    Components,
-    Connectivity,
-    MaskOf,
-    components,
-    polygons,
-    simplify,
-    without_small_holes,
-)
-from l4s_geo.output.probability_raster import SUFFIXES, RasterLayer, write_surface
+from l4s_geo.inventory.formats import write_inventory
+from l4s_geo.inventory.landslides import describe_landslides, find_landslides
+from l4s_geo.inventory.vectorize import Connectivity
+from l4s_geo.output.probability_raster import RasterLayer, write_surface
 from l4s_geo.output.resume import ResumeStore
 from l4s_geo.output.scratch_raster import ScratchRaster
-from l4s_geo.output.staging import check_output, staged
+from l4s_geo.output.staging import staged
+from l4s_geo.plan import Choice, Plan
 from l4s_geo.progress import Reporter, Silent, Stopwatch
-from l4s_geo.scene_summary import cautions, introduction
-from l4s_geo.settings import Settings
+from l4s_geo.provenance import provenance
+from l4s_geo.scene_summary import cautions, details, findings, introduction
 from l4s_geo.sources.gdal import with_these_settings
-from l4s_geo.sources.http import shown
-from l4s_geo.stack.open import STREAMING_CACHE, Inputs, Resampling, fingerprint, gdal_settings, open_stack
+from l4s_geo.stack.open import STREAMING_CACHE, Resampling, fingerprint, gdal_settings, open_stack
 from l4s_geo.stack.stack import Stack
-from l4s_geo.stack.terrain import MAX_VOID
 from l4s_geo.units import Units
 
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame
 
-__all__ = ["map_scene"]
+__all__ = ["MappedScene", "map_scene", "map_stack", "run_plan"]
 
 PathLike = str | os.PathLike[str]
-Choice = Literal["auto", "on", "off"]
 
 
 def map_scene(
@@ -104,6 +84,13 @@ def map_scene(
     reporter: Reporter | None = None,
 ) -> GeoDataFrame:
     """Map the landslides of a Sentinel-2 scene.
+
+    The keywords but `reporter` are also the parameters of the worker's request ``map``
+    (`l4s_geo.worker.protocol`): a keyword that is renamed, or that means something else, breaks programs that drive
+    the engine.
+
+    The keywords but `reporter` are also the parameters of the worker's request ``map``
+    (`l4s_geo.worker.protocol`): their names and meanings are part of that protocol.
 
     Args:
         scene: a SAFE product (folder or zip), a STAC item (path or URL), a folder of band files, a raster whose bands
@@ -149,231 +136,194 @@ def map_scene(
         L4SError: one of its children, if an input cannot be used, the device is not to be had or an output cannot
             be written; nothing is left half-written.
     """
+    keywords = locals()  # all of them by name: each goes to the value of the plan that checks it
+    reporter = keywords.pop("reporter")
+    return run_plan(Plan.of(**keywords), reporter).landslides
+
+
+@dataclass(frozen=True)
+class MappedScene:
+    """What a run found, and how."""
+
+    landslides: GeoDataFrame
+    """One row a landslide; see `map_scene`."""
+    provenance: Mapping[str, Any]
+    """Facts that let somebody else judge, and repeat, the run; JSON-serialisable."""
+    valid: int
+    """Number of pixels that were mapped."""
+
+
+def run_plan(plan: Plan, reporter: Reporter | None = None) -> MappedScene:
+    """Do what a plan says: load the networks, open the scene, map it.
+
+    Args:
+        plan: what to do.
+        reporter: hears how the run goes.
+
+    Raises:
+        L4SError: see `map_scene`.
+    """
     started, created = perf_counter(), datetime.now(UTC).replace(microsecond=0).isoformat()
     tell, watch = reporter or Silent(), Stopwatch()
-    inputs = Inputs(scene, bands, dem, slope, units, resampling, mask, mask_classes, clouds, aoi)
-    paths = [Path(p) if p is not None else None for p in (out, probability, spread)]
-    for path, suffixes, what in zip(
-        paths, (tuple(FORMATS), SUFFIXES, SUFFIXES), ("inventory", "probability raster", "spread raster"), strict=True
-    ):
-        if path:
-            check_output(path, suffixes, what)
-    if len({path.absolute() for path in paths if path}) < sum(path is not None for path in paths):
-        raise OutputError(f"Two outputs have the name {probability}; give each a file of its own.")
-
     with watch("load networks"):
-        model = load_bundle(bundle, device, precision, batch)
+        model = load_networks(plan.bundle, plan.device, plan.precision, plan.batch)
     tell.say(f"Device: {model.describe()}")
-    refinement = model.bundle.crf if should_refine(crf, model) else None
-    default = refinement.threshold if refinement else model.threshold
-    settings = Settings(
-        threshold=default if threshold is None else threshold,
-        min_area=min_area,
-        overlap=overlap,
-        tta=tta,
-        skip_flat=skip_flat,
-        connectivity=connectivity,
-        fill_holes=fill_holes,
-        simplify=simplify,
-    )
-    settings.check(model.bundle, spread_wanted=spread is not None)
-
     with ExitStack() as files:
         with watch("open"):
-            stack = files.enter_context(open_stack(inputs))
+            stack = files.enter_context(open_stack(plan.inputs))
             for line in introduction(stack):
                 tell.say(line)
-        require_bands(model.bundle, stack.scene.name, stack.bands, stack.scene.acquisition.level)
-        if settings.skip_flat > 0 and not stack.has_terrain:
-            raise SceneError("Flat windows cannot be skipped without terrain; give a DEM (--dem).")
-        prior = _prior(terrain_prior, model.bundle, stack)
-        for line in cautions(stack, model.bundle, terrain_prior == "auto"):
+        plan = plan.fitted_to(stack)
+        for line in cautions(stack, plan.bundle, plan.terrain_prior == "auto"):
             tell.say(line)
-        for line in _details(model):
+        for line in details(plan.bundle):
             tell.detail(line)
-        how = PredictSettings(settings.overlap, settings.tta, settings.skip_flat, prior)
-        # Parts lie beside the first output; without one, where they go when the run ends.
-        first = next((path for path in paths if path), None)
-        if first is None:
-            first = Path(files.enter_context(TemporaryDirectory(prefix="l4s-"))) / "scene"
-        key = fingerprint(inputs, stack, model.bundle.sha256, model.runtime, how, refinement)
-        parts = ResumeStore(first, key, resume, {"created": created})
-        if parts.resumed:
-            created = parts.facts["created"]
-            tell.say("Resuming: what an earlier run has finished is not repeated")
+        mapped = map_stack(stack, model, plan, created, tell, watch)
+    tell.took(watch.seconds)
+    tell.say(
+        f"{len(mapped.landslides)} landslides, {mapped.landslides['area_m2'].sum() / 1e6:.3f} km² of "
+        f"{mapped.valid * PIXEL**2 / 1e6:.1f} km² mapped, {perf_counter() - started:.1f} s on {model.device}"
+    )
+    return mapped
+
+
+def map_stack(
+    stack: Stack, model: LoadedBundle, plan: Plan, created: str, tell: Reporter, watch: Stopwatch
+) -> MappedScene:
+    """Map an open scene: predict, refine, make the inventory, write.
+
+    Args:
+        stack: the scene.
+        model: the networks of the plan's bundle.
+        plan: the plan, fitted to the scene.
+        created: when the run began, ISO 8601; a run that goes on keeps the time of the first.
+        tell: hears how the run goes.
+        watch: measures the stages.
+
+    Raises:
+        L4SError: see `map_scene`.
+    """
+    with _work_in_progress(stack, model, plan, created) as parts:
+        run = _Run(stack, model, plan, parts, tell, watch)
+        prediction = _predict(run)
+        layers = _refine(run, prediction)
+        hidden = stack.hidden_share()
+        _tell_findings(run, prediction, hidden)
+        facts = provenance(stack, model, plan, prediction, parts.facts["created"], hidden)
+        landslides = _write(run, layers, facts)
+    return MappedScene(landslides, facts, prediction.valid)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What every step of a run needs."""
+
+    stack: Stack
+    model: LoadedBundle
+    plan: Plan
+    parts: ResumeStore
+    tell: Reporter
+    watch: Stopwatch
+
+
+@contextmanager
+def _work_in_progress(stack: Stack, model: LoadedBundle, plan: Plan, created: str) -> Iterator[ResumeStore]:
+    """Keep what is done until all is done, so that a stopped run can go on.
+
+    It lies beside the first output; without one, in a folder that goes when the run ends.
+    """
+    key = fingerprint(
+        plan.inputs, stack, STATE_LAYOUT, plan.bundle.sha256, model.runtime, plan.predict, plan.refinement
+    )
+    with ExitStack() as files:
+        first = plan.outputs.first or Path(files.enter_context(TemporaryDirectory(prefix="l4s-"))) / "scene"
+        parts = ResumeStore(first, key, plan.resume, {"created": created})
         try:
-            surface = predict(stack, model, parts, how, tell.progress, watch)
-            layers = surface.layers
-            valid = sum(int(np.isfinite(values[0]).sum()) for _, values in layers.strips())
-            if refinement and valid:
-                tell.detail(f"CRF: {refinement.parameters}")
-                with watch("CRF"):
-                    layers = refine_surface(stack, model, layers, parts, refinement.parameters)
+            yield parts
         except (SceneError, TerrainError):
             # A damaged file stays damaged; a network may come back.
             if not stack.is_remote:
                 parts.discard()
             raise
-        except MemoryError as error:
-            if model.xp is np:
-                raise
-            raise DeviceError(
-                f"The memory of {model.device} is full ({error}); end other programs that use the GPU, lower --batch, "
-                "or use --device cpu; --resume goes on from here."
-            ) from error
-        if surface.statistics_error is not None:
-            tell.detail(f"Statistics of the scene: within {surface.statistics_error:.3f} deviations of all its pixels'")
-        if not valid:
-            parts.discard()
-            raise SceneError(
-                f"No pixel of the scene {stack.scene.name} can be mapped: none is valid in all of "
-                f"{', '.join(model.bands)}, unmasked and in the area of interest; check the files' nodata values, the "
-                "mask, and that the DEM covers the scene."
-            )
-        hidden = stack.hidden_share()
-        facts = {
-            **_provenance(stack, model),
-            "created": created,
-            **asdict(settings),
-            "crf": asdict(refinement.parameters) if refinement else None,
-            "terrain_prior": asdict(prior) if prior else None,
-            "statistics": asdict(surface.statistics) if surface.statistics else None,
-            "statistics_error": surface.statistics_error,
-            "valid_share": round(valid / math.prod(stack.grid.shape), 6),
-            "masked_share": round(hidden, 6),
-        }
-        if stack.dem and stack.dem.voids_filled:
-            tell.say(f"Terrain: voids of the DEM up to {MAX_VOID} pixels across were filled by interpolation")
-        if stack.masks:
-            tell.say(f"Masked: {hidden:.1%} of the scene")
-        window = stack.area.window() if stack.area else stack.grid.whole
-        files.enter_context(gdal_settings(STREAMING_CACHE))
-
-        @with_these_settings
-        def write_rasters(*targets: Path | None) -> None:
-            with watch("write rasters"):
-                for kind, target in zip(get_args(RasterLayer), targets, strict=True):
-                    if target:
-                        write_surface(layers, window, stack.grid, target, facts, kind)
-
-        with staged(*paths) as (inventory_part, *raster_parts), ThreadPoolExecutor(1) as beside:
-            with watch("vectorise"), parts.writing():
-                found = _components(stack, layers, parts.path("labels.tif"), settings)
-            # Not before: outlines are traced by one thread, which leaves a processor free.
-            rasters = beside.submit(write_rasters, *raster_parts)
-            with watch("vectorise"), parts.writing():
-                frame = _inventory(stack, model, layers, found, settings, created)
-            with watch("write inventory"):
-                if inventory_part:
-                    write_inventory(frame, inventory_part, facts)
-                rasters.result()
         parts.discard()
-    tell.took(watch.seconds)
-    tell.say(
-        f"{len(frame)} landslides, {frame['area_m2'].sum() / 1e6:.3f} km² of {valid * PIXEL**2 / 1e6:.1f} km² mapped, "
-        f"{perf_counter() - started:.1f} s on {model.device}"
-    )
-    return frame
 
 
-def _prior(choice: Choice, bundle: Bundle, stack: Stack) -> TerrainPrior | None:
-    """The bundle's terrain prior, if it is to be used."""
-    if choice == "on" and bundle.prior is None:
-        raise L4SError(f"The bundle {bundle.name} has no terrain prior; leave --terrain-prior on out.")
-    if choice == "on" and not stack.has_terrain:
-        raise TerrainError("The terrain prior needs terrain; give a DEM (--dem), or leave --terrain-prior on out.")
-    if choice == "off" or bundle.prior is None or not stack.has_terrain:
-        return None
-    return bundle.prior if choice == "on" or bundle.prior.on else None
+def _predict(run: _Run) -> Prediction:
+    """Let the networks see the scene; an error if no pixel of it can be mapped."""
+    if run.parts.resumed:
+        run.tell.say("Resuming: what an earlier run has finished is not repeated")
+    with _full_gpu_named(run.model):
+        prediction = predict(run.stack, run.model, run.parts, run.plan.predict, run.tell.progress, run.watch)
+    if not prediction.valid:
+        run.parts.discard()
+        raise SceneError(
+            f"No pixel of the scene {run.stack.scene.name} can be mapped: none is valid in all of "
+            f"{', '.join(run.model.bands)}, unmasked and in the area of interest; check the files' nodata values, the "
+            "mask, and that the DEM covers the scene."
+        )
+    return prediction
 
 
-def _details(model: LoadedBundle) -> list[str]:
-    bundle = model.bundle
-    return [
-        f"Bundle: {bundle.name} {bundle.version}, {bundle.location}, needs {', '.join(bundle.bands)}",
-        *(f"Network: {m.architecture}, normalisation {m.normalization}, weight {m.weight:g}" for m in bundle.members),
-    ]
+def _refine(run: _Run, prediction: Prediction) -> ScratchRaster:
+    """Refine the probabilities with the DenseCRF, if it is to run."""
+    if not run.plan.refinement:
+        return prediction.layers
+    parameters = run.plan.refinement.parameters
+    run.tell.detail(f"CRF: {parameters}")
+    with run.watch("CRF"), _full_gpu_named(run.model):
+        return refine_surface(run.stack, run.model, prediction.layers, run.parts, parameters)
 
 
-def _components(stack: Stack, layers: ScratchRaster, labels: Path, settings: Settings) -> Components:
-    """Label the landslides of a surface."""
-    grid = stack.grid
-    mask: MaskOf = lambda window: layers.read(window)[0] >= settings.threshold  # noqa: E731
-    if settings.fill_holes > 0:
-        known: MaskOf = lambda window: np.isfinite(layers.read(window)[0])  # noqa: E731
-        mask = without_small_holes(mask, known, grid, int(settings.fill_holes / PIXEL**2), settings.connectivity)
-    smallest = max(1, math.ceil(settings.min_area / PIXEL**2 - 1e-9))
-    return components(mask, grid, labels, smallest, settings.connectivity)
+@contextmanager
+def _full_gpu_named(model: LoadedBundle) -> Iterator[None]:
+    """Turn a lack of memory on a GPU into an error that says what to do."""
+    try:
+        yield
+    except MemoryError as error:
+        if model.xp is np:
+            raise
+        raise DeviceError(
+            f"The memory of {model.device} is full ({error}); end other programs that use the GPU, lower --batch, "
+            "or use --device cpu; --resume goes on from here."
+        ) from error
 
 
-def _inventory(
-    stack: Stack, model: LoadedBundle, layers: ScratchRaster, found: Components, settings: Settings, created: str
-) -> GeoDataFrame:
-    """Trace the landslides and describe them."""
-    import geopandas as gpd
-
-    unknown: MaskOf = lambda window: np.isnan(layers.read(window)[0])  # noqa: E731
-    with ThreadPoolExecutor(2) as beside:
-        outlined = beside.submit(_outlines, found, settings.simplify)
-        detected = beside.submit(detection_attributes, found, layers)
-        at_edges = beside.submit(touches, found, unknown, border=True)
-        # The stack's files are read by this thread alone.
-        terrain = terrain_attributes(found, stack.terrain) if stack.has_terrain else {}
-        masks = touches(found, stack.hidden) if stack.masks else False
-        shapes, geometry = outlined.result()
-        detection, edges = detected.result(), at_edges.result()
-    confidence = model.bundle.confidence
-    columns: dict[str, Any] = {
-        "id": np.arange(1, found.count + 1),
-        **geometry,
-        "n_pixels": found.n_pixels,
-        **detection,
-        "confidence": confidence.classify(detection["prob_mean"]) if confidence else "",
-        **dict.fromkeys(TERRAIN_COLUMNS, np.nan),
-        **terrain,
-        "touches_edge": edges,
-        "touches_mask": masks,
-        "scene": stack.scene.name,
-        "bundle": _identity(model),
-        "threshold": settings.threshold,
-        "created": created,
-    }
-    if terrain:
-        columns["reach_angle_deg"] = reach_angle(terrain["relief_m"], geometry["length_m"])
-    frame = gpd.GeoDataFrame(columns, geometry=shapes, crs=stack.grid.crs, index=range(found.count))
-    return frame.astype(DTYPES)[[*DTYPES, "geometry"]]
+def _tell_findings(run: _Run, prediction: Prediction, hidden: float) -> None:
+    """Say what has become known of the scene while it was mapped."""
+    if prediction.statistics_error is not None:
+        error = f"{prediction.statistics_error:.3f}"
+        run.tell.detail(f"Statistics of the scene: within {error} deviations of all its pixels'")
+    for line in findings(run.stack, hidden):
+        run.tell.say(line)
 
 
-def _outlines(found: Components, tolerance: float) -> tuple[NDArray[np.object_], Attributes]:
-    """Trace components; return their outlines, simplified if a tolerance is given, and what is measured on them."""
-    outlines = polygons(found)
-    if tolerance > 0 and found.count:
-        outlines = simplify(outlines, tolerance)
-    return outlines, geometry_attributes(outlines)
+def _write(run: _Run, layers: ScratchRaster, facts: Mapping[str, Any]) -> GeoDataFrame:
+    """Make the inventory, and write it and the rasters; all outputs appear together at the end."""
+    stack, plan, parts, watch = run.stack, run.plan, run.parts, run.watch
+    with (
+        gdal_settings(STREAMING_CACHE),
+        staged(*plan.outputs.paths) as (inventory, *rasters),
+        ThreadPoolExecutor(1) as beside,
+    ):
+        with watch("vectorise"), parts.writing():
+            found = find_landslides(layers, stack.grid, parts.path("labels.tif"), plan.vectorize)
+        # Not before: outlines are traced by one thread, which leaves a processor free.
+        written = beside.submit(with_these_settings(_write_rasters), run, layers, facts, rasters)
+        with watch("vectorise"), parts.writing():
+            created = parts.facts["created"]
+            landslides = describe_landslides(found, layers, stack, plan.bundle, plan.vectorize, created)
+        with watch("write inventory"):
+            if inventory:
+                write_inventory(landslides, inventory, facts)
+            written.result()
+    return landslides
 
 
-def _identity(model: LoadedBundle) -> str:
-    return f"{model.name} {model.bundle.version} ({model.bundle.sha256[:12]})"
-
-
-def _provenance(stack: Stack, model: LoadedBundle) -> dict[str, Any]:
-    """Facts that let somebody else judge, and repeat, the run."""
-    scene = stack.scene
-    return {
-        "software": f"l4s-geo {version('l4s-geo')}",
-        "scene": scene.name,
-        **{key: value for key, value in asdict(scene.acquisition).items() if value},
-        "bands": {band: f"{shown(ref.path)}#{ref.index}" for band, ref in scene.bands.items()},
-        "units": stack.units,
-        "offset": {band: ref.offset for band, ref in scene.bands.items() if ref.offset},
-        "dem": list(stack.dem.paths) if stack.dem else [],
-        "slope": stack.dem.slope_path if stack.dem else None,
-        "crs": stack.grid.crs_name,
-        "transform": list(stack.grid.transform)[:6],
-        "shape": list(stack.grid.shape),
-        "bundle": model.name,
-        "bundle_version": model.bundle.version,
-        "bundle_sha256": model.bundle.sha256,
-        "device": model.device,
-        "runtime": model.runtime,
-    }
+def _write_rasters(run: _Run, layers: ScratchRaster, facts: Mapping[str, Any], targets: Sequence[Path | None]) -> None:
+    """Write probability and spread, of the area of interest if there is one."""
+    stack = run.stack
+    window = stack.area.window() if stack.area else stack.grid.whole
+    with run.watch("write rasters"):
+        for kind, target in zip(get_args(RasterLayer), targets, strict=True):
+            if target:
+                write_surface(layers, window, stack.grid, target, facts, kind)

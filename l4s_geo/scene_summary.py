@@ -6,13 +6,14 @@ from l4s_geo.bands import SPECTRAL
 from l4s_geo.bundles.bundle import Bundle
 from l4s_geo.bundles.registry import installed, lacking, suits
 from l4s_geo.stack.stack import Stack
+from l4s_geo.stack.terrain import MAX_VOID
 from l4s_geo.units import LONG_NAMES
 
-__all__ = ["able_bundles", "cautions", "introduction"]
+__all__ = ["able_bundles", "cautions", "details", "findings", "introduction"]
 
 
 def introduction(stack: Stack) -> list[str]:
-    """Lines that say what a scene is, and what it was taken for."""
+    """Return lines that say what a scene is, and what it was taken for."""
     scene, grid = stack.scene, stack.grid
     known = scene.acquisition
     baseline = f"baseline {known.baseline}" if known.baseline else ""
@@ -36,7 +37,7 @@ def introduction(stack: Stack) -> list[str]:
 
 
 def cautions(stack: Stack, bundle: Bundle, prior: bool = False) -> list[str]:
-    """Lines that say where a scene is not what a bundle was trained on.
+    """Return lines that say where a scene is not what a bundle was trained on.
 
     Args:
         stack: the scene.
@@ -58,8 +59,31 @@ def cautions(stack: Stack, bundle: Bundle, prior: bool = False) -> list[str]:
     return lines
 
 
+def details(bundle: Bundle) -> list[str]:
+    """Return lines about a bundle for those who asked for more."""
+    return [
+        f"Bundle: {bundle.name} {bundle.version}, {bundle.location}, needs {', '.join(bundle.bands)}",
+        *(f"Network: {m.architecture}, normalisation {m.normalization}, weight {m.weight:g}" for m in bundle.members),
+    ]
+
+
+def findings(stack: Stack, hidden_share: float) -> list[str]:
+    """Return lines that say what is known of a scene once it has been read.
+
+    Args:
+        stack: the scene.
+        hidden_share: the share of it that masks hide.
+    """
+    lines = []
+    if stack.dem and stack.dem.voids_filled:
+        lines.append(f"Terrain: voids of the DEM up to {MAX_VOID} pixels across were filled by interpolation")
+    if stack.masks:
+        lines.append(f"Masked: {hidden_share:.1%} of the scene")
+    return lines
+
+
 def able_bundles(stack: Stack) -> list[str]:
-    """A line for each installed bundle: whether it can map a scene, or why not."""
+    """Return a line for each installed bundle: whether it can map a scene, or why not."""
     level = stack.scene.acquisition.level
     lines = []
     for bundle in installed().values():

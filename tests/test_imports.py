@@ -16,7 +16,8 @@ LAYERS = {
     "l4s_geo": (
         {"cli", "worker"},
         {"pipeline"},
-        {"scene_summary", "settings"},
+        {"provenance"},
+        {"plan", "scene_summary"},
         {"inventory"},
         {"inference"},
         {"stack"},

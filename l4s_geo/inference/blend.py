@@ -19,7 +19,7 @@ __all__ = ["Blend"]
 
 
 class Blend:
-    """Sums of one replica of the networks."""
+    """Weighted sums of the windows that one replica of the networks has run."""
 
     def __init__(self, model: LoadedBundle, layers: int, width: int) -> None:
         """Begin with sums of zero.

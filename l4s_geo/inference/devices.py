@@ -43,7 +43,7 @@ __all__ = [
 ]
 
 Device = str
-"""One of `DEVICES`."""
+"""Name of a device, one of `DEVICES`."""
 
 Precision = Literal["auto", "fp32", "fp16"]
 
@@ -85,17 +85,17 @@ class Target:
     """One device, and how networks run on it."""
 
     name: str
-    """"cpu", "cuda:0", "tensorrt:0", "openvino"…"""
+    """Name of the device, with a GPU's number: "cpu", "cuda:0", "tensorrt:0", "openvino"…"""
     precision: Literal["fp32", "fp16"] = "fp32"
-    """Of weights and activations."""
+    """Precision of weights and activations."""
     gpu: int | None = None
     """The CUDA GPU's number; None for arrays in the host's memory."""
     stream: Any = field(default=None, repr=False)
-    """The GPU's `cupy.cuda.Stream`."""
+    """The GPU's `cupy.cuda.Stream`; None on the host."""
 
     @property
     def kind(self) -> str:
-        """The name without a GPU's number."""
+        """Kind of the device: its name without a GPU's number."""
         return self.name.partition(":")[0]
 
     @property
@@ -133,7 +133,7 @@ class Target:
 
     @contextlib.contextmanager
     def active(self) -> Iterator[None]:
-        """Make the GPU and its stream those that cupy uses in this thread; nothing on the host."""
+        """Make the GPU and its stream those that cupy uses in this thread; does nothing on the host."""
         if self.gpu is None:
             yield
         else:

@@ -7,6 +7,7 @@ reads the next, and another blends and writes the last; neither gets further ahe
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,12 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l4s_geo import defaults
+from l4s_geo.bundles.bundle import Bundle
 from l4s_geo.bundles.terrain_prior import TerrainPrior
+from l4s_geo.errors import L4SError
 from l4s_geo.grid import Window, starts
 from l4s_geo.inference.blend import Blend
 from l4s_geo.inference.runtime import LoadedBundle
 from l4s_geo.inference.scene_statistics import Moments, deviation, sample_moments
-from l4s_geo.inference.tta import TestTimeAugmentation, views
+from l4s_geo.inference.tta import TTA, TestTimeAugmentation, views
 from l4s_geo.normalize import Statistics
 from l4s_geo.output.resume import ResumeStore
 from l4s_geo.output.scratch_raster import ScratchRaster
@@ -30,12 +33,15 @@ from l4s_geo.progress import Stopwatch
 from l4s_geo.sources.gdal import with_these_settings
 from l4s_geo.stack.stack import Stack
 
-__all__ = ["PredictSettings", "Prediction", "predict"]
+__all__ = ["STATE_LAYOUT", "PredictSettings", "Prediction", "predict"]
+
+STATE_LAYOUT = 2
+"""Number of the layout in which `predict` keeps its state; a run cannot go on from a state of another layout."""
 
 Progress = Callable[[int, int], None]
 """Called with (windows done, windows in all)."""
 
-_STATE, _SURFACE = "state.npz", "surface.f32"
+_STATE, _STATISTICS, _SURFACE = "state.npz", "statistics.npz", "surface.f32"
 
 
 @dataclass(frozen=True)
@@ -43,12 +49,32 @@ class PredictSettings:
     """How a stack is mapped; `l4s_geo.map_scene` explains the settings."""
 
     overlap: int = defaults.OVERLAP
-    """Pixels."""
+    """Pixels that neighbouring windows share."""
     tta: TestTimeAugmentation = defaults.TTA
+    """Test-time augmentation: the views in which the networks see every window."""
     skip_flat: float = defaults.SKIP_FLAT
-    """Degrees."""
+    """Windows whose slope never reaches so many degrees are not run and count as landslide-free."""
     prior: TerrainPrior | None = None
-    """Weighs the probabilities by the slope of the ground."""
+    """Weighs the probabilities by the slope of the ground; None leaves them as they are."""
+
+    def __post_init__(self) -> None:
+        if not (self.skip_flat >= 0 and math.isfinite(self.skip_flat)):
+            raise L4SError(f"The setting skip_flat is {self.skip_flat}; expected 0 or more.")
+        if self.tta not in TTA:
+            raise L4SError(f"Test-time augmentation {self.tta!r} is unknown; expected one of {', '.join(TTA)}.")
+
+    def check(self, bundle: Bundle) -> None:
+        """Check that a bundle can be run like this.
+
+        Raises:
+            L4SError: neighbouring windows cannot share so many pixels.
+        """
+        if not 0 <= self.overlap < bundle.window:
+            raise L4SError(f"The overlap is {self.overlap} pixels; expected 0 to {bundle.window - 1}.")
+
+    def gives_spread(self, bundle: Bundle) -> bool:
+        """Whether every pixel gets several probabilities, from several networks or in several views."""
+        return len(bundle.members) * len(views(self.tta)) > 1
 
 
 @dataclass(frozen=True)
@@ -56,29 +82,22 @@ class Prediction:
     """What the networks say of every pixel."""
 
     layers: ScratchRaster
-    """The probability of landslide, NaN where nothing was mapped; then, if there are several votes, the *spread*: the
-    standard deviation of the probabilities over networks and views."""
+    """The probability of landslide, NaN where nothing was mapped; then, if every pixel got several probabilities, the
+    *spread*: their standard deviation over networks and views."""
+    valid: int
+    """Number of pixels that were mapped."""
     statistics: Statistics | None = None
-    """Those of the scene that networks with separated normalisation got."""
+    """The scene's statistics, as networks with separated normalisation got them; None if there is no such network."""
     statistics_error: float | None = None
     """How far they are off those of all the pixels read; see `l4s_geo.inference.scene_statistics.deviation`."""
-
-    @property
-    def has_spread(self) -> bool:
-        """Whether there is a spread."""
-        return self.layers.bands > 1
-
-
-_Votes = list[tuple[Blend, list[int], tuple[Any, ...]]]
-"""For each replica the first columns of its windows and, window by window, probability and spread."""
 
 
 @dataclass(frozen=True)
 class _Strip:
     """One row of windows, read."""
 
-    wanted: NDArray[np.bool_]
-    """(rows, cols): pixels that are valid and asked for."""
+    mapped: NDArray[np.bool_]
+    """(rows, cols): True where a pixel is valid and in the area of interest, so that it gets a probability."""
     left: int
     """First column of `values`."""
     values: NDArray[np.float32]
@@ -91,11 +110,23 @@ class _Strip:
     """(rows, cols), degrees, of the rows that are finished with this strip; None if it is not needed."""
 
 
+@dataclass(frozen=True)
+class _Answers:
+    """What one replica of the networks says of its share of a strip's windows."""
+
+    blend: Blend
+    """Where the replica's windows are added up."""
+    columns: list[int]
+    """First columns of the windows."""
+    layers: tuple[Any, ...]
+    """Probability and, if it is wanted, spread, each (windows, side, side) float32 on the replica's device."""
+
+
 def predict(
     stack: Stack,
     model: LoadedBundle,
     parts: ResumeStore,
-    how: PredictSettings | None = None,
+    settings: PredictSettings | None = None,
     progress: Progress = lambda done, total: None,
     watch: Stopwatch | None = None,
 ) -> Prediction:
@@ -105,31 +136,29 @@ def predict(
         stack: the scene; must have the model's bands.
         model: the bundle to run.
         parts: where finished rows are kept, and taken from if they are there.
-        how: overlap, augmentation and what to skip: windows whose slope never reaches `PredictSettings.skip_flat`
-            degrees are not run, and what only lies in such windows gets the probability 0.
+        settings: overlap, augmentation and what to skip: windows whose slope never reaches
+            `PredictSettings.skip_flat` degrees are not run, and what only lies in such windows gets the probability 0.
         progress: called after every row of windows.
         watch: measures the stages.
 
     Returns:
-        The surface, NaN where the scene has no valid value in some band that the model needs, a mask hides it, or it
-        lies outside the area of interest.
+        What the networks say, NaN where the scene has no valid value in some band that the model needs, where a mask
+        hides it, and outside the area of interest.
 
     Raises:
-        L4SError: a file cannot be read, the device fails, or the disk is full.
+        L4SError: the settings do not fit the bundle, a file cannot be read, the device fails, or the disk is full.
     """
-    how, watch = how or PredictSettings(), watch or Stopwatch()
+    settings, watch = settings or PredictSettings(), watch or Stopwatch()
+    settings.check(model.bundle)
     side, grid = model.bundle.window, stack.grid
-    rows, cols = starts(grid.height, side, how.overlap), starts(grid.width, side, how.overlap)
-    votes = len(model.bundle.members) * len(views(how.tta))
-    work = _Work(
-        stack, model, parts, how, watch, ScratchRaster(parts.path(_SURFACE), 2 if votes > 1 else 1, grid.width)
-    )
+    rows, cols = starts(grid.height, side, settings.overlap), starts(grid.width, side, settings.overlap)
+    steps = _Steps(stack, model, parts, settings, watch)
 
     # The next strip starts so many rows further down: what lies above is finished.
-    steps = [below - row for row, below in pairwise([*rows, grid.height])]
+    finished = [below - row for row, below in pairwise([*rows, grid.height])]
 
-    read = with_these_settings(lambda number: work.read(rows[number], steps[number], cols))
-    first = work.resume()
+    read = with_these_settings(lambda number: steps.read(rows[number], finished[number], cols))
+    first = steps.resume()
     with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
         ahead = [reader.submit(read, number) for number in range(first, len(rows))[:1]]
         behind: list[Future[None]] = []
@@ -138,44 +167,40 @@ def predict(
                 strip = ahead.pop().result()
             if number + 1 < len(rows):
                 ahead.append(reader.submit(read, number + 1))
-            voted = work.vote(strip, how.tta)
+            answers = steps.run_networks(strip)
             with watch("waiting for the writer"):
                 while behind:
                     behind.pop().result()
-            behind.append(writer.submit(work.write, number + 1, strip, voted, steps[number]))
+            behind.append(writer.submit(steps.write, number + 1, strip, answers, finished[number]))
             progress((number + 1) * len(cols), len(rows) * len(cols))
         while behind:
             behind.pop().result()
-    return work.surface()
+    return steps.prediction()
 
 
-class _Work:
-    """What the three threads do; each of them calls its own methods only."""
+class _Steps:
+    """The three steps of mapping a strip; each of three threads takes one: `read`, `run_networks`, `write`."""
 
     def __init__(
-        self,
-        stack: Stack,
-        model: LoadedBundle,
-        parts: ResumeStore,
-        how: PredictSettings,
-        watch: Stopwatch,
-        layers: ScratchRaster,
+        self, stack: Stack, model: LoadedBundle, parts: ResumeStore, settings: PredictSettings, watch: Stopwatch
     ) -> None:
-        self._stack, self._model, self._parts, self._how, self._watch = stack, model, parts, how, watch
-        self._layers = layers
-        self._blends = [Blend(replica, layers.bands, stack.grid.width) for replica in model.replicas]
+        self._stack, self._model, self._parts, self._settings, self._watch = stack, model, parts, settings, watch
+        layers = 2 if settings.gives_spread(model.bundle) else 1
+        self._layers = ScratchRaster(parts.path(_SURFACE), layers, stack.grid.width)
+        self._blends = [Blend(replica, layers, stack.grid.width) for replica in model.replicas]
         self._workers = ThreadPoolExecutor(len(model.replicas)) if len(model.replicas) > 1 else None
         self._on_host = model.xp is np
         self._bands = len(model.bands)
-        self._domain: Statistics | None = None
+        self._statistics: Statistics | None = None
         self._seen = Moments.none(self._bands)
+        self._valid = 0
 
     def resume(self) -> int:
         """Take up what an earlier run has finished; return the number of the first row of windows to run."""
         first = 0
         if self._parts.resumed and _STATE in self._parts.names():
             state = self._parts.load(_STATE)
-            first = int(state["number"])
+            first, self._valid = int(state["number"]), int(state["valid"])
             self._layers.keep(int(state["rows"]))
             self._blends[0].restore(state["sums"])
             self._seen = Moments(*state["seen"])
@@ -183,36 +208,41 @@ class _Work:
             self._parts.begin()
             self._layers.keep(0)
         if any(m.normalization == "domain" for m in self._model.bundle.members):
-            name = "statistics.npz"
-            if name not in self._parts.names():
+            if _STATISTICS not in self._parts.names():
                 with self._watch("statistics"):
                     sample = sample_moments(self._stack, self._model.bundle)
-                self._parts.save(name, count=sample.count, mean=sample.mean, squares=sample.squares)
-            self._domain = Moments(**self._parts.load(name)).statistics()
+                self._parts.save(_STATISTICS, count=sample.count, mean=sample.mean, squares=sample.squares)
+            self._statistics = Moments(**self._parts.load(_STATISTICS)).statistics()
         return first
 
-    def read(self, row: int, step: int, cols: list[int]) -> _Strip:
-        """Read one row of windows, only the columns that some window needs; and slopes of the first `step` rows."""
+    def read(self, row: int, finished: int, cols: list[int]) -> _Strip:
+        """Read one row of windows.
+
+        Args:
+            row: first row of pixels.
+            finished: how many rows no later window reaches; slopes are read of these alone.
+            cols: first columns of all windows; only those columns of pixels are read that some window needs.
+        """
         with self._watch("read"):
             stack, model, side = self._stack, self._model, self._model.bundle.window
             strip = Window(row, 0, min(side, stack.grid.height), stack.grid.width)
-            wanted = stack.area.read(strip) if stack.area else np.ones((strip.height, strip.width), bool)
-            slope = stack.slope(Window(row, 0, step, strip.width)) if self._how.prior else None
-            meeting = [c for c in cols if wanted[:, c : c + side].any()]
+            mapped = stack.area.read(strip) if stack.area else np.ones((strip.height, strip.width), bool)
+            slope = stack.slope(Window(row, 0, finished, strip.width)) if self._settings.prior else None
+            meeting = [c for c in cols if mapped[:, c : c + side].any()]
             if not meeting:
-                return _Strip(wanted, 0, np.empty((self._bands, strip.height, 0), np.float32), [], None, slope)
+                return _Strip(mapped, 0, np.empty((self._bands, strip.height, 0), np.float32), [], None, slope)
             left, right = meeting[0], min(meeting[-1] + side, stack.grid.width)
             span = Window(row, left, strip.height, right - left)
             values = stack.read(model.bands, span, model.bundle.optional)
-            wanted[:, left:right] &= np.logical_and.reduce([np.isfinite(band) for band in values])
-            meeting = [c for c in meeting if wanted[:, c : c + side].any()]
-            if self._how.skip_flat > 0:
-                steep = stack.slope(span) >= self._how.skip_flat
+            mapped[:, left:right] &= np.logical_and.reduce([np.isfinite(band) for band in values])
+            meeting = [c for c in meeting if mapped[:, c : c + side].any()]
+            if self._settings.skip_flat > 0:
+                steep = stack.slope(span) >= self._settings.skip_flat
                 meeting = [c for c in meeting if steep[:, c - left : c - left + side].any()]
-            windows = self._cut(values, left, meeting) if self._on_host and meeting else None
-            return _Strip(wanted, left, values, meeting, windows, slope)
+            windows = self._windows_on_host(values, left, meeting) if self._on_host and meeting else None
+            return _Strip(mapped, left, values, meeting, windows, slope)
 
-    def vote(self, strip: _Strip, tta: TestTimeAugmentation) -> _Votes:
+    def run_networks(self, strip: _Strip) -> list[_Answers]:
         """Run a strip's windows, shared among the replicas."""
         shares = np.array_split(np.array(strip.columns, int), len(self._blends))
         jobs = [
@@ -221,52 +251,66 @@ class _Work:
             if len(share)
         ]
 
-        def run(replica: LoadedBundle, blend: Blend, columns: list[int]) -> tuple[Blend, list[int], tuple[Any, ...]]:
+        def run(replica: LoadedBundle, blend: Blend, columns: list[int]) -> _Answers:
             with replica.active():
-                windows = self._put(replica, strip, columns) if strip.windows is None else strip.windows
+                windows = strip.windows if strip.windows is not None else self._windows_on(replica, strip, columns)
                 with self._watch("networks"):
-                    return blend, columns, replica.predict_with_spread(windows, self._domain, tta)[: self._layers.bands]
+                    layers = replica.predict_with_spread(windows, self._statistics, self._settings.tta)
+            return _Answers(blend, columns, layers[: self._layers.bands])
 
         if self._workers is None:
             return [run(*job) for job in jobs]
         return [done.result() for done in [self._workers.submit(run, *job) for job in jobs]]
 
-    def write(self, number: int, strip: _Strip, voted: _Votes, step: int) -> None:
-        """Blend a strip, finish its first `step` rows and keep them, with all that going on from here needs."""
+    def write(self, number: int, strip: _Strip, answers: list[_Answers], finished: int) -> None:
+        """Blend a strip, and keep its finished rows with all that going on from here needs.
+
+        Args:
+            number: how many rows of windows are done with this one.
+            strip: the strip.
+            answers: of the replicas that had windows of it.
+            finished: how many of its rows no later window reaches.
+        """
         with self._watch("blend"):
-            for blend, columns, layers in voted:
-                blend.add(columns, *layers)
-            sums = np.asarray(sum(blend.finish(step) for blend in self._blends))
-            rest = np.asarray(sum(blend.state(self._model.bundle.window - step) for blend in self._blends))
+            for answer in answers:
+                answer.blend.add(answer.columns, *answer.layers)
+            sums = np.asarray(sum(blend.finish(finished) for blend in self._blends))
+            rest = np.asarray(sum(blend.state(self._model.bundle.window - finished) for blend in self._blends))
         with self._watch("write rows"):
-            share, *totals = sums
-            share[share == 0] = 1
-            values = np.stack([total / share for total in totals])
-            values[:, ~strip.wanted[:step]] = np.nan
-            if self._how.prior and strip.slope is not None:
-                values[0] = self._how.prior.apply(values[0], strip.slope)
+            weights, *totals = sums
+            weights[weights == 0] = 1
+            values = np.stack([total / weights for total in totals])
+            values[:, ~strip.mapped[:finished]] = np.nan
+            if self._settings.prior and strip.slope is not None:
+                values[0] = self._settings.prior.apply(values[0], strip.slope)
             with self._parts.writing():
                 self._layers.append(values)
-            if self._domain:
-                self._seen += Moments.of(strip.values[:, :step])
-            seen = np.stack([self._seen.count, self._seen.mean, self._seen.squares])
-            state = {"number": np.array(number), "rows": np.array(self._layers.height), "sums": rest, "seen": seen}
-            self._parts.save(_STATE, **state)
+            self._valid += int(np.isfinite(values[0]).sum())
+            if self._statistics:
+                self._seen += Moments.of(strip.values[:, :finished])
+            self._parts.save(
+                _STATE,
+                number=np.array(number),
+                rows=np.array(self._layers.height),
+                valid=np.array(self._valid),
+                sums=rest,
+                seen=np.stack([self._seen.count, self._seen.mean, self._seen.squares]),
+            )
 
-    def surface(self) -> Prediction:
-        """Return the finished surface."""
+    def prediction(self) -> Prediction:
+        """Return what was found, when all strips are written."""
         if self._workers:
             self._workers.shutdown()
-        complete = self._domain and self._seen.count.all() and self._stack.area is None
-        error = deviation(self._domain, self._seen.statistics()) if self._domain and complete else None
-        return Prediction(self._layers, self._domain, error)
+        complete = self._statistics and self._seen.count.all() and self._stack.area is None
+        error = deviation(self._statistics, self._seen.statistics()) if self._statistics and complete else None
+        return Prediction(self._layers, self._valid, self._statistics, error)
 
-    def _cut(self, values: NDArray[np.float32], left: int, columns: list[int]) -> NDArray[np.float32]:
+    def _windows_on_host(self, values: NDArray[np.float32], left: int, columns: list[int]) -> NDArray[np.float32]:
         """Cut windows out of a strip's values, whose first column is `left`."""
         side, values = self._model.bundle.window, self._padded(values)
         return np.stack([values[:, :, c - left : c - left + side] for c in columns])
 
-    def _put(self, replica: LoadedBundle, strip: _Strip, columns: list[int]) -> Any:
+    def _windows_on(self, replica: LoadedBundle, strip: _Strip, columns: list[int]) -> Any:
         """Cut windows out of a strip on a replica's device, to which each pixel is copied once."""
         side, values = self._model.bundle.window, self._padded(strip.values)
         held = replica.to_device(values[:, :, columns[0] - strip.left : columns[-1] - strip.left + side])

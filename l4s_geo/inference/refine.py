@@ -1,4 +1,4 @@
-"""Refines a surface with the bundle's DenseCRF, block by block, where something may be a landslide."""
+"""Refines probabilities with the bundle's DenseCRF, block by block, where something may be a landslide."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from l4s_geo.crf.mean_field import BLOCK, refine_strips
 from l4s_geo.crf.parameters import CRFParameters
-from l4s_geo.errors import L4SError
 from l4s_geo.grid import Window
 from l4s_geo.inference.runtime import LoadedBundle
 from l4s_geo.inference.scene_statistics import sample_windows
@@ -17,22 +16,7 @@ from l4s_geo.output.resume import ResumeStore
 from l4s_geo.output.scratch_raster import ScratchRaster
 from l4s_geo.stack.stack import Stack
 
-__all__ = ["refine_surface", "should_refine"]
-
-
-def should_refine(choice: str, model: LoadedBundle) -> bool:
-    """Whether to run the CRF.
-
-    Args:
-        choice: "on", "off", or "auto" for what the bundle says.
-        model: the bundle.
-
-    Raises:
-        L4SError: it is wanted and the bundle has no parameters for it.
-    """
-    if choice == "on" and model.bundle.crf is None:
-        raise L4SError(f"The bundle {model.name} has no CRF parameters; leave --crf on out, or export it with --crf.")
-    return choice == "on" or (choice == "auto" and model.bundle.crf is not None and model.bundle.crf.default)
+__all__ = ["refine_surface"]
 
 
 def refine_surface(
@@ -46,7 +30,7 @@ def refine_surface(
 
     Args:
         stack: the scene; must have the CRF's bands.
-        model: the bundle that made the surface.
+        model: the bundle that they are from.
         layers: what the networks said, see `l4s_geo.inference.predict.Prediction`.
         parts: where refined rows are kept, and taken from if they are there.
         parameters: the bundle's CRF parameters.
@@ -85,7 +69,7 @@ def refine_surface(
 
 
 def _scale(stack: Stack, model: LoadedBundle, parameters: CRFParameters) -> float:
-    """Median of the bands over the scene: what windows are divided by, but one value, so that blocks fit together."""
+    """Return the median of the bands over the scene; blocks divided by medians of their own would not fit together."""
     windows = sample_windows(stack, model.bundle.window)
     values = np.concatenate([stack.read(parameters.bands, w, model.bundle.optional).ravel() for w in windows])
     median = float(np.nanmedian(values)) if np.isfinite(values).any() else 1.0

@@ -30,7 +30,7 @@ from l4s_geo.inference.tta import TestTimeAugmentation, apply, enlarge, reduce, 
 from l4s_geo.normalize import Statistics, normalize, statistics_of
 from l4s_geo.xp import namespace
 
-__all__ = ["Device", "LoadedBundle", "load_bundle"]
+__all__ = ["Device", "LoadedBundle", "load_bundle", "load_networks"]
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,9 @@ class LoadedBundle:
     runtime: str
     """ONNX Runtime's version and provider, and the precision, for the log."""
     precision: Literal["fp32", "fp16"]
-    """Of weights and activations."""
+    """Precision of weights and activations."""
     networks: tuple[NetworkSession, ...] = field(repr=False)
-    """One per member."""
+    """The networks of the members, in their order."""
     others: tuple[LoadedBundle, ...] = field(default=(), repr=False)
     """The same bundle on the other GPUs."""
     without_gpu: str = ""
@@ -77,12 +77,12 @@ class LoadedBundle:
 
     @property
     def replicas(self) -> tuple[LoadedBundle, ...]:
-        """One per GPU, this one first; this one alone on the CPU."""
+        """The bundle on every GPU, this one first; on the CPU this one alone."""
         return (self, *self.others)
 
     @property
     def sessions(self) -> tuple[Any, ...]:
-        """One `onnxruntime.InferenceSession` per member."""
+        """The `onnxruntime.InferenceSession` of every member, in their order."""
         return tuple(network.session for network in self.networks)
 
     @property
@@ -221,7 +221,11 @@ def load_bundle(
         BundleError: there is no such bundle, or it is damaged.
         DeviceError: no ONNX Runtime is installed, or it cannot use the device, or not in that precision.
     """
-    bundle = find_bundle(name_or_path)
+    return load_networks(find_bundle(name_or_path), device, precision, batch)
+
+
+def load_networks(bundle: Bundle, device: Device, precision: Precision, batch: int | None) -> LoadedBundle:
+    """Make a bundle that has been found ready to run; see `load_bundle`."""
     kind = check_device(device)
     if precision not in PRECISIONS:
         raise DeviceError(f"Precision {precision!r} is unknown; expected one of {', '.join(PRECISIONS)}.")
@@ -272,7 +276,7 @@ def _accumulate(view: Any, values: Any) -> None:
 
 
 def _sigmoid(logits: Any) -> Any:
-    """Logistic function without overflow, in place."""
+    """Turn logits into probabilities in place, by the logistic function written without overflow."""
     xp, half = namespace(logits), np.float32(0.5)
     xp.tanh(xp.multiply(logits, half, out=logits), out=logits)
     logits += np.float32(1)

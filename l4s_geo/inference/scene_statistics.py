@@ -29,7 +29,10 @@ _SMALLEST_STD = 1e-6
 
 @dataclass(frozen=True)
 class Moments:
-    """Count, mean and summed squared deviations of each band; each (bands,) float64. Sums join disjoint sets."""
+    """Count, mean and summed squared deviations of each band's pixels, each (bands,) float64.
+
+    The sum of two moments is that of both sets of pixels, which must be disjoint.
+    """
 
     count: NDArray[np.float64]
     mean: NDArray[np.float64]
@@ -37,7 +40,7 @@ class Moments:
 
     @classmethod
     def none(cls, bands: int) -> Self:
-        """The moments of no pixels."""
+        """Return the moments of no pixels."""
         return cls(*(np.zeros(bands) for _ in range(3)))
 
     @classmethod
@@ -60,7 +63,7 @@ class Moments:
         return Moments(count, self.mean + delta * share, squares)
 
     def statistics(self) -> Statistics:
-        """Mean and standard deviation of each band.
+        """Return mean and standard deviation of each band.
 
         Raises:
             SceneError: a band has no pixel.
@@ -83,7 +86,7 @@ def sample_moments(stack: Stack, bundle: Bundle) -> Moments:
 
 
 def deviation(used: Statistics, exact: Statistics) -> float:
-    """How far off statistics are: the largest error of a mean or of a deviation, in exact standard deviations."""
+    """Return the largest error of a mean or of a deviation, in exact standard deviations."""
     mean, std, true_mean, true_std = (np.asarray(v) for v in (used.mean, used.std, exact.mean, exact.std))
     return float(max((np.abs(mean - true_mean) / true_std).max(), np.abs(std / true_std - 1).max()))
 

@@ -24,10 +24,10 @@ from l4s_geo.inference.devices import Target, UnavailableError, available_cpus, 
 __all__ = ["CPU_BATCH", "MAX_PIXELS", "NetworkSession", "is_out_of_memory"]
 
 CPU_BATCH = 4
-"""Windows at once in a thread: more gain nothing, and take more memory."""
+"""Windows that a run takes in one thread of the CPU; more gain nothing, and take more memory."""
 
 MAX_PIXELS = 128 * 128 * 128
-"""Pixels at once on a GPU: 128 windows of 128 × 128, beyond which a large GPU gains nothing either."""
+"""Pixels that a run takes on a GPU: 128 windows of 128 × 128, beyond which a large GPU gains nothing either."""
 
 _STEP = 8
 _RESERVE = 0.8
@@ -170,7 +170,7 @@ class NetworkSession:
 
 
 def _parts(count: int, size: int, threads: int) -> list[slice]:
-    """Batches of `size` windows; single ones at the end, so that the threads finish at about the same time."""
+    """Return batches of `size` windows; single ones at the end, so that the threads finish at about the same time."""
     bulk = max(0, count - threads * size) // size * size if threads > 1 else count
     batches = [slice(start, min(start + size, bulk)) for start in range(0, bulk, size)]
     return batches + [slice(start, start + 1) for start in range(bulk, count)]

@@ -22,7 +22,7 @@ TestTimeAugmentation = Literal["none", "flips", "d4"]
 TTA: tuple[TestTimeAugmentation, ...] = ("none", "flips", "d4")
 
 View = tuple[int, bool]
-"""Quarter turns, and whether columns are mirrored first."""
+"""How a window is seen: quarter turns, and whether columns are mirrored first."""
 
 _VIEWS: dict[TestTimeAugmentation, tuple[View, ...]] = {
     "none": ((0, False),),

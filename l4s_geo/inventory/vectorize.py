@@ -8,6 +8,7 @@ at a corner belong together, and such a component is a multipolygon.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,9 +23,20 @@ from scipy import ndimage
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from l4s_geo.grid import Grid, Window
+from l4s_geo import defaults
+from l4s_geo.errors import L4SError
+from l4s_geo.grid import PIXEL, Grid, Window
 
-__all__ = ["Components", "Connectivity", "MaskOf", "components", "polygons", "simplify", "without_small_holes"]
+__all__ = [
+    "Components",
+    "Connectivity",
+    "MaskOf",
+    "VectorizeSettings",
+    "components",
+    "polygons",
+    "simplify",
+    "without_small_holes",
+]
 
 Connectivity = Literal[4, 8]
 """The neighbours of a pixel: those at its sides (4), or those at its corners too (8)."""
@@ -34,6 +46,42 @@ MaskOf = Callable[[Window], NDArray[np.bool_]]
 
 _CORNERS = np.ones((3, 3), bool)
 _STRIP = 512
+
+
+@dataclass(frozen=True)
+class VectorizeSettings:
+    """What becomes a landslide, and with which outline; `l4s_geo.map_scene` explains the settings."""
+
+    threshold: float
+    """Probability from which a pixel is landslide."""
+    min_area: float = defaults.MIN_AREA
+    """Minimum mapping unit, m²: smaller landslides are left out."""
+    connectivity: Connectivity = defaults.CONNECTIVITY
+    """4, or 8 for pixels that meet at a corner to belong together."""
+    fill_holes: float = defaults.FILL_HOLES
+    """Holes up to this area, m², are filled."""
+    simplify: float = defaults.SIMPLIFY
+    """Tolerance, metres, to which the pixel steps of outlines are smoothed."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.threshold < 1:
+            raise L4SError(f"The threshold is {self.threshold}; expected a probability above 0 and under 1.")
+        for name in ("min_area", "fill_holes", "simplify"):
+            value = getattr(self, name)
+            if not (value >= 0 and math.isfinite(value)):
+                raise L4SError(f"The setting {name} is {value}; expected 0 or more.")
+        if self.connectivity not in (4, 8):
+            raise L4SError(f"Connectivity {self.connectivity} is unknown; expected 4 or 8.")
+
+    @property
+    def min_pixels(self) -> int:
+        """Pixels of the smallest landslide."""
+        return max(1, math.ceil(self.min_area / PIXEL**2 - 1e-9))
+
+    @property
+    def max_hole(self) -> int:
+        """Pixels of the largest hole that is filled."""
+        return int(self.fill_holes / PIXEL**2)
 
 
 @dataclass(frozen=True)

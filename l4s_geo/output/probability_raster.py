@@ -25,6 +25,7 @@ from l4s_geo.output.style import style
 __all__ = ["SUFFIXES", "RasterLayer", "halve", "write_surface"]
 
 SUFFIXES = (".tif", ".tiff")
+"""Suffixes that a raster may have."""
 
 RasterLayer = Literal["probability", "spread"]
 

@@ -7,7 +7,6 @@ when it is complete. A key tells which command they belong to; another command's
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,12 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l4s_geo.errors import OutputError
+from l4s_geo.output.atomic import SUFFIX, replacing
 
 __all__ = ["ResumeStore"]
 
 
 class ResumeStore:
-    """The folder of parts of one output."""
+    """Keeps the parts of one output in a folder until the output is complete."""
 
     def __init__(self, output: Path, key: str, resume: bool, facts: dict[str, str] | None = None) -> None:
         """Find the parts of an earlier run, or prepare for new ones.
@@ -45,8 +45,8 @@ class ResumeStore:
             self.discard()
 
     def names(self) -> set[str]:
-        """Names of the parts that are complete."""
-        return {p.name for p in self.folder.glob("*") if p != self._about and p.suffix != ".partial"}
+        """Return the names of the parts that are complete."""
+        return {p.name for p in self.folder.glob("*") if p != self._about and p.suffix != SUFFIX}
 
     def begin(self) -> None:
         """Make the folder, so that parts can be written.
@@ -57,10 +57,11 @@ class ResumeStore:
         if not self._about.exists():
             with self.writing():
                 self.folder.mkdir(exist_ok=True)
-                self._about.write_text(json.dumps({"key": self._key, "facts": self.facts}), encoding="utf-8")
+                with replacing(self._about) as part:
+                    part.write_text(json.dumps({"key": self._key, "facts": self.facts}), encoding="utf-8")
 
     def path(self, name: str) -> Path:
-        """Where a part lies that its owner writes by itself, piece by piece."""
+        """Return where a part lies that its owner writes by itself, piece by piece."""
         return self.folder / name
 
     @contextmanager
@@ -85,14 +86,8 @@ class ResumeStore:
             OutputError: it cannot be written; the parts that are complete stay.
         """
         self.begin()
-        beside = self.path(f"{name}.partial")
-        with self.writing():
-            try:
-                write(beside)
-                os.replace(beside, self.path(name))
-            except OSError:
-                beside.unlink(missing_ok=True)
-                raise
+        with self.writing(), replacing(self.path(name)) as part:
+            write(part)
 
     def save(self, name: str, **arrays: NDArray[Any]) -> None:
         """Write arrays as a part."""

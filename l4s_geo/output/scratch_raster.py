@@ -6,7 +6,6 @@ process had begun does not count and is overwritten.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +14,6 @@ from numpy.typing import NDArray
 from l4s_geo.grid import Window
 
 __all__ = ["ScratchRaster"]
-
-_STRIP = 512
 
 
 class ScratchRaster:
@@ -27,14 +24,14 @@ class ScratchRaster:
 
         Args:
             path: the file.
-            bands: values of a pixel.
-            width: pixels of a row.
+            bands: number of values of a pixel.
+            width: number of pixels of a row.
         """
         self.path, self.bands, self.width = path, bands, width
 
     @property
     def height(self) -> int:
-        """Complete rows."""
+        """Number of complete rows."""
         return self.path.stat().st_size // (4 * self.bands * self.width) if self.path.exists() else 0
 
     def append(self, values: NDArray[np.float32]) -> None:
@@ -62,9 +59,3 @@ class ScratchRaster:
         # Mapped for this window alone: what stays mapped counts as the process's memory.
         values = np.memmap(self.path, np.float32, "r", shape=(self.height, self.bands, self.width))
         return np.array(values[rows, :, cols]).swapaxes(0, 1)
-
-    def strips(self) -> Iterator[tuple[Window, NDArray[np.float32]]]:
-        """Yield windows of full width that cover the raster, each with its values."""
-        for row in range(0, self.height, _STRIP):
-            window = Window(row, 0, min(_STRIP, self.height - row), self.width)
-            yield window, self.read(window)

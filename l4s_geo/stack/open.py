@@ -94,7 +94,8 @@ def open_stack(inputs: Inputs) -> Iterator[Stack]:
         dem = files.enter_context(DEM(inputs.dem, grid, inputs.slope)) if inputs.dem else None
         area = open_area(inputs.aoi, grid) if inputs.aoi is not None else None
         method = Method[inputs.resampling] if inputs.resampling else None
-        stack = files.enter_context(Stack(scene, dem, None if inputs.units == "auto" else inputs.units, area, method))
+        units = None if inputs.units == "auto" else inputs.units
+        stack = files.enter_context(Stack(scene, dem, units, area, method, grid))
         if scene.classes and inputs.mask_classes:
             classes = RasterMask(scene.classes, grid, "scene classification", tuple(inputs.mask_classes))
             stack.masks.append(files.enter_context(classes))

@@ -42,8 +42,9 @@ class Stack(Closing):
         units: Units | None = None,
         area: Area | None = None,
         resampling: Resampling | None = None,
+        grid: Grid | None = None,
     ) -> None:
-        """Open a scene's files on its mapping grid, `mapping_grid(scene.grid)`.
+        """Open a scene's files on its mapping grid.
 
         Args:
             scene: the scene.
@@ -52,6 +53,7 @@ class Stack(Closing):
             area: where a map is wanted; None for everywhere.
             resampling: how bands are brought to the mapping grid; None repeats the pixels of coarser bands, as in
                 the data set, and interpolates bilinearly where the grid changes.
+            grid: the mapping grid, where a caller has worked it out already; None for `mapping_grid(scene.grid)`.
 
         Raises:
             SceneError: the scene cannot be read or holds no valid pixel.
@@ -61,7 +63,7 @@ class Stack(Closing):
         self.masks: list[Mask] = []
         """The masks that hide pixels of the mapping grid; more may be added before anything is read."""
         self.area = area
-        self.grid: Grid = mapping_grid(scene.grid)
+        self.grid: Grid = grid or mapping_grid(scene.grid)
         self.units_given = (units or scene.units) is not None
         self.units: Units = units or scene.units or _detect(scene)
         self._reader = Reader(self.grid, resampling)

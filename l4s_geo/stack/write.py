@@ -43,7 +43,7 @@ def write_stack(inputs: Inputs, out: str | os.PathLike[str], *, resume: bool = F
         inputs: the scene and what belongs to it.
         out: the file, .tif.
         resume: keep the strips that a stopped run of the same command has written.
-        reporter: hears how the run goes.
+        reporter: hears how the run goes, its progress in strips.
 
     Raises:
         L4SError: an input cannot be used or the output cannot be written.

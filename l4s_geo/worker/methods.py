@@ -174,18 +174,21 @@ def _check(params: Mapping[str, Any], reporter: MessageReporter) -> dict[str, An
 
 
 def _map(params: Mapping[str, Any], reporter: MessageReporter) -> dict[str, Any]:
+    """Map a scene; the parameters are the keywords of `l4s_geo.map_scene`."""
     reporter.stage("open")
-    from l4s_geo.pipeline import map_scene
+    from l4s_geo.pipeline import map_scene, run_plan
+    from l4s_geo.plan import Plan
 
-    frame = map_scene(**_only(params, map_scene), reporter=reporter)
+    mapped = run_plan(Plan.of(**_only(params, map_scene)), reporter)
     return {
-        "features": len(frame),
-        "area_m2": round(float(frame["area_m2"].sum()), 1),
-        "provenance": _provenance(params.get("out"), params.get("probability")),
+        "features": len(mapped.landslides),
+        "area_m2": round(float(mapped.landslides["area_m2"].sum()), 1),
+        "provenance": dict(mapped.provenance),
     }
 
 
 def _stack(params: Mapping[str, Any], reporter: MessageReporter) -> dict[str, Any]:
+    """Write a scene and its terrain as one raster."""
     reporter.stage("open")
     from l4s_geo.stack.open import Inputs
     from l4s_geo.stack.write import write_stack
@@ -222,25 +225,6 @@ _METHODS: dict[str, Callable[[Mapping[str, Any], MessageReporter], dict[str, Any
     "map": _map,
     "stack": _stack,
 }
-
-
-def _provenance(inventory: str | None, probability: str | None) -> dict[str, Any]:
-    """Read back what a run wrote about itself."""
-    if inventory and (beside := Path(inventory).with_suffix(".provenance.json")).is_file():
-        text = beside.read_text(encoding="utf-8")
-    elif inventory and inventory.lower().endswith(".gpkg"):
-        import pyogrio
-
-        text = (pyogrio.read_info(inventory)["layer_metadata"] or {}).get("l4s", "{}")
-    elif probability:
-        import rasterio
-
-        with rasterio.open(probability) as dataset:
-            text = dataset.tags().get("l4s", "{}")
-    else:
-        text = "{}"
-    facts: dict[str, Any] = json.loads(text)
-    return facts
 
 
 def _version(package: str) -> str | None:

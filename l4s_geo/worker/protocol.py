@@ -12,10 +12,13 @@ method     params                                                   result
 ========== ======================================================== ====================================================
 environment none                                                    engine, python, executable, packages, device,
                                                                     runtime, cuda, bundles
-check      those of `l4s_geo.stack.open.Inputs`, bundle                 scene, bands, level, crs, shape, bundles
-map        those of `l4s_geo.map_scene`                             outputs, features, area_m2, provenance
-stack      those of `l4s_geo.stack.open.Inputs`, out                    outputs
+check      those of `l4s_geo.stack.open.Inputs`, bundle             scene, bands, level, crs, shape, bundles
+map        those of `l4s_geo.map_scene` but reporter                outputs, features, area_m2, provenance
+stack      those of `l4s_geo.stack.open.Inputs`, out                outputs
 ========== ======================================================== ====================================================
+
+So the keywords of `l4s_geo.map_scene` and the fields of `l4s_geo.stack.open.Inputs` are part of the protocol: to rename
+one, or to let it mean something else, takes a new version; new ones that may be left out do not.
 
 **Messages** have a type:
 
@@ -53,10 +56,10 @@ PROTOCOL = 1
 """Version of the protocol; it changes when a driver of the old one would misunderstand."""
 
 MAX_LINE = 1 << 20
-"""Longest request, bytes."""
+"""Length of the longest request, bytes."""
 
 METHODS = ("environment", "check", "map", "stack")
-"""What a worker can do."""
+"""Methods that a request may name."""
 
 Id = int | str | None
 
@@ -71,7 +74,7 @@ class ProtocolError(Exception):
 
 @dataclass(frozen=True)
 class Request:
-    """What a driver asks for."""
+    """One thing that a driver asks a worker to do."""
 
     id: Id
     method: str

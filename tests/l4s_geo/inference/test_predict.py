@@ -7,9 +7,9 @@ import pytest
 
 from l4s_geo.bands import RGB, scale_of
 from l4s_geo.bundles.terrain_prior import TerrainPrior
-from l4s_geo.errors import OutputError
+from l4s_geo.errors import L4SError, OutputError
 from l4s_geo.grid import Window, blend_weights, starts
-from l4s_geo.inference.predict import predict
+from l4s_geo.inference.predict import PredictSettings, predict
 from l4s_geo.inference.runtime import load_bundle
 from l4s_geo.output.resume import ResumeStore
 from l4s_geo.output.scratch_raster import ScratchRaster
@@ -53,6 +53,25 @@ def test_nodata_stays_nodata(write_raster, model, tmp_path) -> None:
     valid = (dn > 0).all(axis=0)
     np.testing.assert_array_equal(np.isfinite(got), valid)
     np.testing.assert_allclose(got[valid], expected(dn)[valid], atol=1e-5)
+
+
+@pytest.mark.parametrize("prior", [None, TerrainPrior((5.0, 25.0), (-4.0, 0.0), True)])
+def test_the_pixels_that_are_mapped_are_counted(write_raster, model, prior, tmp_path) -> None:
+    _, dn = scene(write_raster, 300, 300)
+    dn[:, :140, :140] = 0
+    dn[0, 200, 200] = 0
+    values = np.concatenate([dn, np.full((2, 300, 300), 3)]).astype(np.int16)
+    path = write_raster("holed.tif", values, names=(*RGB, "slope", "DEM"), nodata=0)
+    with Stack(open_raster(path), units="dn") as stack:
+        found = predict(stack, model, ResumeStore(tmp_path / "p", "", False), PredictSettings(prior=prior))
+        assert found.valid == np.isfinite(found.layers.read(stack.grid.whole)[0]).sum()
+    assert found.valid == 300 * 300 - 140 * 140 - 1
+
+
+def test_an_overlap_that_leaves_no_step_is_refused(write_raster, model, tmp_path) -> None:
+    path, _ = scene(write_raster, 200, 200)
+    with Stack(open_raster(path), units="dn") as stack, pytest.raises(L4SError, match="expected 0 to 127"):
+        surface_of(stack, model, tmp_path, overlap=128)
 
 
 def test_blending_equals_the_weighted_mean_over_all_windows(write_raster, red_bundle: Path, tmp_path) -> None:

@@ -25,11 +25,14 @@ from l4s_geo.bundles.bundle import Refinement
 from l4s_geo.bundles.item import write_bundle
 from l4s_geo.bundles.registry import find_bundle
 from l4s_geo.crf.parameters import CRFParameters
-from l4s_geo.errors import OutputError, SceneError
+from l4s_geo.errors import OutputError, SceneError, TerrainError
 from l4s_geo.inference.runtime import LoadedBundle
 from l4s_geo.inventory.table import DTYPES
 from l4s_geo.output.resume import ResumeStore
 from l4s_geo.output.scratch_raster import ScratchRaster
+from l4s_geo.pipeline import run_plan
+from l4s_geo.plan import Plan
+from l4s_geo.stack.stack import Stack
 
 
 def scene(rows: int = 900, cols: int = 500) -> np.ndarray:
@@ -116,6 +119,18 @@ def test_a_resumed_run_keeps_the_time_of_the_first(write_raster, red_bundle, tmp
     assert late.created[0] < fresh.created[0]
 
 
+def test_a_resumed_run_counts_the_pixels_of_the_first_too(write_raster, red_bundle, tmp_path) -> None:
+    dn = scene()
+    dn[:, :300, :200] = 0
+    dn[:, 700:, 400:] = 0
+    path, out = write_raster("scene.tif", dn, names=RGB, nodata=0), tmp_path / "i.gpkg"
+    interrupted(path, out, red_bundle)
+    assert strips_done(tmp_path / ".i.gpkg.l4s-parts") >= 1
+    resumed = run_plan(Plan.of(scene=path, out=out, bundle=red_bundle, resume=True))
+    assert resumed.valid == (dn > 0).all(axis=0).sum()
+    assert resumed.provenance["valid_share"] == round(resumed.valid / dn[0].size, 6)
+
+
 def test_parts_of_another_run_are_not_taken(write_raster, red_bundle, tmp_path) -> None:
     """The scene changes between the two runs."""
     out = tmp_path / "i.gpkg"
@@ -127,6 +142,30 @@ def test_parts_of_another_run_are_not_taken(write_raster, red_bundle, tmp_path) 
     assert shapely.equals(resumed.geometry.to_numpy(), fresh.geometry.to_numpy()).all()
 
 
+def test_parts_with_half_a_note_about_them_are_not_taken(tmp_path) -> None:
+    store = ResumeStore(tmp_path / "o", "key", resume=False)
+    store.save("a", values=np.arange(3))
+    assert ResumeStore(tmp_path / "o", "key", resume=True).names() == {"a"}
+    about = store.folder / "about.json"
+    about.write_text(about.read_text()[:10])
+    fresh = ResumeStore(tmp_path / "o", "key", resume=True)
+    assert not fresh.resumed
+    assert fresh.names() == set()
+
+
+def test_a_part_that_could_not_be_written_leaves_the_one_before(tmp_path) -> None:
+    def fail(path: Path) -> None:
+        path.write_text("half")
+        raise OSError(28, "No space left on device")
+
+    store = ResumeStore(tmp_path / "o", "key", resume=False)
+    store.save("a", values=np.arange(3))
+    with pytest.raises(OutputError, match=r"cannot be kept in .*No space left.*--resume"):
+        store.write("a", fail)
+    assert store.load("a")["values"].tolist() == [0, 1, 2]
+    assert {path.name for path in store.folder.iterdir()} == {"about.json", "a"}
+
+
 def test_a_read_error_in_the_middle_ends_the_run_and_leaves_nothing(write_raster, red_bundle, tmp_path) -> None:
     cut = tmp_path / "cut"
     cut.mkdir()
@@ -136,6 +175,23 @@ def test_a_read_error_in_the_middle_ends_the_run_and_leaves_nothing(write_raster
     with pytest.raises(SceneError, match="truncated"):
         map_scene(path, out=cut / "i.gpkg", bundle=red_bundle, units="dn")
     assert list(cut.iterdir()) == []
+
+
+def test_terrain_that_turns_out_damaged_at_the_end_leaves_nothing(write_raster, red_bundle, tmp_path) -> None:
+    """Like a damaged scene: a run that goes on would only find the damage again."""
+
+    def damaged(self: Stack, window: object) -> None:
+        raise TerrainError("The DEM cannot be read to its end.")
+
+    folder = tmp_path / "out"
+    folder.mkdir()
+    values = np.concatenate([scene(), np.ones((2, 900, 500), np.uint16)])
+    path = write_raster("scene.tif", values, names=(*RGB, "slope", "DEM"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Stack, "terrain", damaged)
+        with pytest.raises(TerrainError, match="to its end"):
+            map_scene(path, out=folder / "i.gpkg", bundle=red_bundle)
+    assert list(folder.iterdir()) == []
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or sys.platform != "linux", reason="needs to mount a small file system")

@@ -6,9 +6,10 @@ from affine import Affine
 
 from l4s_geo.bands import BANDS, RGB, scale_of
 from l4s_geo.errors import BandError, SceneError
-from l4s_geo.grid import Window
+from l4s_geo.grid import Window, mapping_grid
 from l4s_geo.sources.geotiff import open_band_files, open_raster
 from l4s_geo.stack.dem import DEM
+from l4s_geo.stack.open import Inputs, open_stack
 from l4s_geo.stack.stack import Stack
 from l4s_geo.stack.terrain import aspect_of
 from support import ORIGIN
@@ -89,6 +90,16 @@ def test_windows_of_a_warped_scene_equal_the_whole(write_raster) -> None:
         for window in (Window(0, 0, 128, 128), Window(90, 33, 128, 200), Window(37, 0, 1, stack.grid.width)):
             np.testing.assert_array_equal(stack.read(RGB, window), whole[(slice(None), *window.slices)])
     assert 0.7 < np.isfinite(whole[0]).mean() < 1
+
+
+def test_all_that_belongs_to_a_warped_scene_shares_its_mapping_grid(write_raster) -> None:
+    place = {"crs": "EPSG:4326", "transform": Affine(9e-5, 0, 87, 0, -9e-5, 28)}
+    path = write_raster("scene.tif", digital_numbers(bands=3), names=RGB, **place)
+    dem = write_raster("dem.tif", np.arange(60 * 70, dtype=np.float32).reshape(60, 70), **place)
+    with open_stack(Inputs(path, dem=dem)) as stack:
+        assert stack.grid == mapping_grid(stack.scene.grid) != stack.scene.grid
+        assert stack.dem is not None
+        assert stack.dem.grid is stack.grid
 
 
 def test_a_dem_takes_the_place_of_the_scenes_terrain(write_raster) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
 import geopandas as gpd
+import pyogrio
 import pytest
 import rasterio
 
@@ -50,7 +52,9 @@ def test_maps_like_the_function(worker, scene, red_bundle):
     assert answer["type"] == "result", answer
     assert answer["result"]["features"] == len(expected) > 0
     assert answer["result"]["outputs"] == {"out": str(out), "probability": str(probability)}
-    assert answer["result"]["provenance"]["scene"] == "scene one"
+    provenance = answer["result"]["provenance"]
+    assert provenance["scene"] == "scene one"
+    assert provenance == json.loads(pyogrio.read_info(out, layer="landslides")["layer_metadata"]["l4s"])
     found = gpd.read_file(out, layer=0)
     assert found.geometry.geom_equals(expected.geometry).all()
     assert found.area_m2.tolist() == expected.area_m2.tolist()
@@ -64,9 +68,20 @@ def test_everything_a_format_needs_arrives(worker, scene, red_bundle, suffix):
     out = scene.parent / f"inventory{suffix}"
     worker.ask("map", scene=str(scene), bundle=str(red_bundle), out=str(out))
 
-    assert worker.answer()["result"]["provenance"]["bundle"] == "red"
+    provenance = worker.answer()["result"]["provenance"]
+    assert provenance["bundle"] == "red"
+    assert provenance == json.loads(out.with_suffix(".provenance.json").read_text(encoding="utf-8"))
     assert len(gpd.read_file(out, layer=0)) == 1
     assert out.with_suffix(".qml").is_file()
+
+
+def test_the_provenance_arrives_without_an_inventory(worker, scene, red_bundle):
+    spread = scene.parent / "s.tif"
+    worker.ask("map", scene=str(scene), bundle=str(red_bundle), spread=str(spread), tta="flips")
+
+    provenance = worker.answer()["result"]["provenance"]
+    with rasterio.open(spread) as dataset:
+        assert provenance == json.loads(dataset.tags()["l4s"])
 
 
 def test_tells_stage_progress_and_lines(worker, scene, red_bundle):

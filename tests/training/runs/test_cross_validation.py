@@ -10,15 +10,15 @@ import pytest
 from click.testing import CliRunner
 
 from l4s_geo.errors import DataError
-from l4s_training.config import recipe
-from l4s_training.training import network_run as run
 from l4s_training.cli import main
-from l4s_training.runs.cross_validation import cross_validate, fold_plans
+from l4s_training.config import recipe
 from l4s_training.data.readers import read as sources
 from l4s_training.data.splits import DEFAULT, OfficialSplit, SplitPlan, divide
+from l4s_training.runs.cross_validation import cross_validate, fold_plans
 from l4s_training.runs.prediction import predict_all
-from l4s_training.scoring.metrics import Scores
 from l4s_training.runs.recipe_run import predictors_of, result_of
+from l4s_training.scoring.metrics import Scores
+from l4s_training.training import network_run as run
 from small_training import build_small
 
 RECIPE = """

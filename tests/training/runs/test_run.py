@@ -17,17 +17,17 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from l4s_geo.bands import BANDS
-from l4s_training.config import recipe
-from l4s_training.training import network_run as run
 from l4s_training.adaptation import ensemble
-from l4s_training.scoring.calibration import fit_calibration, logits_of
 from l4s_training.cli import main
+from l4s_training.config import recipe
 from l4s_training.data.readers import read as sources
 from l4s_training.runs.prediction import curve_of, load_network, predict_all, run_predictor
+from l4s_training.runs.recipe_run import predictors_of, result_of
+from l4s_training.scoring.calibration import fit_calibration, logits_of
 from l4s_training.scoring.figures import ranked
 from l4s_training.scoring.metrics import ThresholdCurve
+from l4s_training.training import network_run as run
 from l4s_training.training.network_run import read_run
-from l4s_training.runs.recipe_run import predictors_of, result_of
 from small_training import build_small, write_official
 
 RECIPE = """

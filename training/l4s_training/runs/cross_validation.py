@@ -14,14 +14,14 @@ from pathlib import Path
 import numpy as np
 
 from l4s_geo.errors import DataError
-from l4s_training.data import splits
-from l4s_training.data.readers import read as sources
-from l4s_training.data.patches import concatenate
-from l4s_training.runs.prediction import curve_of, predict_all
-from l4s_training.training.fit import Hardware
-from l4s_training.scoring.metrics import Scores, ThresholdCurve
 from l4s_training.config.recipe import Recipe
+from l4s_training.data import splits
+from l4s_training.data.patches import concatenate
+from l4s_training.data.readers import read as sources
+from l4s_training.runs.prediction import curve_of, predict_all
 from l4s_training.runs.recipe_run import predictors_of, run_recipe
+from l4s_training.scoring.metrics import Scores, ThresholdCurve
+from l4s_training.training.fit import Hardware
 
 __all__ = ["CrossValidated", "cross_validate", "fold_plans"]
 

@@ -12,14 +12,14 @@ from torch import Tensor, nn
 from l4s_geo.crf.mean_field import refine
 from l4s_geo.crf.parameters import CRFParameters
 from l4s_geo.errors import DataError
-from l4s_geo.normalize import Statistics, median_scaled, normalize
 from l4s_geo.inference.runtime import LoadedBundle
 from l4s_geo.inference.tta import apply, undo, views
-from l4s_training.training import checkpoint
+from l4s_geo.normalize import Statistics, median_scaled, normalize
 from l4s_training.data.patches import Patches
 from l4s_training.data.statistics import domain_statistics, statistics_of_patches
-from l4s_training.scoring.metrics import Scores, ThresholdCurve
 from l4s_training.models import mc_dropout
+from l4s_training.scoring.metrics import Scores, ThresholdCurve
+from l4s_training.training import checkpoint
 from l4s_training.training.network_run import WEIGHTS, Run, build_network
 from l4s_training.training.scale_promotion import bring_back, promote
 

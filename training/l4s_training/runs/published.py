@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from l4s_geo.errors import DataError
 from l4s_training.config import recipe as recipes
+from l4s_training.config.recipe import Published, Recipe
 from l4s_training.data import splits
 from l4s_training.naming import unknown
-from l4s_training.config.recipe import Published, Recipe
 
 __all__ = ["Row", "rows_of", "tables", "what_is_needed"]
 

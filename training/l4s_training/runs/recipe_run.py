@@ -32,12 +32,15 @@ from scipy.special import expit
 
 from l4s_geo.crf.parameters import CRFParameters
 from l4s_geo.errors import DataError, L4SError
+from l4s_geo.output.atomic import atomic_write
 from l4s_training.adaptation import ensemble, pseudo_labels
-from l4s_training.scoring.calibration import fit_calibration, logits_of
+from l4s_training.config.hyperparameters import Training
+from l4s_training.config.recipe import CRF, Ensemble, PseudoLabel, Recipe, Stage, Train
 from l4s_training.data import splits
-from l4s_training.data.readers import read as sources
 from l4s_training.data.patches import Patches, concatenate
+from l4s_training.data.readers import read as sources
 from l4s_training.data.roles import ROLES
+from l4s_training.files import write_text
 from l4s_training.runs.prediction import (
     Predict,
     curve_of,
@@ -48,11 +51,9 @@ from l4s_training.runs.prediction import (
     run_predictor,
     sample_run,
 )
-from l4s_training.files import atomic_write, write_text
+from l4s_training.scoring.calibration import fit_calibration, logits_of
 from l4s_training.training.fit import Hardware, Material, is_first_process, train
-from l4s_training.config.recipe import CRF, Ensemble, PseudoLabel, Recipe, Stage, Train
 from l4s_training.training.network_run import CONFIG, Config, Run, read_run
-from l4s_training.config.hyperparameters import Training
 
 __all__ = ["RUN", "Result", "predictors_of", "result_of", "run_recipe", "scores_of", "smoke_form"]
 

@@ -6,11 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from l4s_training.runs import prediction as evaluate
-
-from l4s_training.runs import recipe_run as stages
 from l4s_training.data import splits
 from l4s_training.data.patches import Patches
+from l4s_training.runs import prediction as evaluate
+from l4s_training.runs import recipe_run as stages
 from l4s_training.training.network_run import CONFIG, read_run
 
 __all__ = ["Subject", "subject_of"]

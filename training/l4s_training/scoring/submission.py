@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l4s_geo.errors import DataError
-from l4s_training.files import atomic_write
+from l4s_geo.output.atomic import atomic_write
 
 __all__ = ["write_submission"]
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from l4s_geo.errors import DataError
-from l4s_training.files import atomic_write
+from l4s_geo.output.atomic import atomic_write
 
 __all__ = ["Checkpoint", "load_weights", "optimizer_numbers", "optimizer_tensors", "read", "restore_optimizer", "write"]
 

@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 from l4s_geo.bands import RGB
 from l4s_geo.errors import DataError
 from l4s_geo.grid import Window, starts
+from l4s_geo.output.atomic import atomic_write
 from l4s_geo.stack.open import Inputs, open_stack
-from l4s_training.files import atomic_write
 
 __all__ = ["Atmosphere", "fit_atmosphere", "negatives", "recast", "scene_windows", "write_negatives"]
 

@@ -1,0 +1,117 @@
+"""From the probabilities of a whole scene to the rows of its inventory: found, outlined, measured."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from l4s_geo.bundles.bundle import Bundle
+from l4s_geo.grid import Grid
+from l4s_geo.inventory.attributes import (
+    Attributes,
+    detection_attributes,
+    geometry_attributes,
+    reach_angle,
+    terrain_attributes,
+    touches,
+)
+from l4s_geo.inventory.table import DTYPES, TERRAIN_COLUMNS
+from l4s_geo.inventory.vectorize import (
+    Components,
+    MaskOf,
+    VectorizeSettings,
+    components,
+    polygons,
+    simplify,
+    without_small_holes,
+)
+from l4s_geo.output.scratch_raster import ScratchRaster
+from l4s_geo.stack.stack import Stack
+
+if TYPE_CHECKING:
+    from geopandas import GeoDataFrame
+
+__all__ = ["describe_landslides", "find_landslides"]
+
+
+def find_landslides(layers: ScratchRaster, grid: Grid, labels: Path, settings: VectorizeSettings) -> Components:
+    """Find the landslides of a scene: connected pixels whose probability reaches the threshold.
+
+    Args:
+        layers: the probability first, NaN where nothing was mapped.
+        grid: the mapping grid.
+        labels: GeoTIFF to write the labels to.
+        settings: threshold, connectivity, smallest landslide and largest hole to fill.
+
+    Raises:
+        OSError: the labels cannot be written.
+    """
+    mask: MaskOf = lambda window: layers.read(window)[0] >= settings.threshold  # noqa: E731
+    if settings.fill_holes > 0:
+        known: MaskOf = lambda window: np.isfinite(layers.read(window)[0])  # noqa: E731
+        mask = without_small_holes(mask, known, grid, settings.max_hole, settings.connectivity)
+    return components(mask, grid, labels, settings.min_pixels, settings.connectivity)
+
+
+def describe_landslides(
+    found: Components, layers: ScratchRaster, stack: Stack, bundle: Bundle, settings: VectorizeSettings, created: str
+) -> GeoDataFrame:
+    """Outline landslides and measure them.
+
+    Args:
+        found: the landslides.
+        layers: probability and, if it is known, spread; see `l4s_geo.inference.predict.Prediction`.
+        stack: the scene, for its terrain and masks.
+        bundle: what the probabilities are from; says how far they can be trusted.
+        settings: tolerance of the outlines, and the threshold as an attribute.
+        created: when the run began, ISO 8601.
+
+    Returns:
+        One row a landslide with the columns of `l4s_geo.inventory.table.COLUMNS`, in the CRS of the mapping grid.
+
+    Raises:
+        L4SError: a file of the terrain or of a mask cannot be read.
+    """
+    import geopandas as gpd
+
+    unknown: MaskOf = lambda window: np.isnan(layers.read(window)[0])  # noqa: E731
+    with ThreadPoolExecutor(2) as beside:
+        outlined = beside.submit(_outlines, found, settings.simplify)
+        detected = beside.submit(detection_attributes, found, layers)
+        at_edges = beside.submit(touches, found, unknown, border=True)
+        # The stack's files are read by this thread alone.
+        terrain = terrain_attributes(found, stack.terrain) if stack.has_terrain else {}
+        masks = touches(found, stack.hidden) if stack.masks else False
+        shapes, geometry = outlined.result()
+        detection, edges = detected.result(), at_edges.result()
+    columns: dict[str, Any] = {
+        "id": np.arange(1, found.count + 1),
+        **geometry,
+        "n_pixels": found.n_pixels,
+        **detection,
+        "confidence": bundle.confidence.classify(detection["prob_mean"]) if bundle.confidence else "",
+        **dict.fromkeys(TERRAIN_COLUMNS, np.nan),
+        **terrain,
+        "touches_edge": edges,
+        "touches_mask": masks,
+        "scene": stack.scene.name,
+        "bundle": f"{bundle.name} {bundle.version} ({bundle.sha256[:12]})",
+        "threshold": settings.threshold,
+        "created": created,
+    }
+    if terrain:
+        columns["reach_angle_deg"] = reach_angle(terrain["relief_m"], geometry["length_m"])
+    frame = gpd.GeoDataFrame(columns, geometry=shapes, crs=stack.grid.crs, index=range(found.count))
+    return frame.astype(DTYPES)[[*DTYPES, "geometry"]]
+
+
+def _outlines(found: Components, tolerance: float) -> tuple[NDArray[np.object_], Attributes]:
+    """Trace landslides; return their outlines, simplified if a tolerance is given, and what is measured on them."""
+    outlines = polygons(found)
+    if tolerance > 0 and found.count:
+        outlines = simplify(outlines, tolerance)
+    return outlines, geometry_attributes(outlines)

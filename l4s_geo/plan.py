@@ -1,0 +1,188 @@
+"""What a run does, decided before it does it: inputs, outputs, bundle, optional steps and settings."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from l4s_geo import defaults
+from l4s_geo.bundles.bundle import Bundle, Refinement
+from l4s_geo.bundles.registry import find_bundle, require_bands
+from l4s_geo.errors import L4SError, OutputError, SceneError, TerrainError
+from l4s_geo.inference.devices import Device, Precision
+from l4s_geo.inference.predict import PredictSettings
+from l4s_geo.inventory.formats import FORMATS
+from l4s_geo.inventory.vectorize import VectorizeSettings
+from l4s_geo.output.probability_raster import SUFFIXES
+from l4s_geo.output.staging import check_output
+from l4s_geo.stack.open import Inputs
+from l4s_geo.stack.stack import Stack
+
+__all__ = ["Choice", "Outputs", "Plan", "step_runs"]
+
+PathLike = str | os.PathLike[str]
+
+Choice = Literal["auto", "on", "off"]
+"""Whether an optional step runs: "auto" for what the bundle was measured to gain from."""
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """The files that a run writes, each None if it is not asked for."""
+
+    inventory: Path | None = None
+    """Landslides, in the format of the suffix."""
+    probability: Path | None = None
+    """Raster of the probability of landslide."""
+    spread: Path | None = None
+    """Raster of the standard deviation over networks and views."""
+
+    def __post_init__(self) -> None:
+        kinds = (
+            (self.inventory, tuple(FORMATS), "inventory"),
+            (self.probability, SUFFIXES, "probability raster"),
+            (self.spread, SUFFIXES, "spread raster"),
+        )
+        earlier: set[Path] = set()
+        for path, suffixes, what in kinds:
+            if path:
+                check_output(path, suffixes, what)
+        for path in filter(None, self.paths):
+            if path.absolute() in earlier:
+                raise OutputError(f"Two outputs have the name {path}; give each a file of its own.")
+            earlier.add(path.absolute())
+
+    @property
+    def paths(self) -> tuple[Path | None, Path | None, Path | None]:
+        """Paths of inventory, probability and spread, in this order."""
+        return self.inventory, self.probability, self.spread
+
+    @property
+    def first(self) -> Path | None:
+        """The first file that is asked for, beside which work in progress is kept; None if there is none."""
+        return next(filter(None, self.paths), None)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run does; `l4s_geo.map_scene` explains the options."""
+
+    inputs: Inputs
+    """The scene and what belongs to it."""
+    outputs: Outputs
+    """The files that are written."""
+    bundle: Bundle
+    """The model, as it is on disk."""
+    predict: PredictSettings
+    """How the networks map the scene; with a terrain prior only once the plan has seen the scene, see `fitted_to`."""
+    refinement: Refinement | None
+    """The DenseCRF that refines the probabilities; None if it does not run."""
+    vectorize: VectorizeSettings
+    """What becomes a landslide, and with which outline."""
+    terrain_prior: Choice = defaults.TERRAIN_PRIOR
+    """Whether to weigh the probabilities by the slope of the ground."""
+    device: Device = defaults.DEVICE
+    """Where the networks run."""
+    precision: Precision = defaults.PRECISION
+    """Precision of the networks' weights and activations."""
+    batch: int | None = None
+    """Windows that a network takes at once; None for what suits the device."""
+    resume: bool = False
+    """Whether to go on where a run of the same plan was stopped."""
+
+    def __post_init__(self) -> None:
+        self.predict.check(self.bundle)
+        if self.outputs.spread and not self.predict.gives_spread(self.bundle):
+            raise L4SError(
+                f"The bundle {self.bundle.name} has one network, which gives no spread by itself; let it see several "
+                "views (--tta flips) or use an ensemble."
+            )
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        out: PathLike | None = None,
+        probability: PathLike | None = None,
+        spread: PathLike | None = None,
+        bundle: PathLike = defaults.BUNDLE,
+        threshold: float | None = None,
+        crf: Choice = defaults.CRF,
+        **options: Any,
+    ) -> Plan:
+        """Decide by the keywords of `l4s_geo.map_scene`; each goes to the value that checks it.
+
+        Args:
+            out: the inventory.
+            probability: the probability raster.
+            spread: the spread raster.
+            bundle: name of an installed bundle, or path of a bundle's folder or zip.
+            threshold: None takes the bundle's, that of its DenseCRF if that runs.
+            crf: whether to refine the probabilities with the bundle's DenseCRF.
+            options: fields of `Inputs`, `PredictSettings`, `VectorizeSettings` and `Plan`, by their names.
+
+        Raises:
+            L4SError: an output cannot be written, there is no such bundle, or an option is not possible, by itself or
+                with the bundle.
+            TypeError: there is no such option.
+        """
+        inputs: Inputs = _take(Inputs, options)
+        outputs = Outputs(*(None if path is None else Path(path) for path in (out, probability, spread)))
+        found = find_bundle(bundle)
+        lacks = None
+        if found.crf is None:
+            lacks = L4SError(
+                f"The bundle {found.name} has no CRF parameters; leave --crf on out, or export it with --crf."
+            )
+        runs = step_runs(crf, found.crf is not None and found.crf.default, lacks)
+        refinement = found.crf if runs else None
+        default = refinement.threshold if refinement else found.threshold
+        vectorize = _take(VectorizeSettings, options, threshold=default if threshold is None else threshold)
+        return cls(inputs, outputs, found, _take(PredictSettings, options), refinement, vectorize, **options)
+
+    def fitted_to(self, stack: Stack) -> Plan:
+        """Fit the plan to a scene, now that it is open: decide whether the terrain prior runs.
+
+        Raises:
+            L4SError: the bundle cannot map the scene, or an option asks for terrain that is not known or for a prior
+                that the bundle does not have.
+        """
+        bundle = self.bundle
+        require_bands(bundle, stack.scene.name, stack.bands, stack.scene.acquisition.level)
+        if self.predict.skip_flat > 0 and not stack.has_terrain:
+            raise SceneError("Flat windows cannot be skipped without terrain; give a DEM (--dem).")
+        lacks: L4SError | None = None
+        if bundle.prior is None:
+            lacks = L4SError(f"The bundle {bundle.name} has no terrain prior; leave --terrain-prior on out.")
+        elif not stack.has_terrain:
+            lacks = TerrainError(
+                "The terrain prior needs terrain; give a DEM (--dem), or leave --terrain-prior on out."
+            )
+        runs = step_runs(self.terrain_prior, bundle.prior is not None and bundle.prior.on, lacks)
+        return replace(self, predict=replace(self.predict, prior=bundle.prior if runs else None))
+
+
+def step_runs(choice: Choice, pays: bool, obstacle: L4SError | None) -> bool:
+    """Whether an optional step runs.
+
+    Args:
+        choice: what the user says.
+        pays: whether the bundle was measured to gain from the step, which settles "auto".
+        obstacle: why the step cannot run; None if it can.
+
+    Raises:
+        L4SError: the choice is none, or it is "on" and there is an obstacle, which is raised.
+    """
+    if choice not in get_args(Choice):
+        raise L4SError(f"The choice {choice!r} is unknown; expected one of {', '.join(get_args(Choice))}.")
+    if choice == "on" and obstacle:
+        raise obstacle
+    return obstacle is None and (choice == "on" or (choice == "auto" and pays))
+
+
+def _take(kind: type[Any], options: dict[str, Any], **more: Any) -> Any:
+    """Make a value of those options that are its fields, and take them out."""
+    names = [field.name for field in fields(kind) if field.name in options]
+    return kind(**{name: options.pop(name) for name in names}, **more)
