@@ -16,7 +16,7 @@ class BandRef:
     """Where one band is stored."""
 
     path: str
-    """Anything GDAL opens."""
+    """Anything that `l4s_geo.sources.rasters.opened` opens: whatever GDAL does, and patches of Landslide4Sense."""
     index: int = 1
     """1-based band of that file."""
     scale: float = 1.0
