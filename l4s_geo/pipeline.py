@@ -37,7 +37,7 @@ from l4s_geo.inventory.attributes import (
     terrain_attributes,
     touches,
 )
-from l4s_geo.inventory.formats import FORMATS, write_inventory
+from l4s_geo.inventory.formats import FORMATS, require_coordinates, write_inventory
 from l4s_geo.inventory.table import COLUMNS
 from l4s_geo.inventory.vectorize import (
     Components,
@@ -102,13 +102,15 @@ def map_scene(
     precision: Precision = "auto",
     batch: int | None = None,
     resume: bool = False,
+    patch: bool = False,
     reporter: Reporter | None = None,
 ) -> GeoDataFrame:
     """Map the landslides of a Sentinel-2 scene.
 
     Args:
-        scene: a SAFE product (folder or zip), a STAC item (path or URL), a folder of band files, a raster whose bands
-            are named or stand in a known order, or single-band files by band name:
+        scene: a SAFE product (folder or zip), a STAC item (path or URL), a folder of band files, a patch of
+            Landslide4Sense (.h5), a raster whose bands are named or stand in a known order, or single-band files by
+            band name:
             ``{"B4": "red.tif", "B3": "green.tif", "B2": "blue.tif"}``.
         bands: names of a raster's bands, in order, if it does not carry them.
         dem: elevations in metres, any CRS and resolution, one file or several: for the terrain attributes, and for
@@ -117,10 +119,12 @@ def map_scene(
         units: "dn", "reflectance" or "l4s"; "auto" takes those that the source states, or detects them.
         resampling: "nearest", "bilinear", "cubic" or "average"; None repeats the pixels of coarser bands and
             interpolates where the grid changes.
-        mask: a raster that is not 0, or a vector file with polygons, where nothing is to be mapped.
+        mask: a raster that is not 0, or a vector file with polygons, where nothing is to be mapped;
+            ``FILE|layername=NAME`` for one of several layers.
         mask_classes: classes of a Level-2A product's scene classification (SCL) that are not mapped.
         clouds: whether to detect clouds with s2cloudless and mask them (Level-1C, extra ``clouds``).
-        aoi: area of interest: a vector file in any CRS, or "west,south,east,north".
+        aoi: area of interest: a vector file in any CRS (``FILE|layername=NAME`` for one of several layers), or
+            "west,south,east,north".
         out: inventory to write; the suffix chooses the format (.gpkg, .geojson, .fgb, .parquet, .shp).
         probability: probability raster to write, a Cloud Optimized GeoTIFF.
         spread: raster to write of the standard deviation over networks and views.
@@ -141,6 +145,8 @@ def map_scene(
         precision: "fp32", "fp16" (GPU only), or "auto": fp16 on a GPU.
         batch: windows that a network takes at once; None chooses by the device's memory.
         resume: go on where a run of the same call was stopped or killed; what it had finished is not repeated.
+        patch: whether the inventory of a scene without coordinates (a patch) may be written, in metres from its upper
+            left corner; otherwise that is an error.
         reporter: hears how the run goes.
 
     Returns:
@@ -184,6 +190,8 @@ def map_scene(
             stack = files.enter_context(open_stack(inputs))
             for line in introduction(stack):
                 tell.say(line)
+        if paths[0]:
+            require_coordinates(stack.grid, stack.scene.name, paths[0], patch)
         require_bands(model.bundle, stack.scene.name, stack.bands, stack.scene.acquisition.level)
         if settings.skip_flat > 0 and not stack.has_terrain:
             raise SceneError("Flat windows cannot be skipped without terrain; give a DEM (--dem).")
