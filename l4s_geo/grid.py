@@ -2,7 +2,7 @@
 
 Everything is mapped on a *projected grid with square pixels of 10 m*, because the networks learned the size of
 landslides in such pixels and because areas are measured on it. A scene that has such a grid keeps it; any
-other is warped to its UTM zone on the fly.
+other is warped to its UTM zone on the fly. A grid without coordinates (`LOCAL`) is mapped on if its pixels are such.
 
 Windows are 128×128 as in the competition and overlap. The last window of a row or column is shifted inwards so
 that it ends at the border; blend weights are positive everywhere, so the outer ring of pixels is predicted
@@ -23,10 +23,16 @@ from rasterio.warp import calculate_default_transform, transform
 
 from l4s_geo.errors import SceneError
 
-__all__ = ["PIXEL", "Grid", "Window", "blend_weights", "mapping_grid", "starts"]
+__all__ = ["LOCAL", "PIXEL", "Grid", "Window", "blend_weights", "mapping_grid", "starts"]
 
 PIXEL = 10.0
 """Side of a pixel of the mapping grid, in metres."""
+
+LOCAL = CRS.from_wkt(
+    'LOCAL_CS["Undefined Cartesian SRS",UNIT["metre",1,AUTHORITY["EPSG","9001"]],AXIS["Easting",EAST],'
+    'AXIS["Northing",NORTH]]'
+)
+"""CRS of a grid without coordinates: metres from a corner that lies nowhere. GeoPackage knows it as srs_id -1."""
 
 _PIXEL_TOLERANCE = 0.001
 _AREA_TOLERANCE = 0.01
@@ -95,8 +101,16 @@ class Grid:
         return min(xs), min(ys), max(xs), max(ys)
 
     @property
+    def is_local(self) -> bool:
+        """Whether the grid has no coordinates: its CRS is an engineering one, which lies nowhere on Earth."""
+        wkt: str = self.crs.to_wkt()
+        return wkt.startswith(("LOCAL_CS[", "ENGCRS["))
+
+    @property
     def crs_name(self) -> str:
         """The name of the CRS as people write it: "EPSG:32654" where it has a code."""
+        if self.is_local:
+            return "local coordinates (no CRS)"
         authority = self.crs.to_authority()
         return ":".join(authority) if authority else str(self.crs.to_dict().get("proj", "a custom CRS"))
 
@@ -130,6 +144,11 @@ def mapping_grid(native: Grid) -> Grid:
         )
     if fits(native):
         return native
+    if native.is_local:
+        raise SceneError(
+            f"The scene has no coordinates and pixels of {abs(t.a):g} × {abs(t.e):g} of its units; expected pixels of "
+            "10 m, north up, so georeference it or resample it."
+        )
     crs = utm_crs(native)
     try:
         target, width, height = calculate_default_transform(
@@ -149,6 +168,8 @@ def fits(grid: Grid) -> bool:
     """Tell whether a grid can be mapped on as it is: metres on the ground, pixels of 10 m, north up."""
     t = grid.transform
     square = abs(t.a - PIXEL) <= _PIXEL_TOLERANCE and abs(-t.e - PIXEL) <= _PIXEL_TOLERANCE
+    if grid.is_local:
+        return square and bool(pyproj.CRS.from_wkt(grid.crs.to_wkt()).axis_info[0].unit_conversion_factor == 1)
     return square and is_metric(grid.crs, grid.bounds)
 
 

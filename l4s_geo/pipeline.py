@@ -81,6 +81,7 @@ def map_scene(
     precision: Precision = defaults.PRECISION,
     batch: int | None = None,
     resume: bool = False,
+    patch: bool = False,
     reporter: Reporter | None = None,
 ) -> GeoDataFrame:
     """Map the landslides of a Sentinel-2 scene.
@@ -89,12 +90,10 @@ def map_scene(
     (`l4s_geo.worker.protocol`): a keyword that is renamed, or that means something else, breaks programs that drive
     the engine.
 
-    The keywords but `reporter` are also the parameters of the worker's request ``map``
-    (`l4s_geo.worker.protocol`): their names and meanings are part of that protocol.
-
     Args:
-        scene: a SAFE product (folder or zip), a STAC item (path or URL), a folder of band files, a raster whose bands
-            are named or stand in a known order, or single-band files by band name:
+        scene: a SAFE product (folder or zip), a STAC item (path or URL), a folder of band files, a patch of
+            Landslide4Sense (.h5), a raster whose bands are named or stand in a known order, or single-band files by
+            band name:
             ``{"B4": "red.tif", "B3": "green.tif", "B2": "blue.tif"}``.
         bands: names of a raster's bands, in order, if it does not carry them.
         dem: elevations in metres, any CRS and resolution, one file or several: for the terrain attributes, and for
@@ -103,10 +102,12 @@ def map_scene(
         units: "dn", "reflectance" or "l4s"; "auto" takes those that the source states, or detects them.
         resampling: "nearest", "bilinear", "cubic" or "average"; None repeats the pixels of coarser bands and
             interpolates where the grid changes.
-        mask: a raster that is not 0, or a vector file with polygons, where nothing is to be mapped.
+        mask: a raster that is not 0, or a vector file with polygons, where nothing is to be mapped;
+            ``FILE|layername=NAME`` for one of several layers.
         mask_classes: classes of a Level-2A product's scene classification (SCL) that are not mapped.
         clouds: whether to detect clouds with s2cloudless and mask them (Level-1C, extra ``clouds``).
-        aoi: area of interest: a vector file in any CRS, or "west,south,east,north".
+        aoi: area of interest: a vector file in any CRS (``FILE|layername=NAME`` for one of several layers), or
+            "west,south,east,north".
         out: inventory to write; the suffix chooses the format (.gpkg, .geojson, .fgb, .parquet, .shp).
         probability: probability raster to write, a Cloud Optimized GeoTIFF.
         spread: raster to write of the standard deviation over networks and views.
@@ -127,6 +128,8 @@ def map_scene(
         precision: "fp32", "fp16" (GPU only), or "auto": fp16 on a GPU.
         batch: windows that a network takes at once; None chooses by the device's memory.
         resume: go on where a run of the same call was stopped or killed; what it had finished is not repeated.
+        patch: whether the inventory of a scene without coordinates (a patch) may be written, in metres from its upper
+            left corner; otherwise that is an error.
         reporter: hears how the run goes.
 
     Returns:

@@ -13,7 +13,7 @@ from l4s_geo.bundles.registry import find_bundle, require_bands
 from l4s_geo.errors import L4SError, OutputError, SceneError, TerrainError
 from l4s_geo.inference.devices import Device, Precision
 from l4s_geo.inference.predict import PredictSettings
-from l4s_geo.inventory.formats import FORMATS
+from l4s_geo.inventory.formats import FORMATS, require_coordinates
 from l4s_geo.inventory.vectorize import VectorizeSettings
 from l4s_geo.output.probability_raster import SUFFIXES
 from l4s_geo.output.staging import check_output
@@ -38,6 +38,8 @@ class Outputs:
     """Raster of the probability of landslide."""
     spread: Path | None = None
     """Raster of the standard deviation over networks and views."""
+    patch: bool = False
+    """Whether the inventory of a scene without coordinates may lie in metres from the scene's corner."""
 
     def __post_init__(self) -> None:
         kinds = (
@@ -107,6 +109,7 @@ class Plan:
         out: PathLike | None = None,
         probability: PathLike | None = None,
         spread: PathLike | None = None,
+        patch: bool = False,
         bundle: PathLike = defaults.BUNDLE,
         threshold: float | None = None,
         crf: Choice = defaults.CRF,
@@ -118,6 +121,7 @@ class Plan:
             out: the inventory.
             probability: the probability raster.
             spread: the spread raster.
+            patch: whether the inventory of a scene without coordinates may be written.
             bundle: name of an installed bundle, or path of a bundle's folder or zip.
             threshold: None takes the bundle's, that of its DenseCRF if that runs.
             crf: whether to refine the probabilities with the bundle's DenseCRF.
@@ -129,7 +133,8 @@ class Plan:
             TypeError: there is no such option.
         """
         inputs: Inputs = _take(Inputs, options)
-        outputs = Outputs(*(None if path is None else Path(path) for path in (out, probability, spread)))
+        inventory, chance, disagreement = (None if p is None else Path(p) for p in (out, probability, spread))
+        outputs = Outputs(inventory, chance, disagreement, patch)
         found = find_bundle(bundle)
         lacks = None
         if found.crf is None:
@@ -150,6 +155,8 @@ class Plan:
                 that the bundle does not have.
         """
         bundle = self.bundle
+        if self.outputs.inventory:
+            require_coordinates(stack.grid, stack.scene.name, self.outputs.inventory, self.outputs.patch)
         require_bands(bundle, stack.scene.name, stack.bands, stack.scene.acquisition.level)
         if self.predict.skip_flat > 0 and not stack.has_terrain:
             raise SceneError("Flat windows cannot be skipped without terrain; give a DEM (--dem).")

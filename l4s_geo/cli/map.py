@@ -101,6 +101,11 @@ __all__ = ["main"]
     help="Smooth the pixel steps of outlines; shared borders stay shared.",
 )
 @device_options
+@click.option(
+    "--patch",
+    is_flag=True,
+    help="Write the inventory of a scene without coordinates (image_N.h5), in metres from its upper left corner.",
+)
 @click.option("--resume", is_flag=True, help="Go on where a stopped or killed run of the same command ended.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
 @click.option("-v", "--verbose", is_flag=True, help="Print more about the bundle and the run.")
@@ -108,15 +113,16 @@ __all__ = ["main"]
 def main(inputs: dict[str, Any], connectivity: str, quiet: bool, verbose: bool, **options: Any) -> None:
     """Map the landslides of a Sentinel-2 scene as polygons.
 
-    SCENE is a SAFE product (folder or zip), a STAC item (path or URL), a folder of band files, or a raster whose
-    bands are named B1…B12, slope, DEM or stand in a known order. It is mapped on a 10 m grid: its own if it has one,
-    else one in its UTM zone.
+    SCENE is a SAFE product (folder or zip), a STAC item (path or URL), a folder of band files, a patch of
+    Landslide4Sense (.h5), or a raster whose bands are named B1…B12, slope, DEM or stand in a known order. It is mapped
+    on a 10 m grid: its own if it has one, else one in its UTM zone.
 
     \b
     Examples:
       l4s-map scene.tif --dem dem.tif --out inventory.gpkg
       l4s-map S2A_MSIL2A_….SAFE --dem north.tif --dem south.tif --out inventory.gpkg
       l4s-map --band B4=B04.tif --band B3=B03.tif --band B2=B02.tif --out slides.geojson
+      l4s-map image_12.h5 --patch --out patch.gpkg
       l4s-map scene.tif --aoi 85.2,27.9,85.6,28.2 --out slides.gpkg --probability probability.tif
     """  # noqa: D301
     with user_errors(), Console(quiet, verbose) as console:

@@ -86,7 +86,8 @@ _OPTIONS = [
     click.option(
         "--mask",
         type=click.Path(),
-        help="A raster that is not 0, or polygons, where nothing is to be mapped (clouds, water).",
+        help="A raster that is not 0, or polygons, where nothing is to be mapped (clouds, water); "
+        "FILE|layername=NAME for one of several layers.",
     ),
     click.option(
         "--mask-classes",
@@ -103,7 +104,8 @@ _OPTIONS = [
     click.option(
         "--aoi",
         metavar="FILE|BOX",
-        help="Area of interest: a vector file in any CRS, or west,south,east,north in degrees or metres.",
+        help="Area of interest: a vector file in any CRS (FILE|layername=NAME for one of several layers), or "
+        "west,south,east,north in degrees or metres.",
     ),
 ]
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from l4s_geo.errors import OutputError
+from l4s_geo.grid import Grid
 from l4s_geo.inventory.style import inventory_style
 from l4s_geo.inventory.table import COLUMNS, SHAPEFILE_NAMES
 from l4s_geo.output.geopackage import LAYER, add_style
@@ -14,7 +16,34 @@ from l4s_geo.output.geopackage import LAYER, add_style
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame
 
-__all__ = ["FORMATS", "write_inventory"]
+__all__ = ["FORMATS", "require_coordinates", "write_inventory"]
+
+
+def require_coordinates(grid: Grid, scene: str, path: Path, patch: bool) -> None:
+    """Check that an inventory of a scene can lie where its format says.
+
+    Args:
+        grid: the mapping grid.
+        scene: the scene's name, for messages.
+        path: the inventory.
+        patch: whether it may lie in the local coordinates of a scene that has no others.
+
+    Raises:
+        OutputError: the scene has no coordinates, and nobody asked for local ones or the format has none.
+    """
+    if not grid.is_local:
+        return
+    if not patch:
+        raise OutputError(
+            f"The scene {scene} has no coordinates, so an inventory of it lies nowhere; give a georeferenced scene, or "
+            "--patch for polygons in metres from its upper left corner."
+        )
+    if path.suffix.lower() == ".geojson":
+        others = ", ".join(suffix for suffix in FORMATS if suffix != ".geojson")
+        raise OutputError(
+            f"The scene {scene} has no coordinates, and those of GeoJSON are longitudes and latitudes (RFC 7946); give "
+            f"{path.name} the suffix of another format: {others}."
+        )
 
 
 def write_inventory(frame: GeoDataFrame, path: Path, provenance: Mapping[str, Any]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from l4s_geo.errors import BandError
 from l4s_geo.sources.folder import open_folder
 from l4s_geo.sources.geotiff import open_band_files, open_raster
+from l4s_geo.sources.patch import is_patch, open_patch
 from l4s_geo.sources.safe import is_safe, open_safe
 from l4s_geo.sources.scene import Scene
 from l4s_geo.sources.stac import is_stac, open_stac
@@ -22,8 +23,8 @@ def open_scene(scene: PathLike | Mapping[str, PathLike], bands: Sequence[str] | 
     """Describe a scene of any kind.
 
     Args:
-        scene: a SAFE product (folder or zip), a STAC item (path or URL), a folder of band files, a multi-band
-            raster, or single-band files by band name.
+        scene: a SAFE product (folder or zip), a STAC item (path or URL), a folder of band files, a patch of
+            Landslide4Sense (.h5), a multi-band raster, or single-band files by band name.
         bands: names of a multi-band raster's bands, in order, if it does not carry them.
 
     Raises:
@@ -38,6 +39,8 @@ def open_scene(scene: PathLike | Mapping[str, PathLike], bands: Sequence[str] | 
         described = open_safe(scene)
     elif Path(scene).is_dir():
         described = open_folder(scene)
+    elif is_patch(scene):
+        described = open_patch(scene)
     else:
         return open_raster(scene, bands)
     if bands:

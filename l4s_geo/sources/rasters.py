@@ -16,6 +16,7 @@ from rasterio.errors import RasterioError
 from l4s_geo.errors import L4SError, SceneError
 from l4s_geo.grid import Grid
 from l4s_geo.sources.http import is_network, shown
+from l4s_geo.sources.patch import is_patch, patch_raster
 from l4s_geo.sources.scene import BandRef
 
 __all__ = ["grid_of", "opened", "read_error", "sample"]
@@ -29,7 +30,7 @@ def opened(path: str, what: str, error: type[L4SError] = SceneError) -> Iterator
     """Open a raster, turning every way in which that fails into one clear error.
 
     Args:
-        path: anything GDAL opens.
+        path: anything GDAL opens, or a patch of Landslide4Sense.
         what: the raster's part in the run, for the message ("scene", "DEM", "band B4").
         error: class to raise.
 
@@ -38,6 +39,10 @@ def opened(path: str, what: str, error: type[L4SError] = SceneError) -> Iterator
     """
     if "://" not in path and not path.startswith("/vsi") and not Path(path).exists():
         raise error(f"The {what} {path} does not exist; give the path of a raster file.")
+    if is_patch(path):
+        with patch_raster(path, what, error) as dataset:
+            yield dataset
+        return
     try:
         dataset = rasterio.open(path)
     except RasterioError as cause:

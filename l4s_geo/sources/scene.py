@@ -16,7 +16,7 @@ class BandRef:
     """Where one band of a scene is stored, and how its values are to be read."""
 
     path: str
-    """Path or URL of the band's file, as GDAL opens it."""
+    """Anything that `l4s_geo.sources.rasters.opened` opens: whatever GDAL does, and patches of Landslide4Sense."""
     index: int = 1
     """Number of the band in its file, from 1 on."""
     scale: float = 1.0

@@ -25,6 +25,7 @@ from l4s_geo.errors import L4SError, SceneError
 from l4s_geo.grid import Grid, Window
 from l4s_geo.sources.rasters import grid_of, opened, read_error
 from l4s_geo.sources.scene import BandRef
+from l4s_geo.sources.vectors import is_vector, read_polygons, vector_file
 from l4s_geo.stack.warp import exact_warp
 
 __all__ = ["SCL_CLASSES", "Area", "Mask", "RasterMask", "open_area", "open_mask"]
@@ -108,6 +109,8 @@ class Area:
     def read(self, window: Window) -> NDArray[np.bool_]:
         """Return (rows, cols) bool for a window of the grid: True where a pixel's centre lies inside the area."""
         transform = self._grid.transform @ Affine.translation(window.col, window.row)
+        if self.shape.is_empty:
+            return np.zeros((window.height, window.width), bool)
         inside: NDArray[np.bool_] = geometry_mask([self.shape], (window.height, window.width), transform, invert=True)
         return inside
 
@@ -125,20 +128,25 @@ def open_area(area: PathLike, grid: Grid) -> Area:
     """Read an area of interest from a file or a box.
 
     Args:
-        area: a vector file of polygons in any CRS, or "west,south,east,north" in degrees (WGS 84) or, if the
-            numbers are larger than degrees can be, in the mapping grid's CRS.
+        area: a vector file of polygons in any CRS (``FILE|layername=NAME`` if it has several layers), or
+            "west,south,east,north" in degrees (WGS 84) or, if the numbers are larger than degrees can be or the grid
+            has no coordinates, in the mapping grid's CRS.
         grid: the mapping grid.
 
     Raises:
         SceneError: it cannot be read, holds no polygon, or does not meet the scene.
     """
     text = os.fspath(area)
-    box = _box(text)
-    shape = _to_grid(shapely.box(*box), _is_degrees(box), grid) if box else _polygons(text, "area of interest", grid)
+    if box := _box(text):
+        shape = _to_grid(shapely.box(*box), _is_degrees(box) and not grid.is_local, grid)
+    elif not Path(vector_file(text)).exists():
+        raise SceneError(f"The area of interest {text} does not exist; give a vector file or west,south,east,north.")
+    else:
+        shape = shapely.union_all(read_polygons(text, grid, "area of interest"))
     if not shape.intersects(shapely.box(*grid.bounds)):
         raise SceneError(
-            f"The area of interest {text} lies outside the scene ({_text(shape.bounds)} against "
-            f"{_text(grid.bounds)} in {grid.crs_name}); give one that meets it."
+            f"The area of interest {text} lies outside the scene ({_text(grid.bounds)} in {grid.crs_name}); give one "
+            "that meets it."
         )
     return Area(shape, grid)
 
@@ -149,21 +157,17 @@ def open_mask(path: PathLike, grid: Grid) -> RasterMask | Area:
     Raises:
         SceneError: it is neither.
     """
-    text = os.fspath(path)
     try:
-        return RasterMask(BandRef(text), grid, "mask")
-    except L4SError as not_a_raster:
-        if not Path(text).exists():
+        return RasterMask(BandRef(os.fspath(path)), grid, "mask")
+    except L4SError:
+        if not is_vector(path):
             raise
-        try:
-            return Area(_polygons(text, "mask", grid), grid)
-        except L4SError:
-            raise not_a_raster from None
+    return Area(shapely.union_all(read_polygons(path, grid, "mask")), grid)
 
 
 def _box(text: str) -> tuple[float, float, float, float] | None:
     parts = text.split(",")
-    if len(parts) != 4 or Path(text).exists():
+    if len(parts) != 4 or Path(vector_file(text)).exists():
         return None
     try:
         west, south, east, north = map(float, parts)
@@ -179,25 +183,6 @@ def _box(text: str) -> tuple[float, float, float, float] | None:
 def _is_degrees(box: tuple[float, float, float, float]) -> bool:
     west, south, east, north = box
     return west >= -180 and east <= 180 and south >= -90 and north <= 90
-
-
-def _polygons(path: str, what: str, grid: Grid) -> shapely.Geometry:
-    """Read a vector file's polygons, as one geometry in the grid's CRS."""
-    import pyogrio
-    from pyogrio.errors import DataSourceError
-
-    if not Path(path).exists():
-        raise SceneError(f"The {what} {path} does not exist; give a vector file or west,south,east,north.")
-    try:
-        frame = pyogrio.read_dataframe(path, columns=[])
-    except (DataSourceError, ValueError) as error:
-        raise SceneError(f"The {what} {path} cannot be read as a vector file ({error}); give polygons.") from error
-    if getattr(frame, "crs", None) is None:
-        raise SceneError(f"The {what} {path} has no coordinate reference system; assign one first.")
-    shapes = frame.geometry[frame.geom_type.isin(["Polygon", "MultiPolygon"])]
-    if shapes.empty:
-        raise SceneError(f"The {what} {path} holds no polygon; expected at least one.")
-    return shapely.union_all(shapely.make_valid(shapes.to_crs(grid.crs.to_wkt()).to_numpy()))
 
 
 def _to_grid(box: shapely.Geometry, degrees: bool, grid: Grid) -> shapely.Geometry:

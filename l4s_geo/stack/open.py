@@ -18,6 +18,7 @@ from l4s_geo.errors import SceneError
 from l4s_geo.grid import mapping_grid
 from l4s_geo.sources.detect import open_scene
 from l4s_geo.sources.http import http_options
+from l4s_geo.sources.vectors import vector_file
 from l4s_geo.stack.clouds import CloudMask
 from l4s_geo.stack.dem import DEM
 from l4s_geo.stack.masks import SCL_CLASSES, RasterMask, open_area, open_mask
@@ -44,7 +45,8 @@ class Inputs:
     """A scene and what belongs to it, as a user gives it: paths, names and choices, nothing opened."""
 
     scene: PathLike | Mapping[str, PathLike]
-    """The scene: a SAFE product, a STAC item, a folder of band files, a raster, or single-band files by band name."""
+    """A SAFE product, a STAC item, a folder of band files, a patch of Landslide4Sense, a raster, or single-band files
+    by band name."""
     bands: Sequence[str] | None = None
     """Names of a multi-band raster's bands, in order, if it does not carry them."""
     dem: PathLike | Sequence[PathLike] | None = None
@@ -56,13 +58,14 @@ class Inputs:
     resampling: Resampling | None = None
     """How bands come to the mapping grid; None repeats coarser pixels and interpolates where the grid changes."""
     mask: PathLike | None = None
-    """A raster that is not 0 where nothing is to be mapped, or a vector file with polygons of such ground."""
+    """A raster that is not 0 where nothing is to be mapped, or a vector file with polygons of such ground;
+    FILE|layername=NAME for one of several layers."""
     mask_classes: Sequence[int] = defaults.MASK_CLASSES
     """Classes of a Level-2A product's scene classification that are not mapped."""
     clouds: bool = False
     """Whether to detect clouds with s2cloudless and mask them: Level-1C scenes only."""
     aoi: PathLike | None = None
-    """The area of interest: a vector file, or "west,south,east,north" in degrees or in the grid's metres."""
+    """Area of interest: a vector file, FILE|layername=NAME for one of several layers, or "west,south,east,north"."""
 
     def __post_init__(self) -> None:
         if self.units not in ("auto", *UNITS):
@@ -112,7 +115,8 @@ def fingerprint(inputs: Inputs, stack: Stack, *more: object) -> str:
     beside = [os.fspath(p) if p is not None else "" for p in (inputs.slope, inputs.mask, inputs.aoi)]
     dems = list(stack.dem.paths) if stack.dem else []
     files = [*sorted(ref.path for ref in stack.scene.bands.values()), *dems, *beside]
-    stamps = [(Path(f).stat().st_size, Path(f).stat().st_mtime_ns) if Path(f).is_file() else () for f in files]
+    places = [Path(vector_file(file)) for file in files]
+    stamps = [(place.stat().st_size, place.stat().st_mtime_ns) if place.is_file() else () for place in places]
     how = (tuple(inputs.mask_classes), inputs.clouds, inputs.resampling, stack.units, stack.grid)
     text = repr((files, stamps, sorted(stack.scene.bands.items()), how, more))
     return hashlib.sha256(text.encode()).hexdigest()

@@ -26,7 +26,7 @@ from l4s_geo.worker.protocol import Channel, ProtocolError, claim_stdout
 
 __all__ = ["MessageReporter", "main"]
 
-_PACKAGES = ("numpy", "rasterio", "pyogrio", "geopandas", "onnxruntime", "onnxruntime-gpu")
+_PACKAGES = ("numpy", "rasterio", "pyogrio", "fiona", "geopandas", "h5py", "onnxruntime", "onnxruntime-gpu")
 _EVERY_S = 0.1
 
 

@@ -64,6 +64,7 @@ def model_request(algorithm, parameters, context) -> dict:
         "overlap": algorithm.parameterAsInt(parameters, "OVERLAP", context),
         "tta": VIEWS[algorithm.parameterAsEnum(parameters, "TTA", context)],
         "connectivity": 8 if algorithm.parameterAsBool(parameters, "DIAGONAL", context) else 4,
+        "patch": algorithm.parameterAsBool(parameters, "PATCH", context),
     }
     for name in ("SKIP_FLAT", "FILL_HOLES", "SIMPLIFY"):
         request[name.lower()] = algorithm.parameterAsDouble(parameters, name, context)
@@ -92,5 +93,6 @@ def _add_refinements(algorithm) -> None:
         QgsProcessingParameterBoolean("DIAGONAL", tr("Pixels that touch at a corner are one landslide"), diagonal),
         number("FILL_HOLES", tr("Fill holes up to this area, m²"), number.Double, defaults.FILL_HOLES, minValue=0),
         number("SIMPLIFY", tr("Smooth outlines to this tolerance, m"), number.Double, defaults.SIMPLIFY, minValue=0),
+        QgsProcessingParameterBoolean("PATCH", tr("Map a scene without coordinates (.h5) from its own corner"), False),
     ):
         advanced(algorithm, parameter)

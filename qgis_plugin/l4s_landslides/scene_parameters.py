@@ -39,7 +39,7 @@ def add_scene(algorithm) -> None:
     algorithm.addParameter(
         QgsProcessingParameterFile(
             "FILE",
-            tr("…or a product: SAFE, zip, folder of bands, STAC item"),
+            tr("…or a product: SAFE, zip, folder of bands, STAC item, Landslide4Sense patch (.h5)"),
             optional=True,
             fileFilter=ANY_FILE,
         )

@@ -29,6 +29,7 @@ from qgis.core import (
     QgsProcessingParameterRasterLayer,
     QgsProject,
     QgsRasterLayer,
+    QgsRectangle,
     QgsRenderContext,
     QgsVectorLayer,
 )
@@ -65,6 +66,27 @@ def test_the_same_features_as_the_command_line(run, samples, engine, feedback):
     assert any("per second" in line for line in feedback.lines)
     assert any(line.startswith("Device: ") for line in feedback.lines)
     assert hidden(samples) == []
+
+
+def test_a_patch_lies_in_a_plane_without_a_place(run, engine, tmp_path, feedback):
+    patch, out = tmp_path / "image_12.h5", tmp_path / "patch.gpkg"
+    code = (
+        "import sys, h5py, numpy as np; ground = np.full((128, 128, 14), 1.3); ground[30:60, 40:80, 1:4] = 4; "
+        "h5py.File(sys.argv[1], 'w')['img'] = ground"
+    )
+    subprocess.run([engine, "-c", code, str(patch)], check=True)
+    with pytest.raises(QgsProcessingException):
+        run("maplandslides", FILE=str(patch), OUTPUT=str(out))
+    assert "has no coordinates" in feedback.text
+    assert not out.exists()
+    results = run("maplandslides", FILE=str(patch), PATCH=True, THRESHOLD=0.001, OUTPUT=str(out))
+    layer = QgsVectorLayer(f"{out}|layername=landslides", "", "ogr")
+    assert layer.isValid()
+    assert layer.crs().description() == "Undefined Cartesian SRS"
+    found = list(layer.getFeatures())
+    assert len(found) == results["COUNT"] > 0
+    assert [f.geometry().area() for f in found] == pytest.approx([f["area_m2"] for f in found])
+    assert QgsRectangle(0, -1280, 1280, 0).contains(layer.extent())
 
 
 @pytest.mark.parametrize("kind", ["extent", "memory", "layername"])

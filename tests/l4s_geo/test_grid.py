@@ -11,7 +11,7 @@ from rasterio.crs import CRS
 from rasterio.warp import transform
 
 from l4s_geo.errors import SceneError
-from l4s_geo.grid import Grid, blend_weights, mapping_grid, starts
+from l4s_geo.grid import LOCAL, Grid, blend_weights, mapping_grid, starts
 
 
 def grid(crs: str, transform: Affine, height: int = 200, width: int = 300) -> Grid:
@@ -23,6 +23,24 @@ def test_a_metric_10_m_grid_is_kept(crs: str) -> None:
     origin = {"EPSG:32645": (3e5, 3.1e6), "EPSG:27700": (257060.59, 285728.7), "EPSG:3035": (4.3e6, 3.1e6)}[crs]
     native = grid(crs, Affine(10, 0, origin[0], 0, -10, origin[1]))
     assert mapping_grid(native) is native
+
+
+def test_a_10_m_grid_without_coordinates_is_kept_and_says_so() -> None:
+    native = Grid(LOCAL, Affine(10, 0, 0, 0, -10, 0), 128, 128)
+    assert mapping_grid(native) is native
+    assert native.is_local
+    assert native.crs_name == "local coordinates (no CRS)"
+    assert not grid("EPSG:32645", Affine(10, 0, 3e5, 0, -10, 3.1e6)).is_local
+
+
+@pytest.mark.parametrize(
+    ("unit", "pixel"),
+    [('UNIT["metre",1]', 20), ('UNIT["metre",1]', 1), ('UNIT["foot",0.3048]', 10)],
+)
+def test_a_grid_without_coordinates_cannot_be_warped(unit: str, pixel: float) -> None:
+    native = grid(f'LOCAL_CS["site",{unit}]', Affine(pixel, 0, 0, 0, -pixel, 0))
+    with pytest.raises(SceneError, match=r"has no coordinates and pixels of .*; expected pixels of 10 m"):
+        mapping_grid(native)
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from ..results import finish, refresh_open
 from ..scene_parameters import SceneReader, add_area, add_details, add_terrain
 from ..texts import tr
 
-_RASTERS = (".tif", ".tiff", ".vrt", ".jp2", ".img")
+_RASTERS = (".tif", ".tiff", ".vrt", ".jp2", ".img", ".h5")
 
 
 class MapFolder(LandslideAlgorithm):
@@ -32,8 +32,9 @@ class MapFolder(LandslideAlgorithm):
     TITLE = "Map landslides in a folder"
     SUMMARY = "Maps every Sentinel-2 scene of a folder; a scene that fails is reported and the others go on."
     TAGS = ("batch", "mapping", "folder", "detect", "segmentation")
-    HELP = """Maps every scene of a folder: rasters (.tif, .vrt, .jp2, .img), SAFE products (folders and zips) and \
-STAC items (.json). Each becomes an inventory of its own in the output folder, named after the scene.
+    HELP = """Maps every scene of a folder: rasters (.tif, .vrt, .jp2, .img), SAFE products (folders and zips), \
+STAC items (.json) and patches of Landslide4Sense (.h5). Each becomes an inventory of its own in the output folder, \
+named after the scene.
 
 DEM, area of interest, mask and options hold for all scenes. A scene that fails is reported, and the others go on. \
 Scenes that have an inventory in the output folder already are left alone, so a stopped run can be gone on with, \

@@ -32,8 +32,8 @@ class MapLandslides(SceneAlgorithm):
     HELP = """Maps the landslides of a Sentinel-2 scene as polygons.
 
 The <b>scene</b> is a raster layer whose bands are named (B1…B12) or stand in a known order, or a product on disk: a \
-SAFE folder (choose its MTD_MSIL….xml) or zip, a folder of band files, a STAC item. It is mapped on a 10 m grid: its \
-own if it has one, else one in its UTM zone.
+SAFE folder (choose its MTD_MSIL….xml) or zip, a folder of band files, a STAC item, a patch of Landslide4Sense (.h5). \
+It is mapped on a 10 m grid: its own if it has one, else one in its UTM zone.
 
 The <b>DEM</b> gives each landslide its slope, relief, aspect and reach angle; bundles that need slope and elevation \
 cannot run without one.
@@ -44,7 +44,8 @@ The <b>bundle</b> is the model. <i>Check environment</i> lists those installed.
 
 Under <b>Advanced</b>: name the bands of a raster that does not say them; give further DEM tiles, a ready slope, a \
 mask; choose which classes of a Level-2A product's scene classification are left out (3,8,9,10, or none); skip flat \
-ground; average several views of each window, which is slower and steadier.
+ground; average several views of each window, which is slower and steadier; map a patch, which has no coordinates, in \
+metres from its upper left corner.
 
 Each polygon carries its area, length, width, orientation, mean and highest probability, and where it comes from. The \
 model takes for a landslide what is bright and bare: mask clouds, distrust fields and gravel, and look at the result \

@@ -178,7 +178,7 @@ The output holds the inventory's polygons as hit or false alarm, and the referen
    <translation type="unfinished" />
   </message>
   <message>
-   <source>Maps every scene of a folder: rasters (.tif, .vrt, .jp2, .img), SAFE products (folders and zips) and STAC items (.json). Each becomes an inventory of its own in the output folder, named after the scene.
+   <source>Maps every scene of a folder: rasters (.tif, .vrt, .jp2, .img), SAFE products (folders and zips), STAC items (.json) and patches of Landslide4Sense (.h5). Each becomes an inventory of its own in the output folder, named after the scene.
 
 DEM, area of interest, mask and options hold for all scenes. A scene that fails is reported, and the others go on. Scenes that have an inventory in the output folder already are left alone, so a stopped run can be gone on with, unless you ask for all to be mapped again.</source>
    <translation type="unfinished" />
@@ -250,7 +250,7 @@ DEM, area of interest, mask and options hold for all scenes. A scene that fails 
   <message>
    <source>Maps the landslides of a Sentinel-2 scene as polygons.
 
-The &lt;b&gt;scene&lt;/b&gt; is a raster layer whose bands are named (B1…B12) or stand in a known order, or a product on disk: a SAFE folder (choose its MTD_MSIL….xml) or zip, a folder of band files, a STAC item. It is mapped on a 10 m grid: its own if it has one, else one in its UTM zone.
+The &lt;b&gt;scene&lt;/b&gt; is a raster layer whose bands are named (B1…B12) or stand in a known order, or a product on disk: a SAFE folder (choose its MTD_MSIL….xml) or zip, a folder of band files, a STAC item, a patch of Landslide4Sense (.h5). It is mapped on a 10 m grid: its own if it has one, else one in its UTM zone.
 
 The &lt;b&gt;DEM&lt;/b&gt; gives each landslide its slope, relief, aspect and reach angle; bundles that need slope and elevation cannot run without one.
 
@@ -258,7 +258,7 @@ The &lt;b&gt;area of interest&lt;/b&gt; limits the map; inside it the result is 
 
 The &lt;b&gt;bundle&lt;/b&gt; is the model. &lt;i&gt;Check environment&lt;/i&gt; lists those installed.
 
-Under &lt;b&gt;Advanced&lt;/b&gt;: name the bands of a raster that does not say them; give further DEM tiles, a ready slope, a mask; choose which classes of a Level-2A product's scene classification are left out (3,8,9,10, or none); skip flat ground; average several views of each window, which is slower and steadier.
+Under &lt;b&gt;Advanced&lt;/b&gt;: name the bands of a raster that does not say them; give further DEM tiles, a ready slope, a mask; choose which classes of a Level-2A product's scene classification are left out (3,8,9,10, or none); skip flat ground; average several views of each window, which is slower and steadier; map a patch, which has no coordinates, in metres from its upper left corner.
 
 Each polygon carries its area, length, width, orientation, mean and highest probability, and where it comes from. The model takes for a landslide what is bright and bare: mask clouds, distrust fields and gravel, and look at the result before you act on it.</source>
    <translation type="unfinished" />
@@ -534,6 +534,10 @@ An environment that was set up before is replaced when the new one works. The lo
    <translation type="unfinished" />
   </message>
   <message>
+   <source>Map a scene without coordinates (.h5) from its own corner</source>
+   <translation>Eine Szene ohne Koordinaten (.h5) von ihrer Ecke aus kartieren</translation>
+  </message>
+  <message>
    <source>Set up environment…</source>
    <translation>Umgebung einrichten…</translation>
   </message>
@@ -618,8 +622,8 @@ An environment that was set up before is replaced when the new one works. The lo
    <translation>Szene: Rasterlayer oder Datei</translation>
   </message>
   <message>
-   <source>…or a product: SAFE, zip, folder of bands, STAC item</source>
-   <translation>…oder ein Produkt: SAFE, Zip, Ordner von Kanälen, STAC-Item</translation>
+   <source>…or a product: SAFE, zip, folder of bands, STAC item, Landslide4Sense patch (.h5)</source>
+   <translation>…oder ein Produkt: SAFE, Zip, Ordner von Kanälen, STAC-Item, Landslide4Sense-Patch (.h5)</translation>
   </message>
   <message>
    <source>DEM (elevations in metres)</source>

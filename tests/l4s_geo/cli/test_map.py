@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import geopandas as gpd
@@ -19,8 +21,9 @@ from pandas.testing import assert_frame_equal
 from rasterio.features import rasterize
 
 import l4s_geo
-from l4s_geo.bands import BANDS, RGB
+from l4s_geo.bands import BANDS, RGB, scale_of
 from l4s_geo.cli.map import main
+from l4s_geo.grid import LOCAL
 from l4s_geo.inference.runtime import LoadedBundle
 from l4s_geo.inventory.table import DTYPES
 from support import ORIGIN, UTM
@@ -345,3 +348,83 @@ def test_labelled_patches_through_the_command(data: Path, write_raster, tmp_path
     truth = patches["mask"][index] > 0
     assert 2 * (drawn & truth).sum() / (drawn.sum() + truth.sum()) > 0.5
     assert found.slope_mean_deg.between(1, 60).all()
+
+
+@pytest.fixture
+def patch(tmp_path: Path) -> Path:
+    """A patch of Landslide4Sense: the upper left of the scene, on a slope to the south."""
+    import h5py
+
+    raw = np.full((14, 128, 128), 500.0)
+    raw[3] = scene()[0, :128, :128]
+    raw[12], raw[13] = np.degrees(np.arctan(0.5)), dem(128, 128)
+    path = tmp_path / "image_12.h5"
+    with h5py.File(path, "w") as file:
+        file["img"] = (raw / scale_of(BANDS)[:, None, None]).transpose(1, 2, 0)
+    return path
+
+
+def test_a_patch_lies_nowhere_unless_the_user_says_so(patch: Path, red_bundle: Path, tmp_path: Path) -> None:
+    for suffix in (".gpkg", ".geojson", ".fgb", ".parquet", ".shp"):
+        result = run(patch, "--out", tmp_path / f"a{suffix}", "--bundle", red_bundle)
+        assert result.exit_code == 2
+        assert "image_12 has no coordinates, so an inventory of it lies nowhere" in result.stderr
+        assert "--patch" in result.stderr
+    result = run(patch, "--patch", "--out", tmp_path / "a.geojson", "--bundle", red_bundle)
+    assert result.exit_code == 2
+    assert "RFC 7946" in result.stderr
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["image_12.h5"]
+
+
+@pytest.mark.parametrize("suffix", [".gpkg", ".fgb", ".parquet", ".shp"])
+def test_a_patch_is_mapped_in_metres_from_its_corner(patch, red_bundle, tmp_path, suffix) -> None:
+    out, probability = tmp_path / f"patch{suffix}", tmp_path / "p.tif"
+    result = run(patch, "--patch", "--out", out, "--probability", probability, "--bundle", red_bundle)
+    assert result.exit_code == 0, result.output
+    assert "Note: a patch has no coordinates" in result.stderr
+    assert "local coordinates (no CRS), the scene's own" in result.stderr
+    assert "Terrain: the scene's own DEM band" in result.stderr
+    found = gpd.read_parquet(out) if suffix == ".parquet" else gpd.read_file(out, layer=0)
+    assert found.crs.is_engineering
+    drawn = rasterize(found.geometry, (128, 128), transform=Affine(10, 0, 0, 0, -10, 0))
+    np.testing.assert_array_equal(drawn > 0, scene()[0, :128, :128] > 1000)
+    np.testing.assert_allclose(found.area_m2, found.area)
+    slope = found["slope_mean" if suffix == ".shp" else "slope_mean_deg"]
+    np.testing.assert_allclose(slope, np.degrees(np.arctan(0.5)), rtol=1e-5)
+    with rasterio.open(probability) as dataset:
+        assert dataset.crs == LOCAL
+        assert dataset.transform == Affine(10, 0, 0, 0, -10, 0)
+        np.testing.assert_array_equal(dataset.read(1) >= 0.5, drawn > 0)
+    if suffix == ".gpkg":
+        with closing(sqlite3.connect(out)) as database:
+            for table in ("gpkg_geometry_columns", "gpkg_contents WHERE data_type = 'features'"):
+                assert database.execute(f"SELECT srs_id FROM {table}").fetchall() == [(-1,)]
+        facts = json.loads(pyogrio.read_info(out, layer="landslides")["layer_metadata"]["l4s"])
+        assert facts["bands"]["B4"] == f"{patch}#4"
+        assert facts["crs"] == "local coordinates (no CRS)"
+        mapped = run(patch, "--patch", "--out", tmp_path / "masked.gpkg", "--mask", out, "--bundle", red_bundle)
+        assert mapped.exit_code == 0, mapped.output  # an inventory of a patch is a mask for it
+        assert mapped.stderr.splitlines()[-1].startswith("0 landslides")
+
+
+def test_a_scene_with_coordinates_is_mapped_there_whether_or_not_patches_may_be(files, red_bundle, tmp_path) -> None:
+    result = run(files[0], "--patch", "--out", tmp_path / "a.gpkg", "--bundle", red_bundle)
+    assert result.exit_code == 0, result.output
+    assert gpd.read_file(tmp_path / "a.gpkg", layer=0).crs == UTM
+
+
+def test_info_and_resume_know_patches(patch: Path, red_bundle: Path, tmp_path: Path, monkeypatch) -> None:
+    from l4s_geo.cli.main import main as l4s
+
+    result = CliRunner().invoke(l4s, ["info", str(patch)])
+    assert result.exit_code == 0, result.output
+    assert "Scene: image_12, bands B1 B2" in result.output
+    assert "L4S units (raw / M), as stated" in result.output
+    out = tmp_path / "a.gpkg"
+    with monkeypatch.context() as broken:
+        broken.setattr(pyogrio, "write_dataframe", lambda *a, **k: (_ for _ in ()).throw(OSError("No space left")))
+        assert run(patch, "--patch", "--out", out, "--bundle", red_bundle).exit_code == 2
+    result = run(patch, "--patch", "--out", out, "--bundle", red_bundle, "--resume")
+    assert result.exit_code == 0, result.output
+    assert "Resuming" in result.stderr
+    assert len(gpd.read_file(out, layer=0)) == 2

@@ -13,10 +13,12 @@ from rasterio.crs import CRS
 from rasterio.warp import transform_bounds
 
 from l4s_geo import defaults
+from l4s_geo.bands import RGB
 from l4s_geo.errors import SceneError
 from l4s_geo.grid import Grid, Window
 from l4s_geo.sources.scene import BandRef
 from l4s_geo.stack.masks import RasterMask, open_area, open_mask
+from l4s_geo.stack.open import Inputs, fingerprint, open_stack
 from support import ORIGIN, UTM
 
 GRID = Grid(CRS.from_epsg(32645), Affine(10, 0, ORIGIN[0], 0, -10, ORIGIN[1]), 120, 100)
@@ -104,6 +106,45 @@ def test_a_file_without_polygons_is_refused(tmp_path: Path) -> None:
     gpd.GeoSeries([shapely.Point(*ORIGIN)], crs=UTM).to_file(path)
     with pytest.raises(SceneError, match="no polygon"):
         open_area(path, GRID)
+
+
+def test_one_layer_of_several_is_chosen(tmp_path: Path) -> None:
+    path = square(tmp_path / "two.gpkg")
+    gpd.GeoSeries([shapely.Point(ORIGIN).buffer(100)], crs=UTM).to_file(path, layer="other", mode="a")
+    chosen = f"{path}|layername=two"
+    np.testing.assert_array_equal(open_area(chosen, GRID).read(GRID.whole), expected())
+    np.testing.assert_array_equal(open_mask(chosen, GRID).read(GRID.whole), expected())
+    for opened in (open_area, open_mask):
+        with pytest.raises(SceneError, match="has the layers two, other; expected one"):
+            opened(path, GRID)
+        with pytest.raises(SceneError, match="does not exist"):
+            opened(f"{tmp_path / 'nosuch.gpkg'}|layername=two", GRID)
+
+
+def test_a_mask_beside_the_scene_hides_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "far.gpkg"
+    gpd.GeoSeries([shapely.box(0, 0, 1, 1)], crs=4326).to_file(path)
+    assert not open_mask(path, GRID).read(GRID.whole).any()
+    with pytest.raises(SceneError, match="lies outside the scene"):
+        open_area(path, GRID)
+
+
+def test_what_is_wrong_with_polygons_is_said_and_not_that_they_are_no_raster(tmp_path: Path) -> None:
+    path = square(tmp_path / "cut.shp")
+    path.write_bytes(path.read_bytes()[:-8])
+    with pytest.raises(SceneError, match=r"mask .*cut\.shp cannot be read as a vector file \(it has 228 of 236 bytes"):
+        open_mask(path, GRID)
+
+
+def test_a_changed_layer_of_a_mask_is_another_input(write_raster, tmp_path: Path) -> None:
+    scene = write_raster("scene.tif", np.full((3, 120, 100), 500, np.uint16), names=RGB)
+    mask = square(tmp_path / "m.gpkg")
+    inputs = Inputs(scene, mask=f"{mask}|layername=m")
+    with open_stack(inputs) as stack:
+        before = fingerprint(inputs, stack)
+        assert fingerprint(inputs, stack) == before
+        gpd.GeoSeries([shapely.Point(ORIGIN).buffer(100)], crs=UTM).to_file(mask, layer="other", mode="a")
+        assert fingerprint(inputs, stack) != before
 
 
 def test_a_text_file_is_no_mask(tmp_path: Path) -> None:

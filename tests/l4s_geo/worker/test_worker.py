@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 import geopandas as gpd
+import h5py
+import numpy as np
 import pyogrio
 import pytest
 import rasterio
@@ -41,6 +43,20 @@ def test_environment_names_the_device_and_the_bundles(worker):
     assert result["device"] == "cuda" or "cuda" in result["cuda"]
     assert {"name": "rgb", "bands": ["B4", "B3", "B2"]}.items() <= result["bundles"][0].items()
     assert {"numpy", "rasterio", "GDAL"} <= result["packages"].keys()
+
+
+def test_a_patch_is_checked_and_mapped_if_the_driver_says_so(worker, red_bundle, tmp_path):
+    scene, out = tmp_path / "image_12.h5", tmp_path / "patch.gpkg"
+    with h5py.File(scene, "w") as file:
+        file["img"] = np.where(np.arange(128)[:, None, None] < 20, 4.0, 1.0) * np.ones((128, 128, 14))
+    worker.ask("check", scene=str(scene), bundle=str(red_bundle))
+    checked = worker.answer()["result"]
+    assert (checked["crs"], checked["shape"]) == ("local coordinates (no CRS)", [128, 128])
+    worker.ask("map", scene=str(scene), bundle=str(red_bundle), out=str(out))
+    assert "has no coordinates" in worker.answer()["message"]
+    worker.ask("map", scene=str(scene), bundle=str(red_bundle), out=str(out), patch=True)
+    result = worker.answer()["result"]
+    assert (result["features"], result["area_m2"]) == (1, 20 * 128 * 100)
 
 
 def test_maps_like_the_function(worker, scene, red_bundle):

@@ -201,8 +201,8 @@ def test_a_scene_without_all_bands_is_refused_with_their_names(write_raster, inv
 @pytest.mark.parametrize(
     ("frame", "message"),
     [
-        (gpd.GeoDataFrame(geometry=[rectangle(900, 0, 5, 5)], crs=UTM), "None of the 1 polygons .* lies in the scene"),
-        (gpd.GeoDataFrame(geometry=[shapely.Point(0, 0)], crs=UTM), "holds Point; expected polygons"),
+        (gpd.GeoDataFrame(geometry=[rectangle(900, 0, 5, 5)], crs=UTM), "None of the polygons .* lies in the scene"),
+        (gpd.GeoDataFrame(geometry=[shapely.Point(0, 0)], crs=UTM), "holds no polygon but Point; expected polygons"),
         (gpd.GeoDataFrame(geometry=[rectangle(0, 0, 5, 5)]), "no coordinate reference system"),
     ],
 )

@@ -68,7 +68,7 @@ def command(
     landslides_only: bool,
     write_bands: str | None,
 ) -> None:
-    """Cut SCENE and the landslides of INVENTORY (polygons, any vector format) into labelled patches of 128 x 128.
+    """Cut SCENE and the landslides of INVENTORY (polygons in a vector file) into labelled patches of 128 x 128.
 
     The patches are in Landslide4Sense's own form: Level-1C digital numbers, slope and DEM as integers divided by M, on
     a grid of 10 m. A folder that has patches already grows; patches.csv says where each new one is from. A pixel is

@@ -5,16 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-import shapely
 from numpy.typing import NDArray
 from rasterio.features import rasterize
 
 from l4s_geo.bands import BANDS, scale_of
 from l4s_geo.errors import DataError
 from l4s_geo.grid import Grid, Window
+from l4s_geo.sources.vectors import read_polygons
 from l4s_geo.stack.stack import Stack
 
 __all__ = ["SIDE", "Cut", "Cutting", "cut", "landslide_mask", "require_bands"]
@@ -79,7 +78,7 @@ def landslide_mask(inventory: str | os.PathLike[str], grid: Grid) -> NDArray[np.
     """Draw an inventory on a grid.
 
     Args:
-        inventory: a vector file of polygons in any format and CRS.
+        inventory: a vector file of polygons in any CRS; ``FILE|layername=NAME`` if it has several layers.
         grid: the mapping grid.
 
     Returns:
@@ -88,14 +87,13 @@ def landslide_mask(inventory: str | os.PathLike[str], grid: Grid) -> NDArray[np.
     Raises:
         DataError: it cannot be read, has no CRS, holds no polygon, or none of them meets the grid.
     """
-    shapes = _polygons(os.fspath(inventory), grid)
-    inside = shapes[shapely.intersects(shapes, shapely.box(*grid.bounds))]
-    if not len(inside):
+    shapes = read_polygons(inventory, grid, "inventory", DataError)
+    if not len(shapes):
         raise DataError(
-            f"None of the {len(shapes)} polygons of {os.fspath(inventory)} lies in the scene; give the scene's "
-            "inventory, or --empty for a scene without landslides."
+            f"None of the polygons of {os.fspath(inventory)} lies in the scene; give the scene's inventory, or --empty "
+            "for a scene without landslides."
         )
-    drawn: NDArray[np.uint8] = rasterize(inside, grid.shape, transform=grid.transform, dtype="uint8")
+    drawn: NDArray[np.uint8] = rasterize(shapes, grid.shape, transform=grid.transform, dtype="uint8")
     return drawn.astype(bool)
 
 
@@ -134,29 +132,3 @@ def cut(stack: Stack, bands: tuple[str, ...], landslides: NDArray[np.bool_] | No
             mask = mask & valid
             if valid.mean() >= how.min_valid and (mask.any() or not how.landslides_only):
                 yield Cut(window, raw, mask)
-
-
-def _polygons(path: str, grid: Grid) -> NDArray[np.object_]:
-    """Read the polygons of a vector file, in the grid's CRS."""
-    import geopandas as gpd
-    import pyogrio
-    from pyogrio.errors import DataSourceError
-
-    if "://" not in path and not path.startswith("/vsi") and not Path(path).exists():
-        raise DataError(f"The inventory {path} does not exist; give a vector file of landslide polygons.")
-    try:
-        # GDAL seldom comes with a driver for GeoParquet, which l4s-map writes.
-        parquet = path.lower().endswith(".parquet")
-        frame = gpd.read_parquet(path) if parquet else pyogrio.read_dataframe(path, columns=[])
-    except (DataSourceError, OSError, ValueError) as error:
-        raise DataError(
-            f"The inventory {path} cannot be read as a vector file ({error}); give landslide polygons."
-        ) from error
-    if getattr(frame, "crs", None) is None:
-        raise DataError(f"The inventory {path} has no coordinate reference system; assign one first.")
-    polygons = frame.geometry[frame.geom_type.isin(["Polygon", "MultiPolygon"])]
-    if polygons.empty:
-        kinds = ", ".join(sorted(frame.geom_type.dropna().unique())) or "nothing"
-        raise DataError(f"The inventory {path} holds {kinds}; expected polygons of landslides.")
-    shapes: NDArray[np.object_] = shapely.make_valid(polygons.to_crs(grid.crs.to_wkt()).to_numpy())
-    return shapes
