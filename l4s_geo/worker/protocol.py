@@ -7,15 +7,12 @@ UTF-8. What else the engine or its libraries print goes to stderr.
 every message about the request carries it. Requests run one after another, in the order they came; a driver that wants
 several runs at once starts several workers. A line is at most `MAX_LINE` bytes long.
 
-========== ======================================================== ====================================================
-method     params                                                   result
-========== ======================================================== ====================================================
-environment none                                                    engine, python, executable, packages, device,
-                                                                    runtime, cuda, bundles
-check      those of `l4s_geo.stack.open.Inputs`, bundle             scene, bands, level, crs, shape, bundles
-map        those of `l4s_geo.map_scene` but reporter                outputs, features, area_m2, provenance
-stack      those of `l4s_geo.stack.open.Inputs`, out                outputs
-========== ======================================================== ====================================================
+| method | params | result |
+| --- | --- | --- |
+| environment | none | engine, python, executable, packages, device, runtime, cuda, bundles |
+| check | those of `l4s_geo.stack.open.Inputs`, bundle | scene, bands, level, crs, shape, bundles |
+| map | those of `l4s_geo.map_scene` but reporter | outputs, features, area_m2, provenance |
+| stack | those of `l4s_geo.stack.open.Inputs`, out | outputs |
 
 So the keywords of `l4s_geo.map_scene` and the fields of `l4s_geo.stack.open.Inputs` are part of the protocol: to rename
 one, or to let it mean something else, takes a new version; new ones that may be left out do not.

@@ -10,18 +10,18 @@ Every loss of pixels takes
 
 and returns a scalar, 0 where every pixel is ignored.
 
-==================  ==========================================================================================
-``ce``              cross-entropy
-``weighted-ce``     with landslides weighted by a fixed ratio, or per image (Ghorbanzadeh et al. 2022, eq. 3)
-``soft-ce``         with smoothed labels (Szegedy et al. 2016)
-``focal``           Lin et al. 2017
-``ohem``            of the hardest pixels only (Shrivastava et al. 2016)
-``image-ce``        of the image's logit: is there any landslide (Ghorbanzadeh et al. 2022, eq. 2)
-``dice``            Milletari et al. 2016
-``jaccard``         Rahman, Wang 2016
-``lovasz-hinge``    Berman et al. 2018
-``lovasz-softmax``  Berman et al. 2018
-==================  ==========================================================================================
+| name               | loss                                                                                      |
+| ------------------ | ----------------------------------------------------------------------------------------- |
+| ``ce``             | cross-entropy                                                                             |
+| ``weighted-ce``    | with landslides weighted by a fixed ratio, or per image (Ghorbanzadeh et al. 2022, eq. 3) |
+| ``soft-ce``        | with smoothed labels (Szegedy et al. 2016)                                                |
+| ``focal``          | Lin et al. 2017                                                                           |
+| ``ohem``           | of the hardest pixels only (Shrivastava et al. 2016)                                      |
+| ``image-ce``       | of the image's logit: is there any landslide (Ghorbanzadeh et al. 2022, eq. 2)            |
+| ``dice``           | Milletari et al. 2016                                                                     |
+| ``jaccard``        | Rahman, Wang 2016                                                                         |
+| ``lovasz-hinge``   | Berman et al. 2018                                                                        |
+| ``lovasz-softmax`` | Berman et al. 2018                                                                        |
 """
 
 from l4s_training.losses.cross_entropies import (
