@@ -14,6 +14,8 @@ from l4s_geo.errors import TerrainError
 from l4s_geo.grid import Grid, Window, mapping_grid
 from l4s_geo.stack.dem import DEM
 from l4s_geo.stack.terrain import aspect_of, horn, slope_of
+from safe_products import Site
+from safe_products import write_raster as write_band
 
 GRID = Grid(CRS.from_epsg(32645), Affine(10, 0, 300_000, 0, -10, 3_100_000), 150, 170)
 
@@ -170,3 +172,15 @@ def test_a_dem_elsewhere_is_refused(write_raster, x: float) -> None:
 def test_a_dem_of_two_bands_is_refused(write_raster) -> None:
     with pytest.raises(TerrainError, match="2 bands"):
         DEM(write_raster("dem.tif", np.zeros((2, 20, 20), np.float32)), GRID)
+
+
+def test_a_jpeg_2000_dem_that_is_cut_off_is_refused(tmp_path) -> None:
+    """GDAL would read the tiles behind the cut as if nothing were missing."""
+    values = np.random.default_rng(0).integers(100, 3000, (150, 170)).astype(np.uint16)
+    path = tmp_path / "dem.jp2"
+    write_band(path, values, Site({}, 32645, 300_000, 3_100_000), 10)
+    with DEM(path, GRID) as dem:
+        np.testing.assert_array_equal(dem.read(GRID.whole)[0], values)
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(TerrainError, match=r"dem\.jp2 .* truncated"):
+        DEM(path, GRID)
