@@ -116,7 +116,14 @@ def describe(site: Site, level: str, baseline: str, **more: object) -> Product:
     return Product(level, baseline, **(place | more))
 
 
-def build_safe(site: Site, folder: Path, level: str = "L2A", baseline: str = "05.09", **more: object) -> Path:
+def build_safe(
+    site: Site,
+    folder: Path,
+    level: str = "L2A",
+    baseline: str = "05.09",
+    classes: np.ndarray | None = None,
+    **more: object,
+) -> Path:
     """Write a site as a SAFE folder; return its path.
 
     Level-2A holds every band at its native size, at finer ones repeated, and at coarser ones with values that are
@@ -127,8 +134,11 @@ def build_safe(site: Site, folder: Path, level: str = "L2A", baseline: str = "05
         folder: where to write it.
         level: "L1C" or "L2A".
         baseline: processing baseline, which decides on names, elements and the offset.
+        classes: (rows, cols) uint8 scene classification at 20 m; all vegetation by default. At 60 m all is defective.
         more: further fields of `safe_metadata.Product`.
     """
+    if classes is None:
+        classes = np.full((site.rows // 2, site.rows // 2), 4, np.uint8)
     description = describe(site, level, baseline, **more)
     product = write_metadata(description, folder)
     for name in dict.fromkeys(description.images):
@@ -145,8 +155,8 @@ def build_safe(site: Site, folder: Path, level: str = "L2A", baseline: str = "05
             stored = values.astype(np.int32) - description.all_offsets.get(band, 0)
             write_raster(image, np.where(values == 0, 0, stored).astype(np.uint16), site, size)
         elif re.search("_SCL_[26]0m$", image.stem):
-            side = site.rows * 10 // int(image.stem[-3:-1])
-            write_raster(image, np.full((side, side), 4, np.uint8), site, site.rows * 10 / side)
+            size = int(image.stem[-3:-1])
+            write_raster(image, classes if size == 20 else np.ones_like(classes[::3, ::3]), site, size)
     return product
 
 
