@@ -239,12 +239,6 @@ def test_a_folder_of_bands_at_native_resolution(red_bundle: Path, tmp_path: Path
     assert "240 × 240 pixels of 10 m in EPSG:32643" in result.output
 
 
-def test_a_real_folder_of_bands_at_native_resolution(data: Path, red_bundle: Path, tmp_path: Path) -> None:
-    result = run("map", data / "s2_l2a_mekong", "--out", tmp_path / "i.gpkg", "--bundle", red_bundle)
-    assert result.exit_code == 0, result.output
-    assert "1068 × 1068 pixels of 10 m in EPSG:32648" in result.output
-
-
 def test_an_optional_band_is_stood_in_for(files, tmp_path: Path) -> None:
     import json
 
