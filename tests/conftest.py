@@ -11,7 +11,7 @@ import pytest
 import rasterio
 from affine import Affine
 
-from support import TRANSFORM, UTM, make_bundle
+from support import TRANSFORM, UTM, make_bundle, sample_patches
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 DATA = Path(os.environ.get("L4S_DATA", REPOSITORY.parent / "shared" / "data"))
@@ -32,6 +32,15 @@ def data() -> Path:
     if not DATA.is_dir():
         pytest.skip(f"the real data is not at {DATA} (set L4S_DATA)")
     return DATA
+
+
+@pytest.fixture(scope="session", params=["sample", "real"])
+def labelled_patches(request: pytest.FixtureRequest) -> tuple[np.ndarray, np.ndarray]:
+    """Patches of the sample scene and real ones: (n, 14, 128, 128) raw values and (n, 128, 128) bool landslides."""
+    if request.param == "sample":
+        return sample_patches()
+    with np.load(request.getfixturevalue("data") / "l4s_14band_labelled.npz") as file:
+        return np.moveaxis(file["dn"], -1, 1), file["mask"] > 0
 
 
 WriteRaster = Callable[..., Path]

@@ -1,4 +1,4 @@
-"""Builds SAFE products out of single bands and the metadata of real products."""
+"""Builds SAFE products out of single bands, with metadata made by hand, and damages them."""
 
 from __future__ import annotations
 
@@ -13,33 +13,39 @@ import numpy as np
 import rasterio
 from affine import Affine
 
-TEMPLATES = {
-    "L1C": "s2_l1c_safe_metadata/S2A_MSIL1C_20210908T042701_N0301_R133_T46RER_20210908T070248.SAFE",
-    "L2A": "s2_l2a_safe/S2A_MSIL2A_20221005T115411_N0400_R023_T29UNU_20221005T164454.SAFE",
-}
-"""A real product of each level; Level-1C without offset and pixels, Level-2A with an offset."""
+from safe_metadata import BAND_IDS, Product, write_metadata
 
-BAND_IDS = ("B1", "B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A", "B9", "B10", "B11", "B12")
-
-OFFSET_TAGS = {
-    "L1C": ("Radiometric_Offset_List", "RADIO_ADD_OFFSET"),
-    "L2A": ("BOA_ADD_OFFSET_VALUES_LIST", "BOA_ADD_OFFSET"),
+PIXEL_SIZES = {
+    **dict.fromkeys(("B2", "B3", "B4", "B8"), 10),
+    **dict.fromkeys(("B5", "B6", "B7", "B8A", "B11", "B12"), 20),
+    **dict.fromkeys(("B1", "B9", "B10"), 60),
 }
+"""Side of each band's pixels, metres."""
+
+GENERATIONS = (
+    ("L1C", "02.02"),
+    ("L1C", "02.09"),
+    ("L1C", "05.09"),
+    ("L2A", "02.05"),
+    ("L2A", "02.12"),
+    ("L2A", "05.09"),
+)
+"""Level and processing baseline of each form that products have had."""
 
 
 @dataclass(frozen=True)
 class Site:
     """Bands of one place, each at its native pixel size; the ground of all is the same."""
 
-    level: str
     bands: Mapping[str, np.ndarray]
-    """(rows, cols) uint16 without offset, by name ("B1"…"B12", "B8A")."""
+    """(rows, cols) uint16 without offset, by name ("B1"…"B12", "B8A"); 0 is no data."""
     epsg: int
     left: float
     top: float
 
     @property
     def rows(self) -> int:
+        """Side of the site, pixels of 10 m."""
         return self.bands["B2"].shape[0]
 
     def size(self, band: str) -> int:
@@ -47,13 +53,31 @@ class Site:
         return 10 * self.rows // self.bands[band].shape[0]
 
 
-def read_site(folder: Path, level: str, *, epsg: int, left: float, top: float) -> Site:
+def make_site(level: str = "L1C", rows: int = 120, *, epsg: int = 32643, left: float = 330_000, top: float = 3_372_000):
+    """Make a site of noise between 200 and 4000, with all bands of a level.
+
+    Args:
+        level: "L1C" (13 bands) or "L2A" (no B10).
+        rows: its side, pixels of 10 m; a multiple of 6.
+        epsg: its CRS.
+        left: its left edge, metres.
+        top: its upper edge, metres.
+    """
+    bands = {}
+    for number, band in enumerate(BAND_IDS):
+        if level == "L1C" or band != "B10":
+            side = rows * 10 // PIXEL_SIZES[band]
+            bands[band] = np.random.default_rng(number).integers(200, 4000, (side, side)).astype(np.uint16)
+    return Site(bands, epsg, left, top)
+
+
+def read_site(folder: Path, *, epsg: int, left: float, top: float) -> Site:
     """Read a folder of single-band files named B2.tif or B02.tif."""
     bands = {}
     for path in sorted(folder.glob("B*.tif")):
         with rasterio.open(path) as dataset:
             bands[re.sub("^B0", "B", path.stem)] = dataset.read(1)
-    return Site(level, bands, epsg, left, top)
+    return Site(bands, epsg, left, top)
 
 
 def write_raster(path: Path, values: np.ndarray, site: Site, size: float, **options: object) -> None:
@@ -77,62 +101,63 @@ def write_raster(path: Path, values: np.ndarray, site: Site, size: float, **opti
         dataset.write(values, 1)
 
 
-def write_bands(site: Site, folder: Path) -> dict[str, Path]:
+def write_bands(site: Site, folder: Path, suffix: str = ".tif") -> dict[str, Path]:
     """Write the bands as plain files, without offset; return their paths by band name."""
     paths = {}
     for band, values in site.bands.items():
-        paths[band] = folder / f"{band}.tif"
+        paths[band] = folder / f"{band}{suffix}"
         write_raster(paths[band], values, site, site.size(band))
     return paths
 
 
-def copy_metadata(data: Path, level: str, folder: Path) -> Path:
-    """Copy a real product's metadata; return the copy."""
-    source = data / TEMPLATES[level]
-    for path in (source / f"MTD_MSI{level}.xml", next(source.glob("GRANULE/*/MTD_TL.xml"))):
-        target = folder / source.name / path.relative_to(source)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(path.read_bytes())
-    return folder / source.name
+def describe(site: Site, level: str, baseline: str, **more: object) -> Product:
+    """Describe the product that a site becomes; more fields of `Product` by name."""
+    place = {"epsg": site.epsg, "left": site.left, "top": site.top, "rows": site.rows}
+    return Product(level, baseline, **(place | more))
 
 
-def build_safe(data: Path, site: Site, folder: Path, *, offset: int = 0) -> Path:
-    """Write a site as a SAFE folder with the metadata of a real product, adapted; return its path.
+def build_safe(
+    site: Site,
+    folder: Path,
+    level: str = "L2A",
+    baseline: str = "05.09",
+    classes: np.ndarray | None = None,
+    **more: object,
+) -> Path:
+    """Write a site as a SAFE folder; return its path.
 
-    Level-2A holds every band at its native size and, with values that are wrong on purpose, at all coarser ones.
+    Level-2A holds every band at its native size, at finer ones repeated, and at coarser ones with values that are
+    wrong on purpose.
 
     Args:
-        data: the folder of real data.
         site: what to write.
         folder: where to write it.
-        offset: what the metadata say is to be added; 0 writes a product of an older baseline.
+        level: "L1C" or "L2A".
+        baseline: processing baseline, which decides on names, elements and the offset.
+        classes: (rows, cols) uint8 scene classification at 20 m; all vegetation by default. At 60 m all is defective.
+        more: further fields of `safe_metadata.Product`.
     """
-    product = copy_metadata(data, site.level, folder)
-    place(product, site)
-    set_offsets(product, site.level, dict.fromkeys(BAND_IDS, offset) if offset else {})
-    for image in listed_images(product):
+    if classes is None:
+        classes = np.full((site.rows // 2, site.rows // 2), 4, np.uint8)
+    description = describe(site, level, baseline, **more)
+    product = write_metadata(description, folder)
+    for name in dict.fromkeys(description.images):
+        image = product / f"{name}.jp2"
         match = re.search(r"_B(\d\d|8A)(?:_(\d\d)m)?$", image.stem)
         if match and (band := f"B{match[1].lstrip('0')}") in site.bands:
             values, native = site.bands[band], site.size(band)
             size = int(match[2] or native)
             if size < native:
-                continue
+                values = values.repeat(native // size, axis=0).repeat(native // size, axis=1)
             if size > native:
                 step = size // native
                 values = np.full_like(values[::step, ::step], 9000)
-            write_raster(
-                image, np.where(values == 0, 0, values.astype(np.int32) - offset).astype(np.uint16), site, size
-            )
+            stored = values.astype(np.int32) - description.all_offsets.get(band, 0)
+            write_raster(image, np.where(values == 0, 0, stored).astype(np.uint16), site, size)
         elif re.search("_SCL_[26]0m$", image.stem):
-            side = site.rows * 10 // int(image.stem[-3:-1])
-            write_raster(image, np.full((side, side), 4, np.uint8), site, site.rows * 10 / side)
+            size = int(image.stem[-3:-1])
+            write_raster(image, classes if size == 20 else np.ones_like(classes[::3, ::3]), site, size)
     return product
-
-
-def listed_images(product: Path) -> list[Path]:
-    """Paths at which the metadata say the images are."""
-    text = next(product.glob("MTD_MSI*.xml")).read_text()
-    return [product / f"{name}.jp2" for name in re.findall("<IMAGE_FILE>(.*?)</IMAGE_FILE>", text)]
 
 
 def edit(path: Path, change: Callable[[str], str]) -> None:
@@ -143,50 +168,19 @@ def edit(path: Path, change: Callable[[str], str]) -> None:
     path.write_text(after)
 
 
-def place(product: Path, site: Site) -> None:
-    """Put a product's tile where a site is."""
-
-    def geocoding(text: str) -> str:
-        text = re.sub(r"EPSG:\d+", f"EPSG:{site.epsg}", text)
-        text = re.sub("<ULX>.*?<", f"<ULX>{site.left!r}<", text)
-        text = re.sub("<ULY>.*?<", f"<ULY>{site.top!r}<", text)
-        for size in (10, 20, 60):
-            rows = site.rows * 10 // size
-            shape = f"<NROWS>{rows}</NROWS><NCOLS>{rows}</NCOLS>"
-            text = re.sub(rf'(<Size resolution="{size}">).*?(</Size>)', rf"\1{shape}\2", text, flags=re.DOTALL)
-        return text
-
-    edit(next(product.glob("GRANULE/*/MTD_TL.xml")), geocoding)
-
-
-def set_offsets(product: Path, level: str, offsets: Mapping[str, int]) -> None:
-    """Rewrite the list of offsets and the processing baseline to match."""
-    group, tag = OFFSET_TAGS[level]
-    entries = "".join(f'<{tag} band_id="{BAND_IDS.index(b)}">{value}</{tag}>' for b, value in offsets.items())
-    block = f"<{group}>{entries}</{group}>" if offsets else ""
-
-    def change(text: str) -> str:
-        text = re.sub(rf"\s*<{group}>.*</{group}>", "", text, flags=re.DOTALL)
-        baseline = "05.09" if offsets else "02.09"
-        text = re.sub("(<PROCESSING_BASELINE>).*?<", rf"\g<1>{baseline}<", text)
-        return text.replace("<Reflectance_Conversion>", f"{block}<Reflectance_Conversion>")
-
-    edit(product / f"MTD_MSI{level}.xml", change)
-
-
 def add_granule(product: Path, tile: str) -> None:
     """Give a product a second granule, a copy of its first under another tile's name."""
     first = next(product.glob("GRANULE/*"))
     old = re.search(r"_(T\w{5})_", first.name)[1]
     second = Path(shutil.copytree(first, first.with_name(first.name.replace(old, tile))))
-    for image in second.rglob("*.jp2"):
-        image.rename(image.with_name(image.name.replace(old, tile)))
+    for path in (*second.rglob("*.jp2"), *second.glob("*.xml")):
+        path.rename(path.with_name(path.name.replace(old, tile)))
 
     def change(text: str) -> str:
         granule = re.search(r"<Granule_List>.*</Granule_List>", text, flags=re.DOTALL)[0]
         return text.replace(granule, granule + granule.replace(old, tile))
 
-    edit(next(product.glob("MTD_MSI*.xml")), change)
+    edit(next(product.glob("*MTD*.xml")), change)
 
 
 def zipped(product: Path, path: Path) -> Path:

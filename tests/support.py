@@ -13,6 +13,24 @@ UTM = "EPSG:32645"
 ORIGIN = (300_000.0, 3_100_000.0)
 TRANSFORM = Affine(10, 0, ORIGIN[0], 0, -10, ORIGIN[1])
 
+SAMPLE = Path(__file__).resolve().parents[1] / "sample_scenes"
+"""The simulated scene that comes with the repository."""
+
+
+def sample_patches() -> tuple[np.ndarray, np.ndarray]:
+    """Cut the sample scene into patches: (16, 14, 128, 128) uint16 raw values and (16, 128, 128) bool landslides."""
+    import geopandas as gpd
+    import rasterio
+    from rasterio.features import rasterize
+
+    with rasterio.open(SAMPLE / "valley.tif") as dataset:
+        dn, transform = dataset.read(), dataset.transform
+    outlines = gpd.read_file(SAMPLE / "valley_reference.gpkg", layer="landslides").geometry
+    landslides = rasterize(outlines, dn.shape[1:], transform=transform, dtype="uint8")
+    whole = np.concatenate([dn, landslides[None]])
+    patches = whole.reshape(15, 4, 128, 4, 128).transpose(1, 3, 0, 2, 4).reshape(16, 15, 128, 128)
+    return patches[:, :14], patches[:, 14] > 0
+
 
 def make_bundle(folder: Path, bands: tuple[str, ...], kind: str, slope: float = 10.0, shift: float = -20.0) -> Path:
     """Write a bundle whose logit is slope · x + shift, with x the first band as its normalisation leaves it."""

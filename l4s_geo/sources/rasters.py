@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import rasterio
@@ -16,10 +16,11 @@ from rasterio.errors import RasterioError
 from l4s_geo.errors import L4SError, SceneError
 from l4s_geo.grid import Grid
 from l4s_geo.sources.http import is_network, shown
+from l4s_geo.sources.jp2 import is_complete
 from l4s_geo.sources.patch import is_patch, patch_raster
 from l4s_geo.sources.scene import BandRef
 
-__all__ = ["grid_of", "opened", "read_error", "sample"]
+__all__ = ["check_complete", "grid_of", "opened", "read_error", "sample"]
 
 
 _SAMPLE_SIDE = 512
@@ -29,6 +30,8 @@ _SAMPLE_SIDE = 512
 def opened(path: str, what: str, error: type[L4SError] = SceneError) -> Iterator[Any]:
     """Open a raster, turning every way in which that fails into one clear error.
 
+    A JPEG 2000 file of this machine that is cut off fails as well, be it the raster itself or what a VRT refers to.
+
     Args:
         path: anything GDAL opens, or a patch of Landslide4Sense.
         what: the raster's part in the run, for the message ("scene", "DEM", "band B4").
@@ -37,7 +40,8 @@ def opened(path: str, what: str, error: type[L4SError] = SceneError) -> Iterator
     Yields:
         The rasterio dataset.
     """
-    if "://" not in path and not path.startswith("/vsi") and not Path(path).exists():
+    local = "://" not in path and not path.startswith("/vsi")
+    if local and not Path(path).exists():
         raise error(f"The {what} {path} does not exist; give the path of a raster file.")
     if is_patch(path):
         with patch_raster(path, what, error) as dataset:
@@ -51,7 +55,24 @@ def opened(path: str, what: str, error: type[L4SError] = SceneError) -> Iterator
             "GeoTIFF, a VRT or another format that GDAL opens."
         ) from cause
     with dataset:
+        for file in map(Path, dataset.files if local else ()):
+            if file.is_file():
+                with file.open("rb") as stream:
+                    check_complete(stream, str(file), what, error)
         yield dataset
+
+
+def check_complete(stream: IO[bytes], path: str, what: str, error: type[L4SError] = SceneError) -> None:
+    """Refuse a JPEG 2000 file that ends early: GDAL would read what is missing without an error.
+
+    Args:
+        stream: the file's content.
+        path: its path, for the message.
+        what: its part in the run, for the message.
+        error: class to raise.
+    """
+    if not is_complete(stream):
+        raise read_error(path, what, EOFError("its JPEG 2000 codestream ends early"), error)
 
 
 def read_error(path: str, what: str, cause: Exception, error: type[L4SError] = SceneError) -> L4SError:

@@ -26,8 +26,7 @@ from rasterio.errors import CRSError
 from l4s_geo.bands import REFLECTANCE_TO_DN, SENSED, SPECTRAL, parse_band
 from l4s_geo.errors import BandError, SceneError
 from l4s_geo.grid import PIXEL, Grid
-from l4s_geo.sources.jp2 import is_complete
-from l4s_geo.sources.rasters import grid_of, opened, read_error
+from l4s_geo.sources.rasters import check_complete, grid_of, opened
 from l4s_geo.sources.safe_files import TILE_METADATA, SafeFiles, is_safe, locate, read_xml
 from l4s_geo.sources.scene import Acquisition, BandRef, Scene
 
@@ -218,11 +217,10 @@ def _images(files: SafeFiles, folder: str, metadata: _Metadata) -> tuple[dict[st
 
 def _check_image(files: SafeFiles, name: str, band: str, grid: Grid) -> None:
     """Check that an image is complete and covers the tile."""
-    with files.open(name) as stream:
-        complete = is_complete(stream)
     path = files.gdal_path(name)
-    if not complete:
-        raise read_error(path, f"band {band}", EOFError("its JPEG 2000 codestream ends early"))
+    if files.zipped:
+        with files.open(name) as stream:
+            check_complete(stream, path, f"band {band}")
     with opened(path, f"band {band}") as dataset:
         own = grid_of(dataset, f"band {band}")
     if own.crs != grid.crs or not np.allclose(own.bounds, grid.bounds, rtol=0, atol=PIXEL / 2):

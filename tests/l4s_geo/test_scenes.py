@@ -21,7 +21,8 @@ from l4s_geo import map_scene
 from l4s_geo.bands import BANDS, RGB
 from l4s_geo.cli.main import main
 from l4s_geo.inventory.table import DTYPES
-from support import ORIGIN
+from safe_products import Site, build_safe, make_site, write_bands
+from support import ORIGIN, SAMPLE
 
 
 def scene(rows: int = 300, cols: int = 320, bands: int = 3) -> np.ndarray:
@@ -184,6 +185,32 @@ def test_info_says_what_a_scene_is(files) -> None:
         assert text in result.output
 
 
+@pytest.fixture
+def coarse_product(tmp_path: Path) -> Path:
+    """A Level-2A product without its 10 m and 20 m images, a quarter of it cloud."""
+    whole = make_site("L2A", 240)
+    site = Site({band: whole.bands[band] for band in ("B1", "B2", "B9")}, whole.epsg, whole.left, whole.top)
+    classes = np.full((120, 120), 4, np.uint8)
+    classes[:60, :60] = 9
+    product = build_safe(site, tmp_path / "product", "L2A", "04.00", classes=classes)
+    for image in product.rglob("*_B02_*.jp2"):
+        image.unlink()
+    return product
+
+
+def test_info_of_a_product_reads_what_is_there(coarse_product: Path) -> None:
+    result = run("info", coarse_product)
+    assert result.exit_code == 0, result.output
+    for text in (
+        "L2A, 2022-10-05T11:54:11",
+        "baseline 04.00",
+        "offset -1000",
+        "Masked: 25.0%",
+        "for lack of B4, B3, B2",
+    ):
+        assert text in result.output
+
+
 def test_info_of_a_real_product_reads_what_is_there(data: Path) -> None:
     result = run("info", next((data / "s2_l2a_safe").glob("*.SAFE")))
     assert result.exit_code == 0, result.output
@@ -197,19 +224,19 @@ def test_info_of_a_real_product_reads_what_is_there(data: Path) -> None:
         assert text in result.output
 
 
-def test_a_product_without_the_bands_is_refused_by_name(data: Path, tmp_path: Path) -> None:
-    product = next((data / "s2_l2a_safe").glob("*.SAFE"))
-    result = run("map", product, "--out", tmp_path / "i.gpkg")
+def test_a_product_without_the_bands_is_refused_by_name(coarse_product: Path, tmp_path: Path) -> None:
+    result = run("map", coarse_product, "--out", tmp_path / "i.gpkg")
     assert result.exit_code == 2
     assert "lacks B4, B3, B2" in result.output
     assert "B4 (10 m)" in result.output
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.iterdir()) == [tmp_path / "product"]
 
 
-def test_a_folder_of_bands_at_native_resolution(data: Path, red_bundle: Path, tmp_path: Path) -> None:
-    result = run("map", data / "s2_l2a_mekong", "--out", tmp_path / "i.gpkg", "--bundle", red_bundle)
+def test_a_folder_of_bands_at_native_resolution(red_bundle: Path, tmp_path: Path) -> None:
+    write_bands(make_site("L2A", 240), tmp_path / "bands")
+    result = run("map", tmp_path / "bands", "--out", tmp_path / "i.gpkg", "--bundle", red_bundle)
     assert result.exit_code == 0, result.output
-    assert "1068 × 1068 pixels of 10 m in EPSG:32648" in result.output
+    assert "240 × 240 pixels of 10 m in EPSG:32643" in result.output
 
 
 def test_an_optional_band_is_stood_in_for(files, tmp_path: Path) -> None:
@@ -255,7 +282,7 @@ def test_the_crf_refines_with_the_bundles_parameters_and_threshold(tmp_path: Pat
     pytest.importorskip("numba", reason="the extra crf is not installed")
     from l4s_geo.bundles.registry import find_bundle
 
-    sample = Path(__file__).parents[2] / "sample_scenes" / "valley.tif"
+    sample = SAMPLE / "valley.tif"
     out, plain, refined = tmp_path / "i.gpkg", tmp_path / "plain.tif", tmp_path / "refined.tif"
     with rasterio.open(sample) as dataset:
         left, _, _, top = dataset.bounds

@@ -9,10 +9,19 @@ from l4s_geo.units import detect_units, raw_factors
 
 
 @pytest.mark.parametrize("units", ["dn", "reflectance", "l4s"])
-@pytest.mark.parametrize("file", ["l4s_14band_labelled.npz", "l4s_14band_unlabelled.npz"])
-def test_units_of_every_real_patch_are_told(data, units: str, file: str) -> None:
-    for patch in np.load(data / file)["dn"]:
-        dn = np.moveaxis(patch, -1, 0).reshape(14, -1).astype(np.float64)
+def test_units_of_every_labelled_patch_are_told(labelled_patches, units: str) -> None:
+    check_units(labelled_patches[0], units)
+
+
+@pytest.mark.parametrize("units", ["dn", "reflectance", "l4s"])
+def test_units_of_every_unlabelled_patch_are_told(data, units: str) -> None:
+    check_units(np.moveaxis(np.load(data / "l4s_14band_unlabelled.npz")["dn"], -1, 1), units)
+
+
+def check_units(patches: np.ndarray, units: str) -> None:
+    """Check that the units of each patch of (n, 14, rows, cols) raw values are told, once it is in them."""
+    for patch in patches:
+        dn = patch.reshape(14, -1).astype(np.float64)
         values = {"dn": dn, "reflectance": dn / 1e4, "l4s": dn / scale_of(BANDS)[:, None]}[units]
         assert detect_units(values.astype(np.float32), BANDS) == units
 

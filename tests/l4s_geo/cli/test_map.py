@@ -336,16 +336,16 @@ def test_nan_and_infinity_inside_are_left_out(write_raster, red_bundle: Path, tm
     assert found.touches_edge.tolist() == [True, False, True]
 
 
-def test_labelled_patches_through_the_command(data: Path, write_raster, tmp_path: Path) -> None:
-    """A real 14-band patch as a GeoTIFF with an assumed origin, with the embedded bundle."""
-    patches = np.load(data / "l4s_14band_labelled.npz")
-    index = patches["mask"].sum(axis=(1, 2)).argmax()
-    path = write_raster("patch.tif", np.moveaxis(patches["dn"][index], -1, 0), names=BANDS)
+def test_a_labelled_patch_through_the_command(labelled_patches, write_raster, tmp_path: Path) -> None:
+    """A 14-band patch as a GeoTIFF with an assumed origin, with the embedded bundle."""
+    dn, masks = labelled_patches
+    index = masks.sum(axis=(1, 2)).argmax()
+    path = write_raster("patch.tif", dn[index], names=BANDS)
     result = run(path, "--out", tmp_path / "i.gpkg")
     assert result.exit_code == 0, result.output
     found = gpd.read_file(tmp_path / "i.gpkg", layer="landslides")
     drawn = rasterize(found.geometry, (128, 128), transform=Affine(10, 0, ORIGIN[0], 0, -10, ORIGIN[1])) > 0
-    truth = patches["mask"][index] > 0
+    truth = masks[index]
     assert 2 * (drawn & truth).sum() / (drawn.sum() + truth.sum()) > 0.5
     assert found.slope_mean_deg.between(1, 60).all()
 

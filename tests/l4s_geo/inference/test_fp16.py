@@ -53,12 +53,12 @@ def types(network: bytes) -> dict[str, int]:
 
 
 @pytest.mark.parametrize(("name", "bound"), [("rgb", 5e-3), ("rgb-fast", 0.01)])
-def test_the_embedded_bundles_in_half_precision(data, name, bound):
+def test_the_embedded_bundles_in_half_precision(labelled_patches, name, bound):
     bundle = find_bundle(name)
     from l4s_geo.bands import BANDS, scale_of
 
-    patches = np.load(data / "l4s_14band_labelled.npz")["dn"][:3]
-    units = (np.moveaxis(patches, -1, 1) / scale_of(BANDS)[:, None, None]).astype(np.float32)
+    dn = labelled_patches[0][:3]
+    units = (dn / scale_of(BANDS)[:, None, None]).astype(np.float32)
     units = units[:, [BANDS.index(b) for b in bundle.bands]]
     together = 0.0
     for member in bundle.members:

@@ -60,13 +60,12 @@ def test_the_default_ignores_the_scale_of_a_window(factor: float) -> None:
     np.testing.assert_allclose(model.predict((x * factor).astype(np.float32)), model.predict(x), atol=2e-3)
 
 
-def test_the_default_finds_the_landslides_of_a_real_patch(data: Path) -> None:
-    patches = np.load(data / "l4s_14band_labelled.npz")
+def test_the_default_finds_the_landslides_of_labelled_patches(labelled_patches) -> None:
+    dn, truth = labelled_patches
     model = load_bundle()
-    x = np.moveaxis(patches["dn"], -1, 1) / scale_of(BANDS)[:, None, None]
+    x = dn / scale_of(BANDS)[:, None, None]
     x = x[:, [BANDS.index(b) for b in model.bands]].astype(np.float32)
     found = model.predict(x) >= model.threshold
-    truth = patches["mask"] > 0
     hits = (found & truth).sum()
     assert 2 * hits / (found.sum() + truth.sum()) > 0.5
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 from affine import Affine
 
 from l4s_geo.errors import BandError, SceneError
 from l4s_geo.sources.folder import open_folder
 from l4s_geo.sources.geotiff import open_band_files
 from l4s_geo.stack.stack import Stack
+from safe_products import make_site, write_bands
 
 
 def pixels(size: float) -> Affine:
@@ -117,22 +120,46 @@ def test_the_inside_of_a_product_is_refused_because_its_offset_would_be_lost(wri
         open_folder(inside)
 
 
-def test_a_real_level_2a_folder_reads_like_its_files_named_one_by_one(data):
-    folder = data / "s2_l2a_mekong"
-    scene = open_folder(folder)
+@pytest.fixture(params=["made", "real"])
+def level_2a(request, tmp_path) -> Path:
+    """A folder of a Level-2A scene's bands at their native pixel sizes, beside a cloud mask."""
+    if request.param == "real":
+        return request.getfixturevalue("data") / "s2_l2a_mekong"
+    for band, path in write_bands(make_site("L2A", 240), tmp_path / "scene").items():
+        path.rename(path.with_name(f"B{band[1:]:0>2}.tif"))
+    shutil.copy(tmp_path / "scene" / "B02.tif", tmp_path / "scene" / "cloud_mask.tif")
+    return tmp_path / "scene"
+
+
+def test_a_level_2a_folder_reads_like_its_files_named_one_by_one(level_2a):
+    scene = open_folder(level_2a)
     names = ["B1", "B2", "B3", "B4", "B5", "B6", "B7", "B8", "B9", "B11", "B12"]
     assert list(scene.bands) == [*names[:8], "B8A", *names[8:]]
-    assert scene.name == "s2_l2a_mekong"
-    assert scene.grid.shape == (1068, 1068)
-    named = open_band_files({b: folder / f"B{int(b[1:]):02d}.tif" for b in names})
+    assert scene.name == level_2a.name
+    with rasterio.open(level_2a / "B02.tif") as dataset:
+        assert scene.grid.shape == dataset.shape
+    named = open_band_files({b: level_2a / f"B{int(b[1:]):02d}.tif" for b in names})
     with Stack(scene, units="dn") as ours, Stack(named, units="dn") as theirs:
         window = next(iter(ours.grid.rows(128)))
         np.testing.assert_array_equal(ours.read(names, window), theirs.read(names, window))
 
 
-def test_a_real_folder_of_three_bands_is_read(data):
-    scene = open_folder(data / "iburi_2018" / "post")
+@pytest.fixture(params=["made", "real"])
+def event(request, write_raster, tmp_path) -> Path:
+    """A folder with a DEM, and three bands in degrees in a folder of their own."""
+    if request.param == "real":
+        return request.getfixturevalue("data") / "iburi_2018"
+    place = {"crs": "EPSG:4326", "transform": Affine(9e-5, 0, 141.9, 0, -9e-5, 42.8)}
+    for name in ("post/B2", "post/B3", "post/B4", "pre/B2", "dsm", "slope"):
+        write_raster(f"event/{name}.tif", np.full((97, 153), 1000, np.uint16), **place)
+    return tmp_path / "event"
+
+
+def test_a_folder_of_three_bands_is_read_and_the_folder_above_it_is_none(event):
+    scene = open_folder(event / "post")
     assert list(scene.bands) == ["B2", "B3", "B4"]
-    assert scene.grid.shape == (970, 1533)
+    with rasterio.open(event / "post" / "B2.tif") as dataset:
+        assert scene.grid.shape == dataset.shape
+    assert scene.grid.crs.to_epsg() == 4326
     with pytest.raises(BandError, match="holds no band file"):
-        open_folder(data / "iburi_2018")
+        open_folder(event)

@@ -22,8 +22,11 @@ from l4s_geo.sources.geotiff import open_band_files
 from l4s_geo.sources.safe import is_safe, open_safe
 from l4s_geo.sources.scene import Scene
 from l4s_geo.stack.stack import Stack
+from safe_metadata import BAND_IDS, Product, write_metadata
 
-LEVELS = ("L1C", "L2A")
+PUNJAB = "s2_l1c_l2a_punjab/{level}/0000200/20200604T054639_20200604T054831_T43RCP"
+REAL_L2A = "s2_l2a_safe/S2A_MSIL2A_20221005T115411_N0400_R023_T29UNU_20221005T164454.SAFE"
+REAL_L1C = "s2_l1c_safe_metadata"
 
 
 def read(scene: Scene) -> np.ndarray:
@@ -32,66 +35,70 @@ def read(scene: Scene) -> np.ndarray:
 
 
 @pytest.fixture(scope="session")
-def built(data, punjab, tmp_path_factory) -> dict[tuple[str, int], Path]:
-    """Products of both levels, without and with an offset; not to be changed."""
+def sites() -> dict[str, products.Site]:
+    """The same 192 × 192 pixels as Level-1C (13 bands) and Level-2A (12)."""
+    return {level: products.make_site(level) for level in ("L1C", "L2A")}
+
+
+@pytest.fixture(scope="session")
+def built(sites, tmp_path_factory) -> dict[tuple[str, str], Path]:
+    """Products of every generation, by level and baseline; not to be changed."""
     folder = tmp_path_factory.mktemp("safe")
     return {
-        (level, offset): products.build_safe(data, punjab[level], folder / f"{level}{offset}", offset=offset)
-        for level in LEVELS
-        for offset in (0, -1000)
+        (level, baseline): products.build_safe(sites[level], folder / f"{level}{baseline}", level, baseline)
+        for level, baseline in products.GENERATIONS
     }
 
 
 @pytest.fixture
 def product(built, tmp_path) -> Path:
     """A Level-2A product to damage."""
-    source = built["L2A", -1000]
+    source = built["L2A", "05.09"]
     return Path(shutil.copytree(source, tmp_path / source.name))
 
 
-@pytest.mark.parametrize("offset", [0, -1000])
-@pytest.mark.parametrize("level", LEVELS)
-def test_folder_and_zip_read_as_the_plain_files_do(built, punjab, tmp_path, level, offset):
-    plain = open_band_files(products.write_bands(punjab[level], tmp_path))
-    folder = open_safe(built[level, offset])
-    archive = open_safe(products.zipped(built[level, offset], tmp_path / "product.zip"))
+@pytest.fixture(params=["made", "punjab-l1c", "punjab-l2a", "mekong"])
+def large_site(request) -> tuple[str, products.Site]:
+    """The level and the site of a larger tile, one off the 10 m raster; real pixels where they are."""
+    if request.param == "made":
+        return "L2A", products.make_site("L2A", 300, epsg=32648, left=471_233.7, top=1_214_861.3)
+    data = request.getfixturevalue("data")
+    if request.param == "mekong":
+        with rasterio.open(data / "s2_l2a_mekong" / "B02.tif") as dataset:
+            t = dataset.transform
+        return "L2A", products.read_site(data / "s2_l2a_mekong", epsg=32648, left=t.c, top=t.f)
+    level = request.param.removeprefix("punjab-")
+    folder = data / PUNJAB.format(level=level)
+    return level.upper(), products.read_site(folder, epsg=32643, left=330_000, top=3_372_000)
 
+
+def test_a_tile_reads_as_its_plain_files_do_and_a_zip_in_place(large_site, tmp_path):
+    level, site = large_site
+    product = products.build_safe(site, tmp_path / "built", level)
+    archive = products.zipped(product, tmp_path / "product.zip")
+    plain = open_band_files(products.write_bands(site, tmp_path / "plain"))
+    scene = open_safe(product)
+    assert scene.grid == plain.grid
     expected = read(plain)
-    assert expected.shape == (12 if level == "L1C" else 11, 264, 264)
-    assert np.isfinite(expected).all()
-    for scene in (folder, archive):
-        assert scene.grid == plain.grid
-        assert scene.units == "dn"
-        assert set(scene.bands) == set(plain.bands)
-        np.testing.assert_array_equal(read(scene), expected)
+    np.testing.assert_array_equal(read(scene), expected)
+    shutil.rmtree(product)
+    np.testing.assert_array_equal(read(open_safe(archive)), expected)
     assert not list(tmp_path.rglob("*.jp2")), "the zip is read in place"
 
 
-def test_a_larger_tile_off_the_10_m_raster_reads_as_its_own_files_do(data, tmp_path):
-    folder = data / "s2_l2a_mekong"
-    with rasterio.open(folder / "B02.tif") as dataset:
-        t = dataset.transform
-    site = products.read_site(folder, "L2A", epsg=32648, left=t.c, top=t.f)
-    scene = open_safe(products.build_safe(data, site, tmp_path, offset=-1000))
-    plain = open_band_files({band: folder / f"B{band[1:]:0>2}.tif" for band in scene.bands})
-    assert scene.grid == plain.grid
-    np.testing.assert_array_equal(read(scene), read(plain))
-
-
 def test_b8_is_the_wide_near_infrared_band_and_not_b8a(built):
-    bands = open_safe(built["L1C", 0]).bands
+    bands = open_safe(built["L1C", "05.09"]).bands
     assert "_B08" in bands["B8"].path
     assert "_B8A" in bands["B8A"].path
 
 
-def test_stored_zero_is_no_data_and_a_value_below_the_offset_is_zero_reflectance(data, punjab, tmp_path):
-    site = products.Site("L1C", {b: v.copy() for b, v in punjab["L1C"].bands.items()}, 32643, 330_000, 3_372_000)
-    product = products.build_safe(data, site, tmp_path, offset=-1000)
-    red = next(path for path in products.listed_images(product) if path.stem.endswith("_B04"))
+def test_stored_zero_is_no_data_and_a_value_below_the_offset_is_zero_reflectance(sites, tmp_path):
+    product = products.build_safe(sites["L1C"], tmp_path, "L1C")
+    red = next(product.rglob("*_B04.jp2"))
     with rasterio.open(red) as dataset:
         stored = dataset.read(1)
     stored[:6, :6], stored[:6, 6:12] = 0, 400
-    products.write_raster(red, stored, site, 10)
+    products.write_raster(red, stored, sites["L1C"], 10)
     with Stack(open_safe(product)) as stack:
         values, green = stack.read(["B4", "B3"], Window(0, 0, 6, 18))
     assert np.isfinite(green).all()
@@ -100,36 +107,26 @@ def test_stored_zero_is_no_data_and_a_value_below_the_offset_is_zero_reflectance
     assert (values[:, 12:] > 0).all()
 
 
-def test_offsets_are_taken_by_band_and_scaled_to_a_quantification_of_10000(product):
-    by_band = {band: -100 * i for i, band in enumerate(products.BAND_IDS)}
-    products.set_offsets(product, "L2A", by_band)
-    products.edit(
-        product / "MTD_MSIL2A.xml",
-        lambda text: re.sub("(<BOA_QUANTIFICATION_VALUE.*?>)10000<", r"\g<1>5000<", text),
-    )
+def test_offsets_are_taken_by_band_and_scaled_to_a_quantification_of_10000(sites, tmp_path):
+    by_band = {band: -100 * i for i, band in enumerate(BAND_IDS)}
+    product = products.build_safe(sites["L2A"], tmp_path, offsets=by_band, quantification=5000)
     for band, ref in open_safe(product).bands.items():
         assert (ref.scale, ref.offset, ref.nodata) == (2, 2 * by_band[band], 0)
 
 
 def test_the_scene_classification_is_that_of_20_m(built, tmp_path):
-    assert open_safe(built["L1C", 0]).classes is None
-    folder = open_safe(built["L2A", 0]).classes
-    archive = open_safe(products.zipped(built["L2A", 0], tmp_path / "p.zip")).classes
+    assert open_safe(built["L1C", "05.09"]).classes is None
+    folder = open_safe(built["L2A", "05.09"]).classes
+    archive = open_safe(products.zipped(built["L2A", "05.09"], tmp_path / "p.zip")).classes
     for classes in (folder, archive):
         assert classes.path.endswith("_SCL_20m.jp2")
         with rasterio.open(classes.path) as dataset:
-            assert dataset.shape == (132, 132)
+            assert dataset.shape == (60, 60)
             assert (dataset.read(classes.index) == 4).all()
 
 
-def test_a_band_whose_image_is_missing_is_not_among_the_bands(product):
-    before = list(open_safe(product).bands)
-    next(product.rglob("*_B08_10m.jp2")).unlink()
-    assert list(open_safe(product).bands) == [band for band in before if band != "B8"]
-
-
 def test_a_real_level_2a_product_opens_with_the_bands_it_has(data):
-    path = data / products.TEMPLATES["L2A"]
+    path = data / REAL_L2A
     scene = open_safe(path)
     assert list(scene.bands) == ["B1", "B9"]  # the product's 10 m and 20 m images are not there
     assert scene.notes == (
@@ -153,7 +150,7 @@ def test_a_real_level_2a_product_opens_with_the_bands_it_has(data):
 @pytest.mark.parametrize("tile", ["T01LAC", "T46RER"])
 def test_metadata_of_real_level_1c_products_agree_with_stactools(data, tmp_path, tile):
     """The reference is what the stactools package made of the same products."""
-    source = next((data / "s2_l1c_safe_metadata").glob(f"*{tile}*"))
+    source = next((data / REAL_L1C).glob(f"*{tile}*"))
     reference = json.loads((source / "expected_output.json").read_text())
     red = reference["assets"]["red"]
     product = Path(shutil.copytree(source, tmp_path / source.name, copy_function=shutil.copyfile))
@@ -161,7 +158,7 @@ def test_metadata_of_real_level_1c_products_agree_with_stactools(data, tmp_path,
         folder.chmod(0o755)
     a, _, left, _, _, top = red["proj:transform"]
     epsg = int(re.search(r"EPSG:(\d+)", next(product.rglob("MTD_TL.xml")).read_text())[1])
-    site = products.Site("L1C", {}, epsg, left, top)
+    site = products.Site({}, epsg, left, top)
     products.write_raster(product / red["href"], np.ones((61, 61), np.uint16), site, 1800)
 
     scene = open_safe(product)
@@ -176,10 +173,10 @@ def test_metadata_of_real_level_1c_products_agree_with_stactools(data, tmp_path,
     assert (scene.acquisition.level, scene.bands["B4"].offset) == ("L1C", 0)
 
 
-def test_a_product_without_pixels_says_so_and_names_the_bands(data):
-    for source in (data / "s2_l1c_safe_metadata").glob("*.SAFE"):
-        with pytest.raises(BandError, match=r"none of the images .* bands B1, B2, .*B10, B11, B12; .*IMG_DATA"):
-            open_safe(source)
+def test_a_product_without_pixels_says_so_and_names_the_bands(tmp_path):
+    product = write_metadata(Product("L1C"), tmp_path)
+    with pytest.raises(BandError, match=r"none of the images .* bands B1, B2, .*B10, B11, B12; .*IMG_DATA"):
+        open_safe(product)
 
 
 def test_what_counts_as_safe(built, product, tmp_path, write_raster):
@@ -187,7 +184,7 @@ def test_what_counts_as_safe(built, product, tmp_path, write_raster):
     archive = products.zipped(product, tmp_path / "p.ZIP")
     for path in (product, product / "MTD_MSIL2A.xml", granule, granule / "MTD_TL.xml", archive, str(archive)):
         assert is_safe(path)
-        assert set(open_safe(path).bands) == set(open_safe(built["L2A", 0]).bands)
+        assert set(open_safe(path).bands) == set(open_safe(built["L2A", "05.09"]).bands)
     renamed = product.rename(tmp_path / "renamed")
     assert is_safe(renamed)
     empty = tmp_path / "empty.SAFE"
@@ -200,37 +197,16 @@ def test_what_counts_as_safe(built, product, tmp_path, write_raster):
         assert not is_safe(path)
 
 
-def test_products_of_before_2016_open_by_granule(built, tmp_path):
-    """Their names are longer, their images are listed by name alone, and they hold several tiles."""
-    product = Path(shutil.copytree(built["L1C", 0], tmp_path / "S2A_OPER_PRD_MSIL1C_PDMC_20160605T174222.SAFE"))
-    granule = next(product.glob("GRANULE/*"))
-    old = granule.rename(granule.with_name("S2A_OPER_MSI_L1C_TL_EPA__20160605T113933_A000734_T46RER_N02.02"))
-    (old / "MTD_TL.xml").rename(old / "S2A_OPER_MTD_L1C_TL_EPA__20160605T113933_A000734_T46RER.xml")
-    for image in old.glob("IMG_DATA/*.jp2"):
-        image.rename(image.with_name(f"{old.name.removesuffix('_N02.02')}_{image.stem[-3:]}.jp2"))
-
-    def listing(text: str) -> str:
-        text = re.sub(r"<IMAGE_FILE>.*_(\w+)</IMAGE_FILE>", rf"<IMAGE_ID>{old.name[:-7]}_\1</IMAGE_ID>", text)
-        text = text.replace("<Granule ", "<Granules ").replace("</Granule>", "</Granules>")
-        return re.sub('granuleIdentifier=".*?"', f'granuleIdentifier="{old.name}"', text)
-
-    products.edit(product / "MTD_MSIL1C.xml", listing)
-    (product / "MTD_MSIL1C.xml").rename(product / "S2A_OPER_MTD_SAFL1C_PDMC_20160605T174222.xml")
-    expected = read(open_safe(built["L1C", 0]))
-    np.testing.assert_array_equal(read(open_safe(product)), expected)
-    products.edit(
-        product / "S2A_OPER_MTD_SAFL1C_PDMC_20160605T174222.xml",
-        lambda text: re.sub(
-            "(<Granule_List>.*</Granule_List>)",
-            lambda m: m[1] + m[1].replace("T46RER", "T46REQ"),
-            text,
-            flags=re.DOTALL,
-        ),
-    )
-    shutil.copytree(old, old.with_name(old.name.replace("T46RER", "T46REQ")))
-    with pytest.raises(SceneError, match=r"tiles T46REQ, T46RER; .*give the folder of one of them"):
+def test_products_of_before_2016_hold_several_tiles_and_open_by_granule(built, tmp_path):
+    source = built["L1C", "02.02"]
+    product = Path(shutil.copytree(source, tmp_path / source.name))
+    assert not list(product.rglob("MTD_*.xml")), "the long names"
+    expected = read(open_safe(product))
+    products.add_granule(product, "T29UNT")
+    with pytest.raises(SceneError, match=r"tiles T29UNT, T29UNU; .*give the folder of one of them"):
         open_safe(product)
-    np.testing.assert_array_equal(read(open_safe(old)), expected)
+    for granule in product.glob("GRANULE/*"):
+        np.testing.assert_array_equal(read(open_safe(granule)), expected)
 
 
 def test_a_product_without_its_metadata(product, tmp_path):
@@ -267,21 +243,20 @@ def test_granules_of_two_tiles(product, tmp_path):
 
 
 @pytest.mark.parametrize("kept", [0.02, 0.3, 0.5, 0.9, 0.999, -1])
-def test_a_truncated_image_never_reads_as_data(product, tmp_path, kept):
+def test_a_truncated_image_within_a_zip_never_reads_as_data(product, tmp_path, kept):
     """GDAL returns whatever is in memory for tiles behind the cut, without an error."""
     image = next(product.rglob("*_B02_10m.jp2"))
     whole = image.read_bytes()
     image.write_bytes(whole[: kept if kept < 0 else int(len(whole) * kept)])
-    for path in (product, products.zipped(product, tmp_path / "p.zip")):
-        with pytest.raises(SceneError, match=r"_B02_10m\.jp2.*(truncated|not a raster)"):
-            read(open_safe(path))
+    with pytest.raises(SceneError, match=r"_B02_10m\.jp2.*(truncated|not a raster)"):
+        read(open_safe(products.zipped(product, tmp_path / "p.zip")))
 
 
 def test_every_image_of_a_real_product_counts_as_complete(data, tmp_path):
     """A check that refuses good files would be worse than none; real ones end differently from GDAL's."""
     from l4s_geo.sources.jp2 import is_complete
 
-    images = sorted((data / products.TEMPLATES["L2A"]).rglob("*.jp2"))
+    images = sorted((data / REAL_L2A).rglob("*.jp2"))
     assert len(images) >= 50
     for image in images:
         with image.open("rb") as stream:
@@ -292,9 +267,9 @@ def test_every_image_of_a_real_product_counts_as_complete(data, tmp_path):
         assert not is_complete(stream)
 
 
-def test_an_image_of_another_place(product, punjab):
-    site = punjab["L2A"]
-    moved = products.Site("L2A", site.bands, site.epsg, site.left + 5000, site.top)
+def test_an_image_of_another_place(product, sites):
+    site = sites["L2A"]
+    moved = products.Site(site.bands, site.epsg, site.left + 5000, site.top)
     products.write_raster(next(product.rglob("*_B03_10m.jp2")), site.bands["B3"], moved, 10)
     with pytest.raises(SceneError, match=r"band B3 .* covers .* expected the tile's"):
         open_safe(product)

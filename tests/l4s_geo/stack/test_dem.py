@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,9 @@ from l4s_geo.errors import TerrainError
 from l4s_geo.grid import Grid, Window, mapping_grid
 from l4s_geo.stack.dem import DEM
 from l4s_geo.stack.terrain import aspect_of, horn, slope_of
+from safe_products import Site
+from safe_products import write_raster as write_band
+from support import SAMPLE
 
 GRID = Grid(CRS.from_epsg(32645), Affine(10, 0, 300_000, 0, -10, 3_100_000), 150, 170)
 
@@ -70,12 +74,19 @@ def test_slope_and_aspect_agree_with_those_of_another_program(data) -> None:
     assert turn.max() < 1e-3
 
 
-@pytest.mark.parametrize("name", ["dem/bigtujunga.tif", "s2_aberystwyth/SRTM_aber.tif"])
-def test_slope_and_aspect_agree_with_xarray_spatial(data, name: str) -> None:
+@pytest.fixture(params=["sample", "dem/bigtujunga.tif", "s2_aberystwyth/SRTM_aber.tif"])
+def elevations(request) -> Path:
+    """A DEM in a projected CRS: the sample scene's, and real ones."""
+    if request.param == "sample":
+        return SAMPLE / "valley_dem.tif"
+    return request.getfixturevalue("data") / request.param
+
+
+def test_slope_and_aspect_agree_with_xarray_spatial(elevations) -> None:
     xrspatial = pytest.importorskip("xrspatial", reason="xarray-spatial is not installed")
     import xarray as xr
 
-    with rasterio.open(data / name) as dataset:
+    with rasterio.open(elevations) as dataset:
         elevation, pixel = dataset.read(1).astype(np.float32), dataset.transform.a
     slope, aspect = slopes(elevation, pixel)
     raster = xr.DataArray(elevation, dims=("y", "x"), attrs={"res": (pixel, pixel)})
@@ -88,13 +99,12 @@ def test_slope_and_aspect_agree_with_xarray_spatial(data, name: str) -> None:
     assert turn.max() < 0.01
 
 
-@pytest.mark.parametrize("name", ["dem/bigtujunga.tif", "s2_aberystwyth/SRTM_aber.tif"])
 @pytest.mark.parametrize("mode", ["slope", "aspect"])
-def test_slope_and_aspect_agree_with_gdaldem(data, tmp_path, name: str, mode: str) -> None:
+def test_slope_and_aspect_agree_with_gdaldem(elevations, tmp_path, mode: str) -> None:
     if not shutil.which("gdaldem"):
         pytest.skip("gdaldem is not installed")
-    subprocess.run(["gdaldem", mode, data / name, tmp_path / "out.tif", "-q"], check=True)
-    with rasterio.open(data / name) as dataset, rasterio.open(tmp_path / "out.tif") as other:
+    subprocess.run(["gdaldem", mode, elevations, tmp_path / "out.tif", "-q"], check=True)
+    with rasterio.open(elevations) as dataset, rasterio.open(tmp_path / "out.tif") as other:
         elevation = dataset.read(1, masked=True).astype(np.float32).filled(np.nan)
         theirs = other.read(1, masked=True).filled(np.nan)
         ours = slopes(elevation, dataset.transform.a)[mode == "aspect"]
@@ -139,11 +149,22 @@ def test_a_dem_in_another_crs_is_brought_to_the_grid(write_raster) -> None:
     assert np.abs(slopes(elevation, 10)[1] - 270).max() < 3
 
 
-def test_reading_in_windows_equals_reading_whole(data) -> None:
-    path = data / "dem" / "darjeeling.tif"
+@pytest.fixture(params=["made", "real"])
+def geographic_dem(request, write_raster) -> Path:
+    """A DEM of 1 arc second around 88.1° E, 26.9° N: noise upon noise, and the real one of Darjeeling."""
+    if request.param == "real":
+        return request.getfixturevalue("data") / "dem" / "darjeeling.tif"
+    rng = np.random.default_rng(0)
+    layers = [ndimage.zoom(rng.normal(0, 10 * k, (-(-240 // k),) * 2), k, order=3)[:240, :240] for k in (1, 4, 16, 60)]
+    transform = Affine(1 / 3600, 0, 88.09, 0, -1 / 3600, 26.95)
+    return write_raster("dem.tif", (1500 + sum(layers)).astype(np.float32), crs="EPSG:4326", transform=transform)
+
+
+def test_reading_in_windows_equals_reading_whole(geographic_dem) -> None:
     grid = Grid(CRS.from_epsg(32645), Affine(10, 0, 610_000, 0, -10, 2_980_000), 300, 280)
-    with DEM(path, grid) as dem:
+    with DEM(geographic_dem, grid) as dem:
         whole = dem.read(grid.whole)
+        assert all(np.isfinite(values).all() for values in whole)
         for window in (Window(0, 0, 128, 128), Window(101, 57, 128, 128), Window(299, 0, 1, 280)):
             part = dem.read(window)
             for here, everywhere in zip(part, whole, strict=True):
@@ -170,3 +191,15 @@ def test_a_dem_elsewhere_is_refused(write_raster, x: float) -> None:
 def test_a_dem_of_two_bands_is_refused(write_raster) -> None:
     with pytest.raises(TerrainError, match="2 bands"):
         DEM(write_raster("dem.tif", np.zeros((2, 20, 20), np.float32)), GRID)
+
+
+def test_a_jpeg_2000_dem_that_is_cut_off_is_refused(tmp_path) -> None:
+    """GDAL would read the tiles behind the cut as if nothing were missing."""
+    values = np.random.default_rng(0).integers(100, 3000, (150, 170)).astype(np.uint16)
+    path = tmp_path / "dem.jp2"
+    write_band(path, values, Site({}, 32645, 300_000, 3_100_000), 10)
+    with DEM(path, GRID) as dem:
+        np.testing.assert_array_equal(dem.read(GRID.whole)[0], values)
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(TerrainError, match=r"dem\.jp2 .* truncated"):
+        DEM(path, GRID)

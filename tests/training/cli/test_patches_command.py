@@ -18,7 +18,7 @@ from click.testing import CliRunner, Result
 from l4s_geo.bands import BANDS, SPECTRAL, scale_of
 from l4s_training.cli import main
 from l4s_training.data.readers import read as sources
-from support import ORIGIN, TRANSFORM, UTM
+from support import ORIGIN, SAMPLE, TRANSFORM, UTM
 
 SHAPE = (300, 280)
 RNG = np.random.default_rng(0)
@@ -262,13 +262,12 @@ def test_a_full_disk_leaves_pairs_only(scene, inventory, tmp_path, monkeypatch):
 
 
 def test_sample_scene_and_its_reference_give_patches(tmp_path):
-    sample = Path(__file__).parents[3] / "sample_scenes"
     result = call(
-        sample / "valley.tif", sample / "valley_reference.gpkg", "--dem", sample / "valley_dem.tif", "--out", tmp_path
+        SAMPLE / "valley.tif", SAMPLE / "valley_reference.gpkg", "--dem", SAMPLE / "valley_dem.tif", "--out", tmp_path
     )
     assert result.exit_code == 0, result.output
     patches = sources.read(tmp_path, BANDS)
-    with rasterio.open(sample / "valley.tif") as source:
+    with rasterio.open(SAMPLE / "valley.tif") as source:
         red = source.read(4)
     assert len(patches) == 16
     assert np.allclose(windows(patches)[5, 3], red[128:256, 128:256], rtol=1e-6)

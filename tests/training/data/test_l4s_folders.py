@@ -244,13 +244,15 @@ def test_unlabelled_patches_have_masks_of_zeros(root):
         concatenate([sources.read(root / "ValidData", RGB), patches])
 
 
-def test_unlabelled_npz_files_are_read(data):
-    patches = sources.read_unlabelled(data / "l4s_14band_unlabelled.npz", ("B10", "slope"))
-    raw = np.load(data / "l4s_14band_unlabelled.npz")["dn"][..., [9, 12]].transpose(0, 3, 1, 2)
-    assert np.allclose(everything(patches) * scale_of(("B10", "slope"))[:, None, None], raw, rtol=1e-6)
+def test_unlabelled_npz_files_are_read(tmp_path):
+    raw = raw_values(18).astype(np.uint16)
+    path = tmp_path / "unlabelled.npz"
+    np.savez(path, dn=raw.transpose(0, 2, 3, 1), name=np.array([f"image_{n}" for n in range(18)]))
+    patches = sources.read_unlabelled(path, ("B10", "slope"))
+    np.testing.assert_allclose(everything(patches) * scale_of(("B10", "slope"))[:, None, None], raw[:, [9, 12]], 1e-6)
     assert len(patches) == 18
     with pytest.raises(DataError, match="no array 'mask'"):
-        sources.read(data / "l4s_14band_unlabelled.npz", RGB)
+        sources.read(path, RGB)
 
 
 def test_several_missing_masks_are_counted(write_raw):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -27,10 +26,7 @@ from l4s_training.data.simulation.label_noise import add_label_noise
 from l4s_training.data.simulation.likeness import STATISTICS, characteristics
 from l4s_training.data.simulation.regions import REGIONS, vary
 from l4s_training.data.simulation.spectra import SPECTRA, SURFACES, tinted
-
-REAL = (
-    Path(os.environ.get("L4S_DATA", Path(__file__).parents[3].parent / "shared" / "data")) / "l4s_14band_labelled.npz"
-)
+from support import sample_patches
 
 
 def call(*arguments: object) -> Result:
@@ -46,10 +42,11 @@ PARTS: dict[Role, Part] = {
 
 @pytest.fixture(scope="module")
 def simulated(tmp_path_factory) -> tuple[Path, str]:
-    """A data set of `PARTS`, and what the command printed, compared with real patches where they are."""
+    """A data set of `PARTS`, and what the command printed, compared with the sample scene's patches."""
     folder = tmp_path_factory.mktemp("simulated") / "set"
+    np.savez(folder.with_name("compared.npz"), dn=np.moveaxis(sample_patches()[0], 1, -1))
     counts = ("--train", 2, "--valid", 1, "--test", 1, "--train-regions", "island-hills")
-    compare = ("--compare", REAL) if REAL.exists() else ()
+    compare = ("--compare", folder.with_name("compared.npz"))
     result = call("simulate", "--out", folder, *counts, "--seed", 3, "--jobs", 1, *compare)
     assert result.exit_code == 0, result.output
     return folder, result.stdout
@@ -240,17 +237,14 @@ def test_statistics_lie_within_those_of_real_patches(data, one_of_each):
 
 
 def test_the_comparison_is_printed(simulated):
-    if not REAL.exists():
-        pytest.skip(f"The labelled Landslide4Sense patches are not at {REAL} (set L4S_DATA to their folder).")
     printed = simulated[1]
-    with np.load(REAL) as stored:
-        b8 = np.median(stored["dn"][..., 7].mean((1, 2))) / scale_of(("B8",))[0]
+    b8 = np.median(sample_patches()[0][:, 7].mean((1, 2))) / scale_of(("B8",))[0]
     rows = [line for line in printed.splitlines() if "B8 " in line]
     assert len(rows) == 3
     assert f"{b8:.3f}" in rows[0]
     for title in ("mean", "deviation", "autocorrelation", "correlation of bands"):
         assert title in printed
-    assert "against 11 real ones" in printed
+    assert "against 16 real ones" in printed
 
 
 def test_wrong_parts_are_refused():

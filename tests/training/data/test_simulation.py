@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
-from pathlib import Path
 from types import ModuleType
 
 import geopandas as gpd
@@ -19,10 +17,8 @@ from l4s_geo.bands import BANDS
 from l4s_training.data.simulation import PIXEL, Cover, Region, SimulatedScene, simulate_scene
 from l4s_training.data.simulation.drainage import accumulate, fill_depressions, route
 from l4s_training.data.simulation.terrain import horn_slope
+from support import SAMPLE
 
-ROOT = Path(__file__).parents[3]
-SAMPLE = ROOT / "sample_scenes"
-REAL = Path(os.environ.get("L4S_DATA", ROOT.parent / "shared" / "data")) / "l4s_14band_labelled.npz"
 EIGHT = np.ones((3, 3))
 SHAPE = (192, 160)
 
@@ -189,11 +185,9 @@ def test_sample_is_small_enough_to_commit():
     assert sum(f.stat().st_size for f in SAMPLE.iterdir() if f.is_file()) < 4e6
 
 
-def test_sample_statistics_lie_within_those_of_real_patches(sample):
-    if not REAL.exists():
-        pytest.skip(f"The labelled Landslide4Sense patches are not at {REAL} (set L4S_DATA to their folder).")
+def test_sample_statistics_lie_within_those_of_real_patches(sample, data):
     bands, profile = sample
-    with np.load(REAL) as stored:
+    with np.load(data / "l4s_14band_labelled.npz") as stored:
         real, real_mask = stored["dn"].astype(np.float64), stored["mask"] > 0
     tiles = np.concatenate(np.split(np.stack(np.split(bands, 4, 1)), 4, 3)).transpose(0, 2, 3, 1)
     masks = np.concatenate(np.split(np.stack(np.split(sample_mask(profile), 4, 0)), 4, 2))

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from l4s_geo import load_bundle
-from l4s_geo.bands import RGB, scale_of
+from l4s_geo.bands import BANDS, RGB, scale_of
 from l4s_training.data import splits
 from l4s_training.data.readers import read as sources
 from l4s_training.runs.prediction import bundle_predictor, evaluate
+from support import sample_patches
 
 
 @pytest.fixture(scope="module", params=["rgb", "rgb-fast"])
@@ -55,7 +56,16 @@ def test_scores_of_the_test_blocks_are_reproduced(bundle, data):
     assert scores.f1 > 0.68
 
 
-def test_values_in_l4s_units_are_mapped_like_the_8_bit_values_it_was_trained_on(bundle, data):
+def test_values_in_l4s_units_are_mapped_like_8_bit_ones(bundle):
+    dn = sample_patches()[0][:6, [BANDS.index(band) for band in RGB]]
+    exact = (dn / scale_of(RGB)[:, None, None]).astype(np.float32)
+    eight_bit = np.floor(255 * exact / exact.max((1, 2, 3), keepdims=True))
+    first, second = (bundle.predict(x) >= bundle.threshold for x in (exact, eight_bit))
+    assert first.any()
+    assert (first == second).mean() > 0.99
+
+
+def test_real_values_in_l4s_units_are_mapped_like_the_8_bit_values_it_was_trained_on(bundle, data):
     exact = sources.read(data / "l4s_14band_labelled.npz", RGB)
     eight_bit = sources.read(data / "l4s_rgb_pairs.npz", RGB)
     _, at, twins = np.intersect1d(exact.numbers, eight_bit.numbers, return_indices=True)
