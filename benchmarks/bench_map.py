@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from l4s_geo import load_bundle, map_scene
 from l4s_geo.bands import BANDS
 from l4s_geo.grid import starts
+from l4s_geo.inference.devices import onnxruntime
 from l4s_geo.normalize import normalize
 from measuring import measure, table
 
@@ -73,8 +74,7 @@ def floor(bundle: str, count: int, turns: int) -> NDArray[np.float64]:
 
     They are measured on `turns` times 256 windows.
     """
-    import onnxruntime as ort
-
+    ort = onnxruntime()
     model = load_bundle(bundle, "cpu")
     windows = np.random.default_rng(0).gamma(4, 0.3, (256, len(model.bands), 128, 128)).astype(np.float32)
     seconds = np.zeros(3)

@@ -27,6 +27,7 @@ from rasterio.features import shapes
 from bench_map import write_scene
 from l4s_geo import load_bundle, map_scene
 from l4s_geo.bands import BANDS, scale_of
+from l4s_geo.inference.devices import onnxruntime
 from l4s_geo.normalize import normalize
 from measuring import measure, table
 
@@ -82,8 +83,7 @@ def prepared(scene: Path, bundle: str) -> tuple[NDArray[np.float32], Network, fl
     with rasterio.open(scene) as dataset:
         values = dataset.read([BANDS.index(b) + 1 for b in member.bands]).astype(np.float32)
     values /= scale_of(member.bands).astype(np.float32)[:, None, None]
-    import onnxruntime as ort
-
+    ort = onnxruntime()
     session = ort.InferenceSession(model.bundle.network(member), providers=["CPUExecutionProvider"])
 
     def network(windows: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -187,11 +187,11 @@ def read_bundle(location: Path) -> Bundle:
     """
     try:
         item = json.loads(read_file(location, "bundle.json", MAX_TEXT))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BundleError(f"{location / 'bundle.json'} is not valid JSON ({error}).") from error
     try:
         return _from_item(item, location)
-    except (KeyError, TypeError, IndexError, AttributeError, ValueError) as error:
+    except (KeyError, TypeError, IndexError, AttributeError, ValueError, OverflowError, RecursionError) as error:
         if isinstance(error, BundleError):
             raise
         raise BundleError(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
-from collections.abc import Collection
-from pathlib import Path, PurePosixPath
+from collections.abc import Collection, Mapping
+from pathlib import Path
 
 from l4s_geo.bands import TERRAIN
 from l4s_geo.bundles.bundle import Bundle
@@ -25,6 +26,7 @@ __all__ = [
 ]
 
 _EMBEDDED = Path(__file__).parent / "models"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 PathLike = str | os.PathLike[str]
 
@@ -65,22 +67,27 @@ def add_bundle(path: PathLike) -> Bundle:
     """Install a bundle for the user, after checking every file of it.
 
     Raises:
-        BundleError: it is damaged, or its name is taken by an embedded bundle or is no plain name.
+        BundleError: it is damaged, its name is taken by an embedded bundle or is no plain name, or what stands in its
+            place is not a bundle.
         OutputError: it cannot be written.
     """
     bundle = find_bundle(path)
+    _check_name(bundle.name)
     if is_embedded(bundle.name):
         raise BundleError(f"The name {bundle.name!r} belongs to an embedded bundle; export yours under another name.")
-    if PurePosixPath(bundle.name).name != bundle.name or bundle.name.startswith("."):
-        raise BundleError(f"The bundle's name {bundle.name!r} is not a plain name; export it under another.")
     networks = {member.file: bundle.network(member) for member in bundle.members}
     target = _user_folder() / bundle.name
+    if os.path.lexists(target) and not _is_bundle(target):
+        raise BundleError(f"{target} is in the way and is not a bundle; move it elsewhere, nothing of it is deleted.")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".adding-", dir=target.parent) as staging:
-            write_bundle(bundle, networks, Path(staging) / bundle.name, bundle.card())
-            shutil.rmtree(target, ignore_errors=True)
-            os.replace(Path(staging) / bundle.name, target)
+            ready, former = Path(staging) / "new", Path(staging) / "old"
+            write_bundle(bundle, networks, ready, bundle.card())
+            _read_back(ready, networks)
+            if target.exists():
+                os.replace(target, former)
+            os.replace(ready, target)
     except OSError as error:
         raise OutputError(f"The bundle cannot be kept in {target} ({error}); set L4S_BUNDLES to a folder.") from error
     return bundle
@@ -96,7 +103,10 @@ def remove_bundle(name: str) -> None:
         raise BundleError(f"The bundle {name!r} is part of the package and cannot be removed.")
     if name not in _places():
         raise BundleError(f"There is no bundle {name!r} to remove; installed are {', '.join(_places())}.")
-    shutil.rmtree(_places()[name])
+    place = _places()[name]
+    if not _is_bundle(place):
+        raise BundleError(f"{place} is a link to a bundle elsewhere; remove the link yourself, the bundle stays.")
+    shutil.rmtree(place)
 
 
 def require_bands(bundle: Bundle, scene: str, bands: Collection[str], level: str = "") -> None:
@@ -138,6 +148,35 @@ def lacking(bundle: Bundle, bands: Collection[str]) -> list[str]:
 def suits(bundle: Bundle, level: str) -> bool:
     """Tell whether a bundle may map a level: another than it was trained on needs statistics of the scene's own."""
     return level in ("", bundle.level) or all(m.normalization != "fixed" for m in bundle.members)
+
+
+def _check_name(name: str) -> None:
+    """Check that a name can be that of a folder on every system, and of nothing else than a folder of its own.
+
+    Raises:
+        BundleError: it cannot.
+    """
+    if not _NAME.fullmatch(name) or name.endswith("."):
+        raise BundleError(
+            f"The bundle's name {name!r} is not a plain name; expected 1 to 100 letters, digits, '-', '_' and '.', a "
+            "letter or digit first, so export it under another."
+        )
+
+
+def _is_bundle(folder: Path) -> bool:
+    """Whether a folder is a bundle's own, and no link to one."""
+    return not folder.is_symlink() and folder.is_dir() and (folder / "bundle.json").is_file()
+
+
+def _read_back(folder: Path, networks: Mapping[str, bytes]) -> None:
+    """Check that a bundle stands on the disk as it was written, which a nearly full one does not always say.
+
+    Raises:
+        OSError: it does not.
+    """
+    for member in read_bundle(folder).members:
+        if (folder / member.file).read_bytes() != networks[member.file]:
+            raise OSError(f"{member.file} was not written to its end")
 
 
 def _places() -> dict[str, Path]:

@@ -192,11 +192,15 @@ def available_cpus() -> int:
 
 
 def onnxruntime() -> ModuleType:
-    """Import ONNX Runtime.
+    """Import ONNX Runtime, with its telemetry off.
+
+    From 1.32 on it writes an identity of the device into the user's cache folder and calls its maker's servers, both as
+    soon as it is imported, unless the environment variable ORT_DISABLE_TELEMETRY says no.
 
     Raises:
         DeviceError: it is missing or damaged.
     """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:
         import onnxruntime as ort
     except ImportError as error:
@@ -209,6 +213,8 @@ def onnxruntime() -> ModuleType:
             "ONNX Runtime is damaged, as happens when onnxruntime and onnxruntime-gpu were both installed; "
             "uninstall both, then install one extra: pip install 'l4s-geo[cpu]' or 'l4s-geo[gpu]'."
         )
+    if hasattr(ort, "disable_telemetry_events"):
+        ort.disable_telemetry_events()  # of a program that had imported it before
     module: ModuleType = ort
     return module
 

@@ -77,7 +77,9 @@ class NetworkSession:
         self.batch = self.limit if self._fits else 1
         self._providers = target.providers(len(member.bands), self._side, self.limit)
         self.session = _open(bundle, member, file, target, self._providers)
+        _check_interface(bundle, member, self.session, self._side)
         self._input, self._output = self.session.get_inputs()[0].name, self.session.get_outputs()[0].name
+        self._bundle_name = bundle.name
 
     def __call__(self, x: Any) -> Any:
         """Run the network once.
@@ -88,9 +90,12 @@ class NetworkSession:
 
         Returns:
             (n, side, side) float32 logits, on the same device.
+
+        Raises:
+            BundleError: the network cannot be run, or its output has another shape.
         """
         if self._target.gpu is None:
-            return self.session.run([self._output], {self._input: x})[0][:, 0]
+            return self._run_on_host(x)
         xp, n = self._target.xp, len(x)
         if n < self.batch:
             x = xp.concatenate([x, xp.zeros((self.batch - n, *x.shape[1:]), np.float32)])
@@ -101,6 +106,23 @@ class NetworkSession:
         binding.bind_output(self._output, *place, logits.shape, logits.data.ptr)
         self.session.run_with_iobinding(binding)
         return logits[:n, 0]
+
+    def _run_on_host(self, x: Any) -> Any:
+        """Run the network where ONNX Runtime takes and gives numpy arrays."""
+        try:
+            (logits,) = self.session.run([self._output], {self._input: x})
+        except Exception as error:  # ONNX Runtime's classes have no base of their own
+            raise BundleError(
+                f"{self.member.file} of bundle {self._bundle_name} fails on windows of {self._side} × {self._side} "
+                f"pixels ({_first_line(error)}); export it again, or use another bundle."
+            ) from error
+        expected = (len(x), 1, *x.shape[2:])
+        if logits.shape != expected:
+            raise BundleError(
+                f"{self.member.file} of bundle {self._bundle_name} gives an output of shape {logits.shape}; expected "
+                f"{expected}, so export it again."
+            )
+        return logits[:, 0]
 
     def each(self, count: int, work: Callable[[slice], None], batch: int | None = None) -> None:
         """Do work on windows, batch by batch; the work may be done again for a batch that ran out of memory.
@@ -155,7 +177,7 @@ class NetworkSession:
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
-            why = str(error).strip().partition("\n")[0]
+            why = _first_line(error)
         if self.batch == 1:
             raise DeviceError(
                 f"The memory of {self._target.name} does not hold one window of {self._side} × {self._side} pixels for "
@@ -179,6 +201,34 @@ def _parts(count: int, size: int, threads: int) -> list[slice]:
 def is_out_of_memory(error: Exception) -> bool:
     """Whether an error of ONNX Runtime or CuPy says that the GPU's memory ran out."""
     return isinstance(error, MemoryError) or any(sign in str(error) for sign in _SIGNS)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]
+
+
+def _check_interface(bundle: Bundle, member: Member, session: Any, side: int) -> None:
+    """Check that a network takes and gives what the bundle's format says.
+
+    Raises:
+        BundleError: it has several inputs or outputs, or one of another type, rank or size.
+    """
+    ends = {"input": (session.get_inputs(), len(member.bands)), "output": (session.get_outputs(), 1)}
+    for what, (values, channels) in ends.items():
+        is_float = len(values) == 1 and values[0].type == "tensor(float)"
+        if not is_float or not _admits(values[0].shape, (channels, side, side)):
+            found = ", ".join(f"{value.type} {value.shape}" for value in values) or "none"
+            raise BundleError(
+                f"{member.file} of bundle {bundle.name} has the {what} {found}; expected one tensor(float) of shape "
+                f"(n, {channels}, {side}, {side}), so export it again."
+            )
+
+
+def _admits(declared: list[Any], expected: tuple[int, int, int]) -> bool:
+    """Whether a declared shape, whose free sizes are names, admits any number of windows of a size."""
+    if len(declared) != 4 or isinstance(declared[0], int):
+        return False
+    return all(not isinstance(size, int) or size == want for size, want in zip(declared[1:], expected, strict=True))
 
 
 def _open(bundle: Bundle, member: Member, file: bytes, target: Target, providers: list[Any]) -> Any:

@@ -15,6 +15,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from l4s_geo.bands import BANDS
+from l4s_geo.inference.devices import onnxruntime
 from l4s_training import models
 from l4s_training.export.onnx_file import to_onnx
 from l4s_training.models.layers import count_parameters
@@ -90,11 +91,10 @@ def _run(network: nn.Module, x: torch.Tensor) -> None:
 
 
 def _session(data: bytes) -> Callable[[object], object]:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
+    ort = onnxruntime()
+    options = ort.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
-    session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    session = ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
     return lambda images: session.run(None, {"image": images})
 
 

@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
+from l4s_geo.inference.devices import onnxruntime
+
 __all__ = ["Storage", "check_parity", "onnx_logits", "to_onnx"]
 
 Storage = Literal["half", "int8"]
@@ -73,9 +75,7 @@ def to_onnx(network: nn.Module, bands: int, window: int, storage: Storage = "hal
 
 def onnx_logits(data: bytes) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
     """Open an exported network: (n, bands, rows, cols) float32 normalised -> (n, 1, rows, cols) float32 logits."""
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+    session = onnxruntime().InferenceSession(data, providers=["CPUExecutionProvider"])
 
     def predict(x: NDArray[np.float32]) -> NDArray[np.float32]:
         logits: NDArray[np.float32] = session.run(["logit"], {"image": x})[0]
