@@ -125,7 +125,7 @@ class Fixed:
 
 
 class Batches(Dataset[tuple[int, tuple[Part, ...]]]):
-    """Reads the patches of a step.
+    """Reads the patches of a step, as a data set whose items are whole batches.
 
     Args:
         domains: source, or source and target.
