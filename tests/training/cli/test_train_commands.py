@@ -18,11 +18,13 @@ from l4s_geo import load_bundle
 from l4s_geo.bands import RGB
 from l4s_geo.bundles.item import read_bundle
 from l4s_training.cli import main
+from l4s_training.cli.fit import command
+from l4s_training.config.hyperparameters import PRECISIONS
 from l4s_training.data.readers import read as sources
 from l4s_training.export.onnx_file import check_parity, to_onnx
 from l4s_training.runs.prediction import load_network, predict_all, run_predictor
 from l4s_training.scoring.calibration import Calibrated, fit_calibration
-from l4s_training.training.network_run import read_network_run
+from l4s_training.training.network_run import NetworkConfig, read_network_run
 
 PLAN = ["--blocks", "6", "--validation-blocks", "2", "--test-blocks", "5", "--guard", "0", "--apart", ""]
 
@@ -133,6 +135,32 @@ def test_all_14_bands_of_h5_files_are_trained_on(write_h5, tmp_path, normalizati
     record = read_network_run(tmp_path / "run")
     assert len(record.statistics.mean) == 14
     assert record.statistics.mean[0] > 0.8
+
+
+def test_principal_components_are_trained_on_where_they_are_asked_for(write_h5, tmp_path):
+    result = fit(write_h5(12), tmp_path / "run", "--bands", "PCA-3", "--normalization", "fixed")
+    assert result.exit_code == 0, result.output
+    record = read_network_run(tmp_path / "run")
+    assert (len(record.config.bands), record.config.components) == (14, 3)
+    assert load_network(record).components.abs().sum() > 0
+
+
+def test_the_options_of_fit_have_the_defaults_of_the_hyperparameters():
+    """The command states them by itself, so that its help does not wait for torch."""
+    names = {"lr": "learning_rate", "out": None, "data": None, "resume": None, "split_plan": None}
+    told = NetworkConfig(data=())
+    checked = set()
+    for option in command.params:
+        name = names.get(option.name, option.name)
+        if name is None or not hasattr(told, name):
+            continue
+        expected = getattr(told, name)
+        given = option.default
+        assert given == (",".join(expected) if name == "bands" else expected) or (not given and not expected), name
+        checked.add(name)
+    assert checked >= {"network", "bands", "normalization", "epochs", "learning_rate", "weight_decay", "warm_start"}
+    (precision,) = (option for option in command.params if option.name == "precision")
+    assert set(precision.type.choices) == set(PRECISIONS)
 
 
 @pytest.mark.parametrize(

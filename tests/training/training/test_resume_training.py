@@ -114,6 +114,22 @@ def test_a_checkpoint_in_the_middle_of_a_pass_is_gone_on_from(small, tmp_path, m
     assert read_network_run(tmp_path / "whole").best == read_network_run(tmp_path / "stopped").best
 
 
+def test_a_training_that_begins_anew_begins_with_the_weights_asked_for(small, tmp_path):
+    """Also where a stopped one has left its checkpoint: what it is to start from is not skipped."""
+    train(config(seed=1), given(), tmp_path / "start", quiet=True)
+    later = config(init="start")
+    train(later, given(), tmp_path / "whole", quiet=True)
+    with pytest.MonkeyPatch.context() as patch:
+        interrupt(patch, 4)
+        with pytest.raises(KeyboardInterrupt):
+            train(later, given(), tmp_path / "stopped", quiet=True)
+    assert (tmp_path / "stopped" / "last.safetensors").is_file()
+    train(later, given(), tmp_path / "stopped", quiet=True, resume=False)
+    assert same(tmp_path / "whole" / "best.safetensors", tmp_path / "stopped" / "best.safetensors")
+    train(config(), given(), tmp_path / "random", quiet=True)
+    assert not same(tmp_path / "whole" / "best.safetensors", tmp_path / "random" / "best.safetensors")
+
+
 def test_a_finished_training_is_not_run_again(small, tmp_path, monkeypatch):
     train(config(), given(), tmp_path / "run", quiet=True)
     monkeypatch.setattr(training.L, "Trainer", None)

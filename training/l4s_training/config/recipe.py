@@ -39,6 +39,7 @@ from l4s_training.data import splits
 
 __all__ = [
     "CRF",
+    "SELECTIONS",
     "Ensemble",
     "HeldOutRole",
     "NamedStage",
@@ -54,6 +55,13 @@ __all__ = [
 HeldOutRole = Literal["validation", "test"]
 Selection = Literal["threshold", "most-confident", "most-certain"]
 Weighting = Literal["mean", "fitted"]
+
+SELECTIONS: dict[Selection, dict[str, type]] = {
+    "threshold": {"threshold": float, "rest": str},
+    "most-confident": {"share": float},
+    "most-certain": {"background": float, "landslide": float},
+}
+"""What each way of choosing pseudo-labels may be told; the functions are in `l4s_training.adaptation.pseudo_labels`."""
 
 
 @dataclass(frozen=True)

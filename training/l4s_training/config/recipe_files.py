@@ -15,7 +15,7 @@ from l4s_training.config.recipe import Recipe
 from l4s_training.config.recipe_parser import parse
 from l4s_training.naming import unknown
 
-__all__ = ["FOLDER", "find", "load", "names"]
+__all__ = ["FOLDER", "load", "names"]
 
 FOLDER = Path(__file__).resolve().parents[1] / "recipes"
 """The recipes of the published results."""
@@ -27,7 +27,17 @@ def names() -> list[str]:
     return sorted(found, key=lambda name: [int(p) if p.isdigit() else p for p in re.split(r"(\d+)", name)])
 
 
-def find(name_or_path: str | Path) -> Path:
+def load(name_or_path: str | Path) -> Recipe:
+    """Read a recipe with all that it extends.
+
+    Raises:
+        DataError: there is no such recipe, or something in it is wrong.
+    """
+    path = _find(name_or_path)
+    return parse(_merged(path, ()), path.stem)
+
+
+def _find(name_or_path: str | Path) -> Path:
     """Return the file of a recipe.
 
     Raises:
@@ -40,16 +50,6 @@ def find(name_or_path: str | Path) -> Path:
     if inside.is_file():
         return inside
     raise unknown("file and no recipe", str(name_or_path), names())
-
-
-def load(name_or_path: str | Path) -> Recipe:
-    """Read a recipe with all that it extends.
-
-    Raises:
-        DataError: there is no such recipe, or something in it is wrong.
-    """
-    path = find(name_or_path)
-    return parse(_merged(path, ()), path.stem)
 
 
 def _merged(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:

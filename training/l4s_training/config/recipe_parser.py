@@ -16,6 +16,7 @@ from l4s_training.config import hyperparameters
 from l4s_training.config.checks import check_keys, choice, convert, listing, mapping
 from l4s_training.config.recipe import (
     CRF,
+    SELECTIONS,
     Ensemble,
     HeldOutRole,
     NamedStage,
@@ -33,13 +34,6 @@ from l4s_training.naming import unknown
 __all__ = ["parse"]
 
 Found = TypeVar("Found", bound=NamedStage)
-
-_SELECTIONS: dict[Selection, dict[str, type]] = {
-    "threshold": {"threshold": float, "rest": str},
-    "most-confident": {"share": float},
-    "most-certain": {"background": float, "landslide": float},
-}
-"""What each way of choosing pseudo-labels may be told; the functions are in `adaptation.pseudo_labels`."""
 
 
 def parse(entries: Mapping[str, Any], name: str) -> Recipe:
@@ -140,7 +134,7 @@ class _Stages:
 
     def _pseudo_label(self, name: str, entry: Mapping[str, Any], where: str) -> PseudoLabel:
         select: Selection = choice(entry.get("select", "threshold"), get_args(Selection), f"way to select ({where})")
-        allowed = _SELECTIONS[select]
+        allowed = SELECTIONS[select]
         check_keys(entry, ("teachers", "select", *allowed), where)
         if not self.recipe.target:
             raise DataError(f"{where} has no images to label; name the recipe's `target`: validation or test.")

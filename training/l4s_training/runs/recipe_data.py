@@ -36,7 +36,7 @@ class Sources:
     def of(
         cls, data: Sequence[str | Path], target: Sequence[str | Path] = (), negatives: Sequence[str | Path] = ()
     ) -> Sources:
-        """Take paths or their text."""
+        """Make it of paths, or of their text."""
         return cls(*(tuple(map(str, paths)) for paths in (data, target, negatives)))
 
 

@@ -103,7 +103,9 @@ def result_of(folder: Path) -> Result:
     try:
         entries = json.loads((folder / RUN).read_text(encoding="utf-8"))
         if "result" not in entries:
-            raise DataError(f"The run in {folder} is not finished; start it again with the same command, it goes on.")
+            raise DataError(
+                f"The recipe run in {folder} is not finished; start it again with the same command, it goes on."
+            )
         result = entries["result"]
         return Result(
             tuple(Path(os.path.normpath(folder / f)) for f in result["folders"]),

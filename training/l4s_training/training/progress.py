@@ -51,6 +51,8 @@ class Progress:
     """A row of ``metrics.csv`` for each evaluation."""
     best: KeptWeights | None = None
     """The weights kept."""
+    highest: float | None = None
+    """The best F1 on the validation patches, of whatever weights; None before the first."""
 
     def with_losses(self, losses: Sequence[Tensor]) -> Progress:
         """Add the losses of steps."""
@@ -69,16 +71,18 @@ class Progress:
         Returns:
             The progress after it, and whether these weights are to be kept.
         """
-        scores, best = evaluation.scores, self.best
-        better = scores is not None and (best is None or not best.scores or scores.f1 > best.scores["f1"])
+        scores, best, highest = evaluation.scores, self.best, self.highest
+        better = scores is not None and (highest is None or scores.f1 > highest)
         without_better = 0 if better else self.without_better + 1
         patience = hyperparameters.patience
         stopped = patience is not None and scores is not None and without_better >= patience
         keep = better if hyperparameters.keep == "best" else evaluation.at_end or stopped
         if keep:
             best = KeptWeights(self.epoch, evaluation.threshold, dict(scores.as_dict()) if scores else {})
+        if scores is not None and better:
+            highest = scores.f1
         rows = (*self.rows, self._row(evaluation))
-        return Progress(self.epoch + 1, without_better, stopped, rows=rows, best=best), keep
+        return Progress(self.epoch + 1, without_better, stopped, rows=rows, best=best, highest=highest), keep
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON can hold it."""
@@ -88,8 +92,9 @@ class Progress:
     def from_dict(cls, entries: Mapping[str, Any]) -> Progress:
         """Return what `as_dict` gave, which may have passed through JSON; further entries are left out."""
         best = KeptWeights(**entries["best"]) if entries["best"] else None
+        highest = entries.get("highest", best.scores.get("f1") if best else None)  # older checkpoints lack it
         counts = {name: entries[name] for name in ("epoch", "without_better", "stopped", "loss", "losses")}
-        return cls(**counts, rows=tuple(entries["rows"]), best=best)
+        return cls(**counts, rows=tuple(entries["rows"]), best=best, highest=highest)
 
     def _row(self, evaluation: Evaluation) -> dict[str, Any]:
         scores = evaluation.scores.as_dict() if evaluation.scores else {}
