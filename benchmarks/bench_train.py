@@ -19,9 +19,12 @@ import numpy as np
 import torch
 
 from l4s_training.data import bandsets
-from l4s_training.training import fit, segmenter
-from l4s_training.training.fit import Hardware, Material, train
-from l4s_training.training.network_run import Config, build_network
+from l4s_training.training import segmenter
+from l4s_training.training.building import build_network
+from l4s_training.training.hardware import Hardware, place
+from l4s_training.training.network_run import NetworkConfig
+from l4s_training.training.train import train
+from l4s_training.training.training_data import TrainingData, read_training_data
 
 
 @click.command()
@@ -50,7 +53,7 @@ def main(
     """Measure and print."""
     if threads:
         torch.set_num_threads(threads)
-    config = Config(
+    config = NetworkConfig(
         data=data,
         network=network,
         bands=bandsets.parse(bands),
@@ -61,7 +64,7 @@ def main(
         precision=precision,
         keep="last",
     )
-    whole = fit.material(config)
+    whole = read_training_data(config)
     given = replace(whole, validation=whole.validation.take(np.arange(0)))
     print(
         f"{network}, {steps} batches of {batch}, {torch.get_num_threads()} threads; images a second, and a CPU second"
@@ -76,7 +79,7 @@ def main(
         print(f"a {unit}: bare {bare:.1f}, loop {loop:.1f} images, which is {loop / bare:.1%}")
 
 
-def _loop(config: Config, given: Material, steps: int, workers: int | None) -> tuple[float, float]:
+def _loop(config: NetworkConfig, given: TrainingData, steps: int, workers: int | None) -> tuple[float, float]:
     """Time the steps after the first, in which everything is set up."""
     times: list[tuple[float, float]] = []
     original = segmenter.Segmenter.optimizer_step
@@ -94,7 +97,7 @@ def _loop(config: Config, given: Material, steps: int, workers: int | None) -> t
     return _rates(config.batch * steps, times[0], times[-1])
 
 
-def _bare(config: Config, given: Material, steps: int) -> tuple[float, float]:
+def _bare(config: NetworkConfig, given: TrainingData, steps: int) -> tuple[float, float]:
     """Time forward, backward and step on one batch that lies ready on the device."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network = build_network(config, given.source.shape[-1]).to(device, memory_format=torch.channels_last)
@@ -103,14 +106,14 @@ def _bare(config: Config, given: Material, steps: int) -> tuple[float, float]:
     images = torch.randn(config.batch, len(config.bands), side, side, device=device)
     images = images.contiguous(memory_format=torch.channels_last)
     masks = torch.zeros(config.batch, side, side, device=device)
-    mixed = fit._precision(config.precision, device.type == "cuda") != "32-true"
-    dtype = torch.float16 if config.precision == "fp16" else torch.bfloat16
+    precision = place(Hardware(), config.precision).precision
+    dtype = torch.float16 if precision == "fp16" else torch.bfloat16
     objective = config.phases[-1][1]
     for step in range(steps + 1):
         if step == 1:
             started = _now()
         optimizer.zero_grad()
-        with torch.autocast(device.type, dtype, enabled=mixed):
+        with torch.autocast(device.type, dtype, enabled=precision != "32"):
             logits = network(images)[:, 0]
         objective(logits.float(), masks).backward()
         optimizer.step()

@@ -18,11 +18,13 @@ from l4s_geo import load_bundle
 from l4s_geo.bands import RGB
 from l4s_geo.bundles.item import read_bundle
 from l4s_training.cli import main
+from l4s_training.cli.fit import command
+from l4s_training.config.hyperparameters import PRECISIONS
 from l4s_training.data.readers import read as sources
 from l4s_training.export.onnx_file import check_parity, to_onnx
 from l4s_training.runs.prediction import load_network, predict_all, run_predictor
 from l4s_training.scoring.calibration import Calibrated, fit_calibration
-from l4s_training.training.network_run import read_run
+from l4s_training.training.network_run import NetworkConfig, read_network_run
 
 PLAN = ["--blocks", "6", "--validation-blocks", "2", "--test-blocks", "5", "--guard", "0", "--apart", ""]
 
@@ -53,7 +55,7 @@ def bundle(run, tmp_path_factory) -> Path:
 
 def test_a_run_records_what_rebuilds_it(run, rgb_npz):
     assert {p.name for p in run.iterdir()} == {"config.json", "metrics.csv", "best.safetensors", "tensorboard"}
-    record = read_run(run)
+    record = read_network_run(run)
     assert record.config.data == (str(rgb_npz),)
     assert record.ids == {
         "train": [0, 10, 20, 30, 60, 70, 80, 90],
@@ -69,13 +71,13 @@ def test_a_run_records_what_rebuilds_it(run, rgb_npz):
 
 def test_the_same_seed_trains_the_same_network(run, rgb_npz, tmp_path):
     assert fit(rgb_npz, tmp_path / "again").exit_code == 0
-    first, second = load_network(read_run(run)), load_network(read_run(tmp_path / "again"))
+    first, second = load_network(read_network_run(run)), load_network(read_network_run(tmp_path / "again"))
     for a, b in zip(first.state_dict().values(), second.state_dict().values(), strict=True):
         assert torch.equal(a, b)
 
 
 def test_an_exported_bundle_predicts_what_the_trained_network_does(run, bundle, rgb_npz):
-    record = read_run(run)
+    record = read_network_run(run)
     patches = sources.read(rgb_npz, RGB)
     network = load_network(record)
     held = patches.take(np.array([4, 5]))
@@ -130,9 +132,35 @@ def test_all_14_bands_of_h5_files_are_trained_on(write_h5, tmp_path, normalizati
     bands = "B1,B2,B3,B4,B5,B6,B7,B8,B9,B10,B11,B12,slope,DEM"
     result = fit(write_h5(12), tmp_path / "run", "--bands", bands, "--normalization", normalization)
     assert result.exit_code == 0, result.output
-    record = read_run(tmp_path / "run")
+    record = read_network_run(tmp_path / "run")
     assert len(record.statistics.mean) == 14
     assert record.statistics.mean[0] > 0.8
+
+
+def test_principal_components_are_trained_on_where_they_are_asked_for(write_h5, tmp_path):
+    result = fit(write_h5(12), tmp_path / "run", "--bands", "PCA-3", "--normalization", "fixed")
+    assert result.exit_code == 0, result.output
+    record = read_network_run(tmp_path / "run")
+    assert (len(record.config.bands), record.config.components) == (14, 3)
+    assert load_network(record).components.abs().sum() > 0
+
+
+def test_the_options_of_fit_have_the_defaults_of_the_hyperparameters():
+    """The command states them by itself, so that its help does not wait for torch."""
+    names = {"lr": "learning_rate", "out": None, "data": None, "resume": None, "split_plan": None}
+    told = NetworkConfig(data=())
+    checked = set()
+    for option in command.params:
+        name = names.get(option.name, option.name)
+        if name is None or not hasattr(told, name):
+            continue
+        expected = getattr(told, name)
+        given = option.default
+        assert given == (",".join(expected) if name == "bands" else expected) or (not given and not expected), name
+        checked.add(name)
+    assert checked >= {"network", "bands", "normalization", "epochs", "learning_rate", "weight_decay", "warm_start"}
+    (precision,) = (option for option in command.params if option.name == "precision")
+    assert set(precision.type.choices) == set(PRECISIONS)
 
 
 @pytest.mark.parametrize(
@@ -159,7 +187,7 @@ def test_a_mistake_is_one_sentence_on_stderr_and_exit_code_2(rgb_npz, tmp_path, 
 def test_exporting_something_that_is_no_run_is_a_mistake(tmp_path):
     result = call("export", tmp_path, "--out", tmp_path / "out", "--name", "x")
     assert result.exit_code == 2
-    assert "is no run" in result.stderr
+    assert "is neither a recipe run nor a network run" in result.stderr
     assert not (tmp_path / "out").exists()
 
 

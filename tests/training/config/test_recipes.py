@@ -16,17 +16,21 @@ from click.testing import CliRunner
 from l4s_geo import load_bundle, map_scene
 from l4s_geo.bands import BANDS, SPECTRAL, scale_of
 from l4s_geo.errors import DataError
+from l4s_training import models
 from l4s_training.cli import main
-from l4s_training.config import recipe
+from l4s_training.config import recipe_files
 from l4s_training.config.recipe import CRF, Ensemble, PseudoLabel, Train
+from l4s_training.config.recipe_parser import parse
 from l4s_training.data.make.write import PatchWriter
 from l4s_training.data.readers import read as sources
 from l4s_training.data.simulation.dataset import Part, simulate_patches
 from l4s_training.data.splits import DEFAULT, OfficialSplit, SplitPlan
 from l4s_training.runs.prediction import predict_all
-from l4s_training.runs.recipe_run import predictors_of, result_of, run_recipe
-from l4s_training.training import fit
-from l4s_training.training import network_run as run
+from l4s_training.runs.recipe_run import run_recipe
+from l4s_training.runs.record import result_of
+from l4s_training.runs.result import predictors_of
+from l4s_training.training import building
+from l4s_training.training.network_run import read_network_run
 from small_training import SIDE, build_small
 
 COUNTS = {"TrainData": 8, "ValidData": 4, "TestData": 4}
@@ -54,7 +58,7 @@ def simulated(tmp_path_factory) -> Path:
 
 
 def smoke(name: str, data: Path, out: Path, stages: Path | None = None) -> None:
-    loaded = recipe.load(name)
+    loaded = recipe_files.load(name)
     if isinstance(loaded.plan, SplitPlan):
         loaded = replace(loaded, plan=FEW_BLOCKS)
     official = isinstance(loaded.plan, OfficialSplit)
@@ -66,21 +70,21 @@ def shared_stages(tmp_path_factory) -> Path:
     return tmp_path_factory.mktemp("stages")
 
 
-@pytest.mark.parametrize("name", recipe.names())
+@pytest.mark.parametrize("name", recipe_files.names())
 def test_every_recipe_runs_to_its_result(name, simulated, shared_stages, tmp_path, monkeypatch):
     """With one small network in the place of all; the networks' own tests train each of them."""
-    monkeypatch.setattr(run.models, "build", build_small)
-    monkeypatch.setattr(fit, "load_imagenet", lambda network, name, bands: None)
+    monkeypatch.setattr(models, "build", build_small)
+    monkeypatch.setattr(building, "load_imagenet", lambda network, name, bands: None)
     smoke(name, simulated, tmp_path, shared_stages)
     record = json.loads((tmp_path / "run.json").read_text())
-    assert list(record["stages"]) == [stage.name for stage in recipe.load(name).stages]
-    for result in recipe.load(name).published:
+    assert list(record["stages"]) == [stage.name for stage in recipe_files.load(name).stages]
+    for result in recipe_files.load(name).published:
         assert 0 <= record["scores"][result.split]["f1"] <= 1
-    assert recipe.parse(yaml.safe_load((tmp_path / "recipe.yaml").read_text()), name) == recipe.load(name)
+    assert parse(yaml.safe_load((tmp_path / "recipe.yaml").read_text()), name) == recipe_files.load(name)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", recipe.names())
+@pytest.mark.parametrize("name", recipe_files.names())
 def test_every_recipe_runs_with_its_own_networks(name, simulated, tmp_path_factory):
     root = tmp_path_factory.getbasetemp() / "own"
     smoke(name, simulated, root / name, root / "stages")
@@ -91,7 +95,7 @@ def test_every_recipe_runs_with_its_own_networks(name, simulated, tmp_path_facto
 def test_a_recipe_of_each_family_leads_to_a_map(name, simulated, tmp_path, write_raster, monkeypatch):
     """The first with its own network; exporting each network is tested with the networks."""
     if name != TO_A_MAP[0]:
-        monkeypatch.setattr(run.models, "build", build_small)
+        monkeypatch.setattr(models, "build", build_small)
     smoke(name, simulated, tmp_path / "run")
     out = tmp_path / "bundle"
     result = CliRunner().invoke(
@@ -117,7 +121,7 @@ def test_a_recipe_of_each_family_leads_to_a_map(name, simulated, tmp_path, write
 def test_the_mapper_sees_what_training_saw_at_twice_the_size(simulated, tmp_path):
     """An exported network with scale promotion predicts a patch as the run's own network does, but for calibration."""
     smoke("study-segformer-b0-512", simulated, tmp_path / "run")
-    assert run.read_run(result_of(tmp_path / "run").folders[0]).config.scale == 2
+    assert read_network_run(result_of(tmp_path / "run").folders[0]).config.scale == 2
     result = CliRunner().invoke(
         main, ["export", str(tmp_path / "run"), "--out", str(tmp_path / "b"), "--name", "b", "--no-flips"]
     )
@@ -132,8 +136,8 @@ def test_the_mapper_sees_what_training_saw_at_twice_the_size(simulated, tmp_path
 
 @pytest.mark.parametrize("name", ["rgb", "rgb-fast"])
 def test_the_embedded_bundles_come_from_the_recipes_of_their_names(name):
-    loaded, embedded = recipe.load(name), load_bundle(name).bundle
-    networks = [stage.training.network for stage in loaded.stages if isinstance(stage, Train)]
+    loaded, embedded = recipe_files.load(name), load_bundle(name).bundle
+    networks = [stage.hyperparameters.network for stage in loaded.stages if isinstance(stage, Train)]
     assert [member.architecture for member in embedded.members] == networks
     assert {member.normalization for member in embedded.members} == {loaded.normalization}
     assert embedded.bands == loaded.bands
@@ -144,26 +148,21 @@ def test_the_embedded_bundles_come_from_the_recipes_of_their_names(name):
 def test_published_protocols():
     """Figures that the papers state (FACTS §3)."""
     for name in ("pspnet", "contextnet", "deeplab-v2", "deeplab-v3plus", "fcn8s", "linknet", "frrn-a", "frrn-b"):
-        training = recipe.load(f"benchmark-{name}").stages[0].training
-        assert (training.optimizer, training.learning_rate, training.batch, training.iterations) == (
-            "adam",
-            1e-3,
-            32,
-            5000,
-        )
-        assert training.augmentation is None
-    study = recipe.load("study-lovasz").stages[0].training
+        told = recipe_files.load(f"benchmark-{name}").stages[0].hyperparameters
+        assert (told.optimizer, told.learning_rate, told.batch, told.iterations) == ("adam", 1e-3, 32, 5000)
+        assert told.augmentation is None
+    study = recipe_files.load("study-lovasz").stages[0].hyperparameters
     assert (study.optimizer, study.learning_rate, study.weight_decay, study.batch) == ("adamw", 6e-5, 0.01, 16)
     assert (study.epochs, study.patience) == (100, 15)
-    kingdrone = recipe.load("kingdrone-q-round4-ensemble")
+    kingdrone = recipe_files.load("kingdrone-q-round4-ensemble")
     labelling = [stage for stage in kingdrone.stages if isinstance(stage, PseudoLabel)]
     assert len(labelling) == 4
     assert all(dict(stage.options) == {"threshold": 0.7, "rest": "background"} for stage in labelling)
-    last = kingdrone.stages[-2].training
+    last = kingdrone.stages[-2].hyperparameters
     assert (last.iterations, last.batch, last.scale) == (20000, 16, 4)
     assert isinstance(kingdrone.result, Ensemble)
     assert len(kingdrone.result.members) == 4
-    tanmlh = recipe.load("tanmlh")
+    tanmlh = recipe_files.load("tanmlh")
     assert isinstance(tanmlh.result, CRF)
     assert [s.options for s in tanmlh.stages if isinstance(s, PseudoLabel)] == [
         (("background", 0.9), ("landslide", 0.7))
@@ -171,7 +170,7 @@ def test_published_protocols():
 
 
 def test_rounds_refer_to_the_stage_before():
-    loaded = recipe.parse(
+    loaded = parse(
         {
             "target": "test",
             "stages": [
@@ -243,18 +242,18 @@ GOOD = {"bands": "RGB", "target": "test", "stages": [{"train": "net", "network":
 )
 def test_a_mistake_in_a_recipe_is_named(change, message):
     with pytest.raises(DataError, match=message):
-        recipe.parse(GOOD | change, "bad")
+        parse(GOOD | change, "bad")
 
 
 def test_bands_that_the_data_lacks_are_named(rgb_npz, tmp_path):
-    loaded = recipe.parse(GOOD | {"bands": "RGB+NIR", "normalization": "window"}, "nir")
+    loaded = parse(GOOD | {"bands": "RGB+NIR", "normalization": "window"}, "nir")
     with pytest.raises(DataError, match=r"B8"):
         run_recipe(loaded, [rgb_npz], tmp_path / "run", smoke=True, quiet=True)
     assert not (tmp_path / "run").exists()
 
 
 def test_a_target_that_the_data_lacks_is_named(simulated, tmp_path):
-    loaded = recipe.parse(
+    loaded = parse(
         GOOD | {"split": "study", "target": "test", "stages": [{"train": "net"}]} | {"split": {"plan": "benchmark"}},
         "x",
     )
@@ -269,12 +268,12 @@ def test_files_that_are_no_recipes(tmp_path):
     broken.write_text("bands: [B4")
     circle.write_text("extends: circle.yaml\n")
     with pytest.raises(DataError, match="cannot be read as YAML"):
-        recipe.load(broken)
+        recipe_files.load(broken)
     with pytest.raises(DataError, match="extends itself"):
-        recipe.load(circle)
+        recipe_files.load(circle)
     with pytest.raises(DataError, match=r"did you mean 'tanmlh'\?"):
-        recipe.load("tanmhl")
+        recipe_files.load("tanmhl")
     pickled = tmp_path / "code.yaml"
     pickled.write_text("bands: !!python/object/apply:os.getcwd []\n")
     with pytest.raises(DataError, match="cannot be read as YAML"):
-        recipe.load(pickled)
+        recipe_files.load(pickled)

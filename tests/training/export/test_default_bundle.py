@@ -9,7 +9,8 @@ from l4s_geo import load_bundle
 from l4s_geo.bands import BANDS, RGB, scale_of
 from l4s_training.data import splits
 from l4s_training.data.readers import read as sources
-from l4s_training.runs.prediction import bundle_predictor, evaluate
+from l4s_training.runs.prediction import bundle_predictor, predict_all
+from l4s_training.scoring.metrics import Scores
 from support import sample_patches
 
 
@@ -48,7 +49,7 @@ def test_the_scale_of_the_values_does_not_matter(bundle):
 def test_scores_of_the_test_blocks_are_reproduced(bundle, data):
     patches = sources.read(data / "l4s_rgb_pairs.npz", RGB)
     test = patches.take(splits.split(patches.ids, patches.numbers, splits.DEFAULT).test)
-    scores = evaluate(bundle_predictor(bundle, test), test, bundle.threshold)
+    scores = Scores.of(predict_all(bundle_predictor(bundle, test), test) >= bundle.threshold, test.masks)
     stated = bundle.bundle.scores
     assert scores.f1 == pytest.approx(stated["test_f1"], abs=2e-3)
     assert scores.precision == pytest.approx(stated["test_precision"], abs=2e-3)
@@ -73,5 +74,5 @@ def test_real_values_in_l4s_units_are_mapped_like_the_8_bit_values_it_was_traine
     second = bundle.predict(eight_bit.windows(twins)) >= bundle.threshold
     assert len(at) == 9
     assert (first == second).mean() > 0.99
-    scores = evaluate(bundle_predictor(bundle, exact), exact, bundle.threshold)
+    scores = Scores.of(predict_all(bundle_predictor(bundle, exact), exact) >= bundle.threshold, exact.masks)
     assert scores.f1 == pytest.approx(bundle.bundle.scores["l4s_14band_labelled_f1"], abs=2e-3)

@@ -10,15 +10,16 @@ import pytest
 from click.testing import CliRunner
 
 from l4s_geo.errors import DataError
+from l4s_training import models
 from l4s_training.cli import main
-from l4s_training.config import recipe
+from l4s_training.config import recipe_files
 from l4s_training.data.readers import read as sources
 from l4s_training.data.splits import DEFAULT, OfficialSplit, SplitPlan, divide
 from l4s_training.runs.cross_validation import cross_validate, fold_plans
 from l4s_training.runs.prediction import predict_all
-from l4s_training.runs.recipe_run import predictors_of, result_of
+from l4s_training.runs.record import result_of
+from l4s_training.runs.result import predictors_of
 from l4s_training.scoring.metrics import Scores
-from l4s_training.training import network_run as run
 from small_training import build_small
 
 RECIPE = """
@@ -32,7 +33,7 @@ stages: [{train: net}]
 
 @pytest.fixture
 def recipe_file(tmp_path: Path, monkeypatch) -> Path:
-    monkeypatch.setattr(run.models, "build", build_small)
+    monkeypatch.setattr(models, "build", build_small)
     path = tmp_path / "small.yaml"
     path.write_text(RECIPE)
     return path
@@ -55,7 +56,7 @@ def test_folds_that_cannot_be_made() -> None:
 
 
 def test_scores_are_those_of_networks_that_did_not_see_the_fold(recipe_file: Path, rgb_npz: Path, tmp_path: Path):
-    loaded = recipe.load(recipe_file)
+    loaded = recipe_files.load(recipe_file)
     found = cross_validate(loaded, [rgb_npz], tmp_path / "out", 5, quiet=True)
     (patches,) = sources.read_all([rgb_npz], loaded.bands)
     pooled, folds = [], []

@@ -17,17 +17,18 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from l4s_geo.bands import BANDS
+from l4s_training import models
 from l4s_training.adaptation import ensemble
 from l4s_training.cli import main
-from l4s_training.config import recipe
+from l4s_training.config import recipe_files
 from l4s_training.data.readers import read as sources
 from l4s_training.runs.prediction import curve_of, load_network, predict_all, run_predictor
-from l4s_training.runs.recipe_run import predictors_of, result_of
+from l4s_training.runs.record import result_of
+from l4s_training.runs.result import predictors_of
 from l4s_training.scoring.calibration import fit_calibration, logits_of
 from l4s_training.scoring.figures import ranked
 from l4s_training.scoring.metrics import ThresholdCurve
-from l4s_training.training import network_run as run
-from l4s_training.training.network_run import read_run
+from l4s_training.training.network_run import read_network_run, write_network_run
 from small_training import build_small, write_official
 
 RECIPE = """
@@ -63,7 +64,7 @@ def finished(data, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("run")
     (folder / "small.yaml").write_text(RECIPE)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run.models, "build", build_small)
+        patch.setattr(models, "build", build_small)
         result = call("run", folder / "small.yaml", "--data", data, "--out", folder / "out", "--precision", "32")
         assert result.exit_code == 0, result.output
         assert "test: F1 0." in result.output
@@ -72,7 +73,7 @@ def finished(data, tmp_path_factory) -> Path:
 
 @pytest.fixture
 def small(monkeypatch) -> None:
-    monkeypatch.setattr(run.models, "build", build_small)
+    monkeypatch.setattr(models, "build", build_small)
 
 
 def test_a_run_keeps_recipe_environment_and_logs(finished, data):
@@ -86,9 +87,9 @@ def test_a_run_keeps_recipe_environment_and_logs(finished, data):
     with (first / "metrics.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [int(row["step"]) for row in rows] == [2, 4]
-    assert read_run(first).config.scale == 1
-    assert read_run(finished / record["stages"]["wide"]).config.scale == 2
-    student = read_run(finished / record["stages"]["first-2"])
+    assert read_network_run(first).config.scale == 1
+    assert read_network_run(finished / record["stages"]["wide"]).config.scale == 2
+    student = read_network_run(finished / record["stages"]["first-2"])
     assert student.patches["target"] == 8
     assert student.config.labels == Path(record["stages"]["labels"]).name
 
@@ -110,7 +111,7 @@ def test_weights_are_fitted_to_calibrated_networks(finished, data, small, tmp_pa
     patches = sources.read(data / "ValidData", BANDS)
     stages = json.loads((finished / "run.json").read_text())["stages"]
     for name, probabilities in seen.items():
-        member = read_run(finished / stages[name])
+        member = read_network_run(finished / stages[name])
         raw = logits_of(predict_all(run_predictor(member, load_network(member), patches), patches))
         calibration = fit_calibration(raw, patches.masks)
         expected = 1 / (1 + np.exp(-calibration.slope * raw - calibration.intercept))
@@ -175,7 +176,7 @@ def test_unlabelled_images_serve_as_the_target_and_negatives_join_training(data,
     assert result.exit_code == 0, result.output
     record = json.loads((tmp_path / "out" / "run.json").read_text())
     assert record["target"] == [str(only)]
-    student = read_run(tmp_path / "out" / record["stages"]["first-2"])
+    student = read_network_run(tmp_path / "out" / record["stages"]["first-2"])
     assert student.patches["target"] == 4
     assert student.patches["train"] == 4
     assert len(student.ids["train"]) == 8
@@ -289,7 +290,7 @@ def test_reproduce_without_data_says_what_to_fetch():
 
 
 def test_reproduce_prints_measured_beside_published(data, small, tmp_path, monkeypatch):
-    monkeypatch.setattr(recipe, "FOLDER", tmp_path)
+    monkeypatch.setattr(recipe_files, "FOLDER", tmp_path)
     (tmp_path / "_base.yaml").write_text(
         RECIPE.replace("published: {table: small, row: both, split: test, f1: 70}", "")
     )
@@ -332,12 +333,12 @@ def test_runs_of_earlier_versions_are_read(tmp_path):
     entries |= {"patches": {"train": 2}, "ids": {"train": [1, 2]}, "versions": {"torch": "2.13.0"}, "seconds": 1.0}
     entries["best"] = {"epoch": 55, "threshold": 0.4, "scores": {"f1": 0.65}}
     (tmp_path / "config.json").write_text(json.dumps(entries))
-    record = read_run(tmp_path)
+    record = read_network_run(tmp_path)
     assert record.finished
     assert record.config.scale == 1
     assert record.config.plan.validation == (4, 13)
     assert [term.loss for term in record.config.objective] == ["ce", "lovasz-hinge"]
     assert [start for start, _ in record.config.phases] == [0.0, 0.3]
     assert result_of(tmp_path).threshold == 0.4
-    run.write_run(record, tmp_path)
-    assert read_run(tmp_path) == record
+    write_network_run(record)
+    assert read_network_run(tmp_path) == record

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from l4s_training.runs.prediction import evaluate, with_flips
+from l4s_training.runs.prediction import predict_all, with_flips
 from l4s_training.scoring.metrics import Scores, ThresholdCurve
 
 
@@ -14,7 +14,8 @@ def test_scores_are_pooled_over_pixels_not_averaged_over_patches(rgb_npz):
     patches = sources.read(rgb_npz, RGB)
     guess = (patches.windows(np.arange(len(patches)))[:, 1] % 7 < 3).astype(np.float32)
     lookup = iter(range(len(patches)))
-    scores = evaluate(lambda w: np.stack([guess[next(lookup)] for _ in w]), patches, 0.5)
+    predicted = predict_all(lambda w: np.stack([guess[next(lookup)] for _ in w]), patches)
+    scores = Scores.of(predicted >= 0.5, patches.masks)
     detected, truth = guess.ravel() > 0, patches.masks.ravel() > 0
     tp, fp, fn = (detected & truth).sum(), (detected & ~truth).sum(), (~detected & truth).sum()
     assert (scores.tp, scores.fp, scores.fn) == (tp, fp, fn)

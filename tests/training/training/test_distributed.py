@@ -11,8 +11,10 @@ import pytest
 import torch
 
 from l4s_geo.errors import DataError, DeviceError
-from l4s_training.training.fit import Hardware, Material, train
-from l4s_training.training.network_run import Config
+from l4s_training.training.hardware import Hardware
+from l4s_training.training.network_run import NetworkConfig
+from l4s_training.training.train import train
+from l4s_training.training.training_data import TrainingData
 from small_training import patches, weights
 
 SCRIPT = """
@@ -21,20 +23,22 @@ from pathlib import Path
 
 import torch
 
-from l4s_training.training import network_run as run
-from l4s_training.training.fit import Hardware, Material, train
-from l4s_training.training.network_run import Config
+from l4s_training import models
+from l4s_training.training.hardware import Hardware
+from l4s_training.training.network_run import NetworkConfig
+from l4s_training.training.train import train
+from l4s_training.training.training_data import TrainingData
 from l4s_training.losses import Term
 from small_training import Small, patches
 
 torch.set_num_threads(1)
 devices, out = int(sys.argv[1]), Path(sys.argv[2])
-run.models.build = lambda name, bands, window: Small(len(bands), normalised=False)
-config = Config(
+models.build = lambda name, bands, window: Small(len(bands), normalised=False)
+config = NetworkConfig(
     data=("x",), batch=4, epochs=3, precision="32", augmentation=None, warm_start=0, clip=0,
     objective=(Term("weighted-ce"), Term("lovasz-hinge")),
 )
-given = Material(patches(12), patches(5, 1), patches(6, 2))
+given = TrainingData(patches(12), patches(5, 1), patches(6, 2))
 train(config, given, out, hardware=Hardware("cpu", devices), quiet=True)
 """
 
@@ -64,9 +68,9 @@ def test_two_processes_equal_one(tmp_path):
 
 
 def test_a_batch_that_the_processes_cannot_share_is_refused(tmp_path):
-    given = Material(patches(12), patches(4))
+    given = TrainingData(patches(12), patches(4))
     with pytest.raises(DataError, match="cannot be shared by 3 processes"):
-        train(Config(data=("x",), batch=4), given, tmp_path, hardware=Hardware("cpu", 3), quiet=True)
+        train(NetworkConfig(data=("x",), batch=4), given, tmp_path, hardware=Hardware("cpu", 3), quiet=True)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="asks for a GPU that is not there")
@@ -75,6 +79,6 @@ def test_a_batch_that_the_processes_cannot_share_is_refused(tmp_path):
     [(Hardware("gpu"), "32", "torch finds none"), (Hardware("cpu"), "fp16", "fp16 needs a GPU")],
 )
 def test_a_device_that_is_not_there_is_named(tmp_path, hardware, precision, message):
-    given = Material(patches(12), patches(4))
+    given = TrainingData(patches(12), patches(4))
     with pytest.raises(DeviceError, match=message):
-        train(Config(data=("x",), precision=precision), given, tmp_path, hardware=hardware, quiet=True)
+        train(NetworkConfig(data=("x",), precision=precision), given, tmp_path, hardware=hardware, quiet=True)

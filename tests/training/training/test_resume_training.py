@@ -15,12 +15,16 @@ import torch
 from torch import nn
 
 from l4s_geo.errors import DataError, OutputError
-from l4s_training.config import recipe
-from l4s_training.runs.recipe_run import result_of, run_recipe, scores_of
-from l4s_training.training import checkpoint, fit
-from l4s_training.training import network_run as run
-from l4s_training.training.fit import Material, train
-from l4s_training.training.network_run import Config, read_run
+from l4s_training import models
+from l4s_training.config import recipe_files
+from l4s_training.runs.recipe_run import run_recipe
+from l4s_training.runs.record import result_of, scores_of
+from l4s_training.training import checkpoint, training_state
+from l4s_training.training import train as training
+from l4s_training.training.network_run import NetworkConfig, read_network_run
+from l4s_training.training.segmenter import Segmenter
+from l4s_training.training.train import train
+from l4s_training.training.training_data import TrainingData
 from small_training import build_small, patches, same, write_official
 
 RECIPE = """
@@ -40,29 +44,29 @@ stages:
 
 @pytest.fixture
 def small(monkeypatch) -> None:
-    monkeypatch.setattr(run.models, "build", build_small)
-    monkeypatch.setattr(fit, "_SHARE", float("inf"))  # a checkpoint after every pass
+    monkeypatch.setattr(models, "build", build_small)
+    monkeypatch.setattr(training_state, "_SHARE", float("inf"))  # a checkpoint after every pass
 
 
-def config(**changes) -> Config:
+def config(**changes) -> NetworkConfig:
     options = {"data": ("x",), "batch": 4, "epochs": 4, "precision": "32"}
-    return Config(**(options | changes))
+    return NetworkConfig(**(options | changes))
 
 
-def given(**changes) -> Material:
-    return Material(**({"source": patches(12), "validation": patches(4, 1)} | changes))
+def given(**changes) -> TrainingData:
+    return TrainingData(**({"source": patches(12), "validation": patches(4, 1)} | changes))
 
 
 def interrupt(patch: pytest.MonkeyPatch, at: int) -> None:
     """Press Ctrl-C as a step begins."""
-    original = fit.Segmenter.training_step
+    original = Segmenter.training_step
 
     def step(self, batch, index):
         if self.step == at:
             raise KeyboardInterrupt
         return original(self, batch, index)
 
-    patch.setattr(fit.Segmenter, "training_step", step)
+    patch.setattr(Segmenter, "training_step", step)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +91,7 @@ def test_a_stopped_training_goes_on_as_if_it_had_not_been(killed_at, changes, sm
     resumed = train(chosen, given(), tmp_path / "stopped", quiet=True)
     assert resumed.finished
     assert same(tmp_path / "whole" / "best.safetensors", tmp_path / "stopped" / "best.safetensors")
-    first, second = (read_run(tmp_path / name) for name in ("whole", "stopped"))
+    first, second = (read_network_run(tmp_path / name) for name in ("whole", "stopped"))
     assert first.best == second.best
     rows = []
     for name in ("whole", "stopped"):
@@ -98,7 +102,7 @@ def test_a_stopped_training_goes_on_as_if_it_had_not_been(killed_at, changes, sm
 
 
 def test_a_checkpoint_in_the_middle_of_a_pass_is_gone_on_from(small, tmp_path, monkeypatch):
-    monkeypatch.setattr(fit, "_EVERY", 0.0)  # one after every step
+    monkeypatch.setattr(training_state, "_EVERY", 0.0)  # one after every step
     train(config(), given(), tmp_path / "whole", quiet=True)
     with pytest.MonkeyPatch.context() as patch:
         interrupt(patch, 5)
@@ -107,12 +111,28 @@ def test_a_checkpoint_in_the_middle_of_a_pass_is_gone_on_from(small, tmp_path, m
     assert checkpoint.read(tmp_path / "stopped" / "last.safetensors").numbers["step"] == 5
     train(config(), given(), tmp_path / "stopped", quiet=True)
     assert same(tmp_path / "whole" / "best.safetensors", tmp_path / "stopped" / "best.safetensors")
-    assert read_run(tmp_path / "whole").best == read_run(tmp_path / "stopped").best
+    assert read_network_run(tmp_path / "whole").best == read_network_run(tmp_path / "stopped").best
+
+
+def test_a_training_that_begins_anew_begins_with_the_weights_asked_for(small, tmp_path):
+    """Also where a stopped one has left its checkpoint: what it is to start from is not skipped."""
+    train(config(seed=1), given(), tmp_path / "start", quiet=True)
+    later = config(init="start")
+    train(later, given(), tmp_path / "whole", quiet=True)
+    with pytest.MonkeyPatch.context() as patch:
+        interrupt(patch, 4)
+        with pytest.raises(KeyboardInterrupt):
+            train(later, given(), tmp_path / "stopped", quiet=True)
+    assert (tmp_path / "stopped" / "last.safetensors").is_file()
+    train(later, given(), tmp_path / "stopped", quiet=True, resume=False)
+    assert same(tmp_path / "whole" / "best.safetensors", tmp_path / "stopped" / "best.safetensors")
+    train(config(), given(), tmp_path / "random", quiet=True)
+    assert not same(tmp_path / "whole" / "best.safetensors", tmp_path / "random" / "best.safetensors")
 
 
 def test_a_finished_training_is_not_run_again(small, tmp_path, monkeypatch):
     train(config(), given(), tmp_path / "run", quiet=True)
-    monkeypatch.setattr(fit.L, "Trainer", None)
+    monkeypatch.setattr(training.L, "Trainer", None)
     assert train(config(), given(), tmp_path / "run", quiet=True).finished
 
 
@@ -122,14 +142,15 @@ def test_a_killed_run_of_a_recipe_goes_on_and_gives_the_same(tmp_path):
     path.write_text(RECIPE)
     code = (
         "import time\n"
-        "from l4s_training.training import fit\n"
         "from l4s_training.cli import main\n"
-        "fit._SHARE, step = float('inf'), fit.Segmenter.training_step\n"
+        "from l4s_training.training import training_state\n"
+        "from l4s_training.training.segmenter import Segmenter\n"
+        "training_state._SHARE, step = float('inf'), Segmenter.training_step\n"
         "def wait(self, batch, index):\n"
         "    if len(batch[1]) == 2 and self.step == 3:\n"
         "        time.sleep(600)\n"
         "    return step(self, batch, index)\n"
-        "fit.Segmenter.training_step = wait\n"
+        "Segmenter.training_step = wait\n"
         "main()"
     )
     options = ["run", str(path), "--data", str(data), "--out", str(killed), "--threads", "1"]
@@ -148,8 +169,8 @@ def test_a_killed_run_of_a_recipe_goes_on_and_gives_the_same(tmp_path):
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        result = run_recipe(recipe.load(path), [data], killed, quiet=True)
-        whole = run_recipe(recipe.load(path), [data], tmp_path / "whole", quiet=True)
+        result = run_recipe(recipe_files.load(path), [data], killed, quiet=True)
+        whole = run_recipe(recipe_files.load(path), [data], tmp_path / "whole", quiet=True)
     finally:
         torch.set_num_threads(threads)
     assert first.stat() == before
@@ -163,10 +184,10 @@ def test_a_killed_run_of_a_recipe_goes_on_and_gives_the_same(tmp_path):
 def test_the_folder_of_another_recipe_is_left_alone(small, tmp_path):
     data, path = write_official(tmp_path / "data"), tmp_path / "recipe.yaml"
     path.write_text(RECIPE)
-    run_recipe(recipe.load(path), [data], tmp_path / "run", smoke=True, quiet=True)
+    run_recipe(recipe_files.load(path), [data], tmp_path / "run", smoke=True, quiet=True)
     path.write_text(RECIPE.replace("iterations: 6", "iterations: 8"))
     with pytest.raises(DataError, match="another recipe"):
-        run_recipe(recipe.load(path), [data], tmp_path / "run", smoke=True, quiet=True)
+        run_recipe(recipe_files.load(path), [data], tmp_path / "run", smoke=True, quiet=True)
 
 
 def test_the_folder_of_another_training_is_left_alone(small, tmp_path):
@@ -181,7 +202,7 @@ def test_the_checkpoint_of_another_network_is_named(small, tmp_path):
         with pytest.raises(KeyboardInterrupt):
             train(config(), given(), tmp_path / "run", quiet=True)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run.models, "build", lambda *_: nn.Conv2d(3, 1, 1))
+        patch.setattr(models, "build", lambda *_: nn.Conv2d(3, 1, 1))
         with pytest.raises(DataError, match=r"last.safetensors does not hold the weights of unet-resnet18"):
             train(config(), given(), tmp_path / "run", quiet=True)
 
@@ -207,7 +228,7 @@ def test_a_full_disk_leaves_the_last_good_checkpoint(small, tmp_path, monkeypatc
         pytest.skip(f"a file system cannot be mounted here: {mounted.stderr.decode().strip()}")
     try:
         folder = disk / "run"
-        original = fit.Segmenter.training_step
+        original = Segmenter.training_step
 
         def fill(self, batch, index):
             if self.step == 7:
@@ -217,7 +238,7 @@ def test_a_full_disk_leaves_the_last_good_checkpoint(small, tmp_path, monkeypatc
             return original(self, batch, index)
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(fit.Segmenter, "training_step", fill)
+            patch.setattr(Segmenter, "training_step", fill)
             with pytest.raises(OutputError, match=r"No space left.*same command"):
                 train(config(), given(), folder, quiet=True)
         assert not list(folder.glob("*.part"))

@@ -12,7 +12,7 @@ from l4s_training.cli.tables import show
 
 if TYPE_CHECKING:
     from l4s_training.runs.cross_validation import CrossValidated
-    from l4s_training.training.fit import Hardware
+    from l4s_training.training.hardware import Hardware
 
 __all__ = ["command"]
 
@@ -22,14 +22,8 @@ __all__ = ["command"]
 @options.data
 @options.negatives
 @options.target
-@click.option("--folds", default=4, show_default=True, type=click.IntRange(2), help="Runs of each recipe.")
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("runs"),
-    show_default=True,
-    help="Folder of the runs: RECIPE/fold-0 and so on, and crossvalidation.csv.",
-)
+@click.option("--folds", default=4, show_default=True, type=click.IntRange(2), help="Recipe runs of each recipe.")
+@options.folder("Folder of the recipe runs: RECIPE/fold-0 and so on, and crossvalidation.csv.", Path("runs"))
 @options.smoke
 @options.hardware
 def command(
@@ -48,9 +42,9 @@ def command(
     one threshold for all of them, and its standard deviation over the folds. The same command goes on where a killed
     one stopped.
     """
-    from l4s_training.config.recipe import load
+    from l4s_training.config.recipe_files import load
     from l4s_training.runs.cross_validation import cross_validate
-    from l4s_training.training.fit import is_first_process
+    from l4s_training.training.hardware import is_first_process
 
     loaded = [load(recipe) for recipe in recipes]
     measured: list[tuple[str, CrossValidated]] = []

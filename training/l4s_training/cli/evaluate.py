@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from l4s_training.cli import options
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
+    from l4s_training.data.roles import Role
+    from l4s_training.runs.evaluation import Evaluated
     from l4s_training.scoring.metrics import Scores, ThresholdCurve
 
 __all__ = ["command"]
@@ -19,7 +23,7 @@ _SHOWN = 6
 
 
 @click.command("evaluate")
-@click.argument("run_or_bundle")
+@options.run_or_bundle
 @options.data
 @options.split_plan
 @click.option(
@@ -30,8 +34,8 @@ _SHOWN = 6
     show_default=True,
     help="Which patches of the data; all does not split.",
 )
-@click.option("--threshold", type=click.FloatRange(0, 1), help="Instead of the one chosen on validation.")
-@click.option("--flips", is_flag=True, help="Average the eight flips and rotations.")
+@options.threshold
+@options.flips
 @click.option("--per-source", is_flag=True, help="Also score each source of the data by itself.")
 @click.option(
     "--figures",
@@ -42,7 +46,7 @@ def command(
     run_or_bundle: str,
     data: tuple[str, ...],
     plan: options.Plan,
-    role: str,
+    role: Role | Literal["all"],
     threshold: float | None,
     flips: bool,
     per_source: bool,
@@ -50,63 +54,53 @@ def command(
 ) -> None:
     """Print precision, recall, F1 and IoU of the landslide class, counts pooled over all pixels.
 
-    RUN_OR_BUNDLE is a folder that `l4s-train run` or `fit` wrote, whose own split is used, or a bundle (a folder, a zip
-    or the name of an installed one), which is split as the options say.
+    RUN_OR_BUNDLE is the folder of a recipe run (`l4s-train run`) or of a network run (`l4s-train fit`), whose own split
+    is used, or a bundle (a folder, a zip or the name of an installed one), which is split as the options say.
     """
-    import numpy as np
     from rich.console import Console
+
+    from l4s_training.runs.evaluation import evaluate
+    from l4s_training.runs.run_or_bundle import open_run_or_bundle
+
+    evaluated = evaluate(open_run_or_bundle(run_or_bundle), data, plan, role, threshold, flips)
+    Console().print(_table(evaluated, role, per_source))
+    if figures:
+        _write_figures(evaluated, figures)
+
+
+def _table(evaluated: Evaluated, role: str, per_source: bool) -> Table:
     from rich.table import Table
 
-    from l4s_geo.errors import DataError
-    from l4s_training.data import splits
-    from l4s_training.data.patches import concatenate
-    from l4s_training.data.readers import read as sources
-    from l4s_training.runs import prediction as measure
-    from l4s_training.runs.subjects import subject_of
-    from l4s_training.scoring.metrics import Scores
-
-    subject = subject_of(run_or_bundle)
-    sets = sources.read_all(data, subject.bands)
-    index = np.arange(sum(map(len, sets)))
-    if role != "all":
-        index = splits.divide(sets, subject.plan or plan).of(role)  # type: ignore[arg-type]
-    patches = concatenate(sets).take(index)
-    if not len(patches):
-        raise DataError(f"The split has no patch of role {role!r}; choose another with --split.")
-    predict = subject.predictor(patches)
-    probabilities = measure.predict_all(measure.with_flips(predict) if flips else predict, patches)
-    cut = subject.threshold if threshold is None else threshold
-    detected = probabilities >= cut
     table = Table("split", "patches", "threshold", "F1", "precision", "recall", "IoU")
-    table.add_row(role, *_row(len(patches), cut, Scores.of(detected, patches.masks)))
-    if per_source:
-        source = np.repeat(np.arange(len(sets)), [len(s) for s in sets])[index]
-        for number, part in enumerate(sets):
-            if (here := source == number).any():
-                name = " ".join(filter(None, (part.source, part.role)))
-                table.add_row(name, *_row(int(here.sum()), cut, Scores.of(detected[here], patches.masks[here])))
-    Console().print(table)
-    if figures:
-        from l4s_training.scoring.figures import draw_curves, draw_patches, ranked
-
-        figures.mkdir(parents=True, exist_ok=True)
-        curve = measure.curve_of(probabilities, patches.masks)
-        _write_tables(curve, figures)
-        draw_curves(curve, cut, figures / "curves.png")
-        order = ranked(detected, patches.masks)
-        for name, chosen in (("best", order[:_SHOWN]), ("worst", order[::-1][:_SHOWN])):
-            if chosen:
-                draw_patches(patches, probabilities, chosen, cut, figures / f"{name}.png")
-        best, scores = curve.best()
-        click.echo(
-            f"Best threshold here {best:.3f}, with F1 {scores.f1:.4f}. Expected calibration error "
-            f"{curve.calibration_error():.4f}. Pictures and tables in {figures}."
-        )
+    rows = [(role, len(evaluated.patches), evaluated.scores), *(evaluated.by_source() if per_source else ())]
+    for name, patches, scores in rows:
+        table.add_row(name, str(patches), f"{evaluated.threshold:.3f}", *_figures(scores))
+    return table
 
 
-def _row(patches: int, threshold: float, scores: Scores) -> list[str]:
-    figures = (scores.f1, scores.precision, scores.recall, scores.iou)
-    return [str(patches), f"{threshold:.3f}", *(f"{value:.4f}" for value in figures)]
+def _figures(scores: Scores) -> list[str]:
+    return [f"{value:.4f}" for value in (scores.f1, scores.precision, scores.recall, scores.iou)]
+
+
+def _write_figures(evaluated: Evaluated, folder: Path) -> None:
+    """Write the tables and pictures, and say what they show."""
+    from l4s_training.runs.prediction import curve_of
+    from l4s_training.scoring.figures import draw_curves, draw_patches, ranked
+
+    folder.mkdir(parents=True, exist_ok=True)
+    patches, probabilities, threshold = evaluated.patches, evaluated.probabilities, evaluated.threshold
+    curve = curve_of(probabilities, patches.masks)
+    _write_tables(curve, folder)
+    draw_curves(curve, threshold, folder / "curves.png")
+    order = ranked(evaluated.detected, patches.masks)
+    for name, chosen in (("best", order[:_SHOWN]), ("worst", order[::-1][:_SHOWN])):
+        if chosen:
+            draw_patches(patches, probabilities, chosen, threshold, folder / f"{name}.png")
+    best, scores = curve.best()
+    click.echo(
+        f"Best threshold here {best:.3f}, with F1 {scores.f1:.4f}. Expected calibration error "
+        f"{curve.calibration_error():.4f}. Pictures and tables in {folder}."
+    )
 
 
 def _write_tables(curve: ThresholdCurve, folder: Path) -> None:
@@ -117,8 +111,5 @@ def _write_tables(curve: ThresholdCurve, folder: Path) -> None:
         for threshold, scores in curve.thresholds()
     ]
     bins = [[round(mean, 5), round(share, 5), pixels] for mean, share, pixels in curve.calibration()]
-    for name, header, rows in (
-        ("thresholds", ["threshold", "f1", "precision", "recall", "iou"], thresholds),
-        ("calibration", ["mean_probability", "landslide_share", "pixels"], bins),
-    ):
-        write_table(folder / f"{name}.csv", header, rows)
+    write_table(folder / "thresholds.csv", ["threshold", "f1", "precision", "recall", "iou"], thresholds)
+    write_table(folder / "calibration.csv", ["mean_probability", "landslide_share", "pixels"], bins)

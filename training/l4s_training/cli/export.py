@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from l4s_training.cli import options
+
 if TYPE_CHECKING:
     from l4s_training.export.onnx_file import Storage
 
@@ -15,7 +17,7 @@ __all__ = ["command"]
 
 @click.command("export")
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path, file_okay=False))
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder of the bundle.")
+@options.folder("Folder of the bundle.")
 @click.option("--name", required=True, help="Name of the bundle.")
 @click.option("--version", default="1", show_default=True, help="Version of the bundle.")
 @click.option(
@@ -53,7 +55,8 @@ def command(
 ) -> None:
     """Write the bundle of RUNS: ONNX networks, bundle.json and the model card with its scores.
 
-    Several runs become one ensemble, calibrated as a whole. They must have the same data, bands and split.
+    RUNS are folders of recipe runs (`l4s-train run`) or of network runs (`l4s-train fit`). Several become one ensemble,
+    calibrated as a whole. They must have the same data, bands and split.
     """
     from l4s_training.export.export import export
 

@@ -10,7 +10,9 @@ import click
 from l4s_training.cli import options
 
 if TYPE_CHECKING:
-    from l4s_training.training.fit import Hardware
+    from l4s_geo.normalize import Normalization
+    from l4s_training.config.hyperparameters import Precision
+    from l4s_training.training.hardware import Hardware
 
 __all__ = ["command"]
 
@@ -19,17 +21,12 @@ __all__ = ["command"]
 @options.data
 @options.split_plan
 @options.negatives
-@click.option("--init", metavar="RUN", help="Start from the weights of a run beside --out.")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder of the run.")
+@click.option("--init", metavar="RUN", help="Start from the weights of a network run beside --out.")
+@options.folder("Folder of the network run.")
 @click.option("--network", default="unet-resnet18", show_default=True, help="Architecture; a wrong name lists all.")
 @click.option("--imagenet", is_flag=True, help="Begin with an encoder that has learned on ImageNet.")
 @click.option("--scale", default=1.0, show_default=True, help="Scale promotion: enlarge the windows so many times.")
-@click.option(
-    "--bands",
-    default="B4,B3,B2",
-    show_default=True,
-    help="Input bands in order, or a set by name (all).",
-)
+@click.option("--bands", default="B4,B3,B2", show_default=True, help="Input bands in order, or a set by name (all).")
 @click.option(
     "--normalization",
     type=click.Choice(["fixed", "domain", "window"]),
@@ -48,58 +45,60 @@ __all__ = ["command"]
     type=click.FloatRange(0, 1),
     help="Share of the epochs with Dice instead of Lovász beside the cross-entropy.",
 )
-@click.option("--precision", type=click.Choice(["auto", "bf16", "fp16", "32"]), default="auto", show_default=True)
+@options.precision("auto")
 @click.option("--seed", default=0, show_default=True)
-@click.option("--resume", is_flag=True, help="Go on where an earlier run of the same configuration stopped.")
+@click.option("--resume", is_flag=True, help="Go on where an earlier training of the same configuration stopped.")
 @options.hardware
 def command(
     data: tuple[str, ...],
+    plan: options.Plan,
     negatives: tuple[str, ...],
     init: str | None,
-    plan: options.Plan,
     out: Path,
     network: str,
     imagenet: bool,
     scale: float,
     bands: str,
-    normalization: str,
+    normalization: Normalization,
     epochs: int,
     batch: int,
     lr: float,
     weight_decay: float,
     warm_start: float,
-    precision: str,
+    precision: Precision,
     seed: int,
     resume: bool,
     hardware: Hardware,
 ) -> None:
     """Train one network on labelled patches, split by blocks of id, and keep the best epoch.
 
-    Writes config.json, metrics.csv and best.safetensors to the run's folder.
+    Writes config.json, metrics.csv and best.safetensors to the folder of the network run.
     """
-    from l4s_training.data.readers.read import parse_bands
-    from l4s_training.training.fit import material, train
-    from l4s_training.training.network_run import Config
+    from l4s_training.data import bandsets
+    from l4s_training.training.network_run import NetworkConfig
+    from l4s_training.training.train import train
+    from l4s_training.training.training_data import read_training_data
 
-    config = Config(
+    config = NetworkConfig(
         data=data,
         negatives=negatives,
         init=init,
         network=network,
         imagenet=imagenet,
         scale=scale,
-        bands=parse_bands(bands),
-        normalization=normalization,  # type: ignore[arg-type]
+        bands=bandsets.parse(bands),
+        components=bandsets.components(bands),
+        normalization=normalization,
         plan=plan,
         epochs=epochs,
         batch=batch,
         learning_rate=lr,
         weight_decay=weight_decay,
         warm_start=warm_start,
-        precision=precision,  # type: ignore[arg-type]
+        precision=precision,
         seed=seed,
     )
-    run = train(config, material(config), out, hardware=hardware, resume=resume)
+    run = train(config, read_training_data(config), out, hardware=hardware, resume=resume)
     if run.best:
         click.echo(
             f"{out}: best epoch {run.best.epoch}, validation F1 {run.best.scores['f1']:.4f} at threshold "

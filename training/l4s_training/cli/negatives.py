@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-__all__ = ["command"]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
-_SURFACE = "Level-2A scene, to be brought to Level-1C; repeat for more."
+__all__ = ["command"]
 
 
 @click.command("negatives")
 @click.argument("scenes", nargs=-1)
-@click.option("--surface", multiple=True, metavar="SCENE", help=_SURFACE)
+@click.option(
+    "--surface", multiple=True, metavar="SCENE", help="Level-2A scene, to be brought to Level-1C; repeat for more."
+)
 @click.option("--pair", nargs=2, metavar="L1C L2A", help="Two products of one scene to learn that from.")
 @click.option(
     "--casts",
@@ -35,19 +40,23 @@ def command(
     A scene is what l4s-map takes, or the files of B4, B3 and B2 with commas between them. The colour casts come from
     the training blocks of the default split.
     """
+    from l4s_training.data.make import negatives
+
+    atmosphere = negatives.fit_atmosphere(*pair) if pair else None
+    medians = _band_medians(casts) if casts else None
+    found = negatives.negatives(scenes, atmosphere, medians, surface, seed)
+    negatives.write_negatives(found, out)
+    click.echo(f"{out}: {len(found)} windows without landslides.")
+
+
+def _band_medians(path: Path) -> NDArray[np.float64]:
+    """Return the (n, 3) medians of the RGB bands of each training patch."""
     import numpy as np
 
     from l4s_geo.bands import RGB
     from l4s_training.data import splits
-    from l4s_training.data.make import negatives
     from l4s_training.data.readers import read as sources
 
-    atmosphere = negatives.fit_atmosphere(*pair) if pair else None
-    medians = None
-    if casts:
-        patches = sources.read(casts, RGB)
-        train = splits.split(patches.ids, patches.numbers, splits.DEFAULT).train
-        medians = np.stack([np.median(patches.windows(i[None])[0], axis=(1, 2)) for i in train]).astype(np.float64)
-    found = negatives.negatives(scenes, atmosphere, medians, surface, seed)
-    negatives.write_negatives(found, out)
-    click.echo(f"{out}: {len(found)} windows without landslides.")
+    patches = sources.read(path, RGB)
+    train = splits.split(patches.ids, patches.numbers, splits.DEFAULT).train
+    return np.stack([np.median(patches.windows(i[None])[0], axis=(1, 2)) for i in train]).astype(np.float64)

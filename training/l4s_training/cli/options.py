@@ -1,22 +1,40 @@
-"""Options shared by commands: ``--data`` and further data (repeatable), ``--smoke``, the split, and what trains.
+"""Options shared by commands, each stated once.
 
+Simple ones are decorators: ``data`` (``--data``, repeatable), ``negatives``, ``target``, ``smoke``, ``run_or_bundle``,
+``threshold``, ``flips``; ``folder`` and ``precision`` make one. Blocks turn several options into one argument:
 ``split_plan`` turns ``--split-plan``, ``--blocks``, ``--validation-blocks``, ``--test-blocks``, ``--guard`` and
-``--apart`` into one argument ``plan``; ``hardware`` turns ``--accelerator``, ``--devices``, ``--nodes``, ``--workers``
-and ``--threads`` into one argument ``hardware``.
+``--apart`` into ``plan``; ``hardware`` turns ``--accelerator``, ``--devices``, ``--nodes``, ``--workers`` and
+``--threads`` into ``hardware``.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal, TypeVar
 
 import click
 
 from l4s_geo.errors import DataError
 from l4s_training.data.splits import DEFAULT, PLANS, Plan, SplitPlan, parse
 
-__all__ = ["Plan", "data", "hardware", "negatives", "smoke", "split_plan", "target"]
+__all__ = [
+    "Plan",
+    "data",
+    "flips",
+    "folder",
+    "hardware",
+    "negatives",
+    "precision",
+    "run_or_bundle",
+    "smoke",
+    "split_plan",
+    "target",
+    "threshold",
+]
+
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 data = click.option(
     "--data",
@@ -36,16 +54,25 @@ target = click.option(
 
 smoke = click.option("--smoke", is_flag=True, help="Two steps a network on four patches, to see that all works.")
 
+run_or_bundle = click.argument("run_or_bundle")
 
-def _join(numbers: tuple[int, ...]) -> str:
-    return ",".join(map(str, numbers))
+threshold = click.option("--threshold", type=click.FloatRange(0, 1), help="Instead of the one chosen on validation.")
+
+flips = click.option("--flips", is_flag=True, help="Average the eight flips and rotations.")
 
 
-def _numbers(option: str, text: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(part) for part in text.split(",") if part.strip())
-    except ValueError as error:
-        raise DataError(f"{option} is {text!r}; expected whole numbers separated by commas.") from error
+def folder(help: str, default: Path | None = None) -> Callable[[Command], Command]:
+    """Return the option ``--out``, a folder; it is required unless it has a default."""
+    kind = click.Path(path_type=Path, file_okay=False)
+    if default is None:
+        return click.option("--out", type=kind, required=True, help=help)
+    return click.option("--out", type=kind, default=default, show_default=True, help=help)
+
+
+def precision(default: str | None, help: str | None = None) -> Callable[[Command], Command]:
+    """Return the option ``--precision``, in which a network is trained."""
+    choices = click.Choice(["auto", "bf16", "fp16", "32"])
+    return click.option("--precision", type=choices, default=default, show_default=True, help=help)
 
 
 def split_plan(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -120,15 +147,31 @@ def hardware(function: Callable[..., Any]) -> Callable[..., Any]:
     @click.option("--threads", type=click.IntRange(1), help="Processor threads of torch.")
     @functools.wraps(function)
     def wrapper(
-        *args: Any, accelerator: str, devices: int, nodes: int, workers: int | None, threads: int | None, **kwargs: Any
+        *args: Any,
+        accelerator: Literal["auto", "cpu", "gpu"],
+        devices: int,
+        nodes: int,
+        workers: int | None,
+        threads: int | None,
+        **kwargs: Any,
     ) -> Any:
         import torch
 
-        from l4s_training.training.fit import Hardware
+        from l4s_training.training.hardware import Hardware
 
         if threads:
             torch.set_num_threads(threads)
-        chosen = Hardware(accelerator, devices, nodes, workers)  # type: ignore[arg-type]
-        return function(*args, hardware=chosen, **kwargs)
+        return function(*args, hardware=Hardware(accelerator, devices, nodes, workers), **kwargs)
 
     return wrapper
+
+
+def _join(numbers: tuple[int, ...]) -> str:
+    return ",".join(map(str, numbers))
+
+
+def _numbers(option: str, text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(",") if part.strip())
+    except ValueError as error:
+        raise DataError(f"{option} is {text!r}; expected whole numbers separated by commas.") from error

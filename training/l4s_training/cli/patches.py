@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ _LIST = "patches.csv"
 
 
 def _inventory_after_scene(command: Callable[..., None]) -> Callable[..., None]:
-    """Let the only argument be the inventory where --band files are the scene."""
+    """Let the only argument be the inventory where --band files are the scene, so that no SCENE is given."""
 
     @functools.wraps(command)
     def shifted(*, scene: str | None, inventory: str | None, files: dict[str, str], **rest: Any) -> None:
@@ -110,30 +110,21 @@ def command(
     click.echo(f"{out}: {len(written)} patches, {with_landslide} with landslides, {share:.2%} of the pixels.")
 
 
-def _to_folder(cuts: Any, stack: Stack, out: Path) -> list[float]:
+def _to_folder(cuts: Iterable[Cut], stack: Stack, out: Path) -> list[float]:
     """Add patches to a folder; return the share of landslide of each."""
-    import csv
-
     from l4s_training.data.make.write import PatchWriter
 
     writer: PatchWriter | None = None
     shares = []
     for piece in cuts:
         writer = writer or PatchWriter(out)  # an unreadable scene leaves no folder behind
-        number = writer.add(piece.raw, piece.mask)
-        row = _row(number, piece, stack)
-        new = not (out / _LIST).exists()
-        with (out / _LIST).open("a", newline="", encoding="utf-8") as file:
-            table = csv.DictWriter(file, list(row))
-            if new:
-                table.writeheader()
-            table.writerow(row)
+        _append(out / _LIST, _row(writer.add(piece.raw, piece.mask), piece, stack))
         shares.append(float(piece.mask.mean()))
     return shares
 
 
 def _row(number: int, piece: Cut, stack: Stack) -> dict[str, Any]:
-    """Where a patch is from."""
+    """Return the line of ``patches.csv`` that says where a patch is from."""
     left, bottom, right, top = stack.grid.part(piece.window).bounds
     return {
         "number": number,
@@ -149,7 +140,19 @@ def _row(number: int, piece: Cut, stack: Stack) -> dict[str, Any]:
     }
 
 
-def _to_npz(cuts: Any, bands: tuple[str, ...], out: Path) -> list[float]:
+def _append(path: Path, row: dict[str, Any]) -> None:
+    """Add a line to a CSV file, under a header if it is new."""
+    import csv
+
+    new = not path.exists()
+    with path.open("a", newline="", encoding="utf-8") as file:
+        table = csv.DictWriter(file, list(row))
+        if new:
+            table.writeheader()
+        table.writerow(row)
+
+
+def _to_npz(cuts: Iterable[Cut], bands: tuple[str, ...], out: Path) -> list[float]:
     """Write patches of chosen bands to a new file; return the share of landslide of each."""
     import numpy as np
 
@@ -163,7 +166,7 @@ def _to_npz(cuts: Any, bands: tuple[str, ...], out: Path) -> list[float]:
     if pieces:
         out.absolute().parent.mkdir(parents=True, exist_ok=True)
         raw = np.stack([piece.raw for piece in pieces])
-        masks = np.stack([piece.mask for piece in pieces])
+        masks = np.stack([piece.mask for piece in pieces]).astype(np.uint8)
         with staged(out) as (part,):
             if part:
                 digital_numbers.write(part, raw, masks, np.arange(1, len(pieces) + 1), bands)

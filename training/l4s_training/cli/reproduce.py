@@ -12,7 +12,7 @@ from l4s_training.cli.tables import show
 
 if TYPE_CHECKING:
     from l4s_training.runs.published import Row
-    from l4s_training.training.fit import Hardware
+    from l4s_training.training.hardware import Hardware
 
 __all__ = ["command"]
 
@@ -25,13 +25,7 @@ __all__ = ["command"]
     "--patches", default=(384, 64, 96), show_default=True, nargs=3, type=int, help="Simulated train, validation, test."
 )
 @click.option("--rows", metavar="TEXT", help="Only the rows whose recipe's name holds this.")
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("runs"),
-    show_default=True,
-    help="Folder of the runs; rows share the stages that they have in common.",
-)
+@options.folder("Folder of the recipe runs; rows share the stages that they have in common.", Path("runs"))
 @options.smoke
 @options.hardware
 def command(
@@ -49,20 +43,21 @@ def command(
     The same command goes on where a killed one stopped. OUT/TABLE.csv holds what is measured so far.
     """
     from l4s_geo.errors import DataError
-    from l4s_training.runs import published as reproduce
-    from l4s_training.runs.recipe_run import run_recipe, scores_of
-    from l4s_training.training.fit import is_first_process
+    from l4s_training.runs import published
+    from l4s_training.runs.recipe_run import run_recipe
+    from l4s_training.runs.record import scores_of
+    from l4s_training.training.hardware import is_first_process
 
     if table is None:
-        _list(reproduce.tables())
+        _list(published.tables())
         return
-    chosen = [row for row in reproduce.rows_of(table) if not rows or rows in row.recipe.name]
+    chosen = [row for row in published.rows_of(table) if not rows or rows in row.recipe.name]
     if not chosen:
         raise DataError(f"No recipe of {table} has {rows!r} in its name; leave --rows out to run all.")
     if simulated:
         data = (_simulated(out / "simulated", patches, chosen),)
     if not data:
-        raise reproduce.what_is_needed(table, chosen)
+        raise published.what_is_needed(table, chosen)
     measured = []
     for number, row in enumerate(chosen, start=1):
         if is_first_process():
@@ -112,7 +107,7 @@ def _write(path: Path, measured: list[tuple[Row, dict[str, float] | None]]) -> N
 
 
 def _figures(scores: dict[str, float] | None, missing: str) -> list[str]:
-    """F1, precision and recall in per cent."""
+    """Return F1, precision and recall in per cent."""
     return [f"{100 * scores[k]:.2f}" if scores else missing for k in ("f1", "precision", "recall")]
 
 

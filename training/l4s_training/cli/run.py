@@ -11,7 +11,7 @@ from l4s_training.cli import options
 
 if TYPE_CHECKING:
     from l4s_training.config.hyperparameters import Precision
-    from l4s_training.training.fit import Hardware
+    from l4s_training.training.hardware import Hardware
 
 __all__ = ["command"]
 
@@ -19,9 +19,9 @@ __all__ = ["command"]
 @click.command("run")
 @click.argument("recipe")
 @options.data
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder of the run.")
+@options.folder("Folder of the recipe run.")
 @options.smoke
-@click.option("--precision", type=click.Choice(["auto", "bf16", "fp16", "32"]), help="Instead of the recipe's.")
+@options.precision(None, "Instead of the recipe's.")
 @options.target
 @options.negatives
 @options.hardware
@@ -41,15 +41,11 @@ def command(
     """
     from dataclasses import replace
 
-    from l4s_training.config.recipe import Train, load
+    from l4s_training.config.recipe_files import load
     from l4s_training.runs.recipe_run import run_recipe
 
     loaded = load(recipe)
     if precision:
-        stages = tuple(
-            replace(s, training=replace(s.training, precision=precision)) if isinstance(s, Train) else s
-            for s in loaded.stages
-        )
-        loaded = replace(loaded, stages=stages)
+        loaded = loaded.with_hyperparameters(lambda given: replace(given, precision=precision))
     run_recipe(loaded, data, out, hardware=hardware, smoke=smoke, target=target, negatives=negatives)
     click.echo(f"{out}: done. Next: l4s-train evaluate {out} --data …, or l4s-train export {out} --out …")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +13,8 @@ from l4s_training.cli.tables import show
 
 if TYPE_CHECKING:
     from l4s_training.data.patches import Patches
+    from l4s_training.data.roles import Role
+    from l4s_training.data.simulation.dataset import Part, SimulatedPatch
     from l4s_training.data.simulation.likeness import Characteristics
 
 __all__ = ["command"]
@@ -66,77 +69,108 @@ def command(
     from l4s_geo.bands import BANDS
     from l4s_training.data.patches import concatenate
     from l4s_training.data.readers import read as sources
-    from l4s_training.data.simulation.dataset import DEFAULT_REGIONS, Part
 
     real = [sources.read_unlabelled(path, BANDS) for path in compare]  # a mistake here should not cost the simulation
-    splits: list[tuple[Any, int, str | None]] = [
-        ("train", train, train_regions),
-        ("validation", valid, valid_regions),
-        ("test", test, test_regions),
-    ]
-    parts = {
-        role: Part(count, _names(names) if names is not None else DEFAULT_REGIONS[role])
-        for role, count, names in splits
-        if count
-    }
-    _simulate(out, parts, seed, label_noise, jobs)
+    parts = _parts({"train": train, "validation": valid, "test": test}, (train_regions, valid_regions, test_regions))
+    counts = _simulate(out, parts, seed, label_noise, jobs or os.cpu_count() or 1)
+    click.echo(f"{out}: {counts.said()}")
     if real:
         _compare(out, concatenate(real))
+
+
+def _parts(counts: dict[Role, int], regions: tuple[str | None, ...]) -> dict[Role, Part]:
+    """Return the splits that have patches."""
+    from l4s_training.data.simulation.dataset import DEFAULT_REGIONS, Part
+
+    parts = {}
+    for (role, count), names in zip(counts.items(), regions, strict=True):
+        if count:
+            parts[role] = Part(count, DEFAULT_REGIONS[role] if names is None else _names(names))
+    return parts
 
 
 def _names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
-def _simulate(out: Path, parts: dict[Any, Any], seed: int, label_noise: float, jobs: int | None) -> None:
-    import json
+@dataclass
+class _Counts:
+    """Pixels of the patches simulated so far."""
+
+    patches: int = 0
+    pixels: int = 0
+    landslide: int = 0
+    """Landslide pixels in truth."""
+    drawn: int = 0
+    """Landslide pixels of the masks."""
+    agreed: int = 0
+    """Landslide pixels of both."""
+
+    def add(self, patch: SimulatedPatch) -> None:
+        self.patches += 1
+        self.pixels += patch.truth.size
+        self.landslide += int(patch.truth.sum())
+        self.drawn += int(patch.labels.sum())
+        self.agreed += int((patch.truth & patch.labels).sum())
+
+    def said(self) -> str:
+        share, f1 = self.landslide / self.pixels, 2 * self.agreed / max(self.landslide + self.drawn, 1)
+        ratio = f"1 : {(1 - share) / share:.0f}" if share else "no landslide"
+        return (
+            f"{self.patches} simulated patches, landslide to background {ratio}; F1 of the masks against the truth "
+            f"{f1:.3f}."
+        )
+
+
+def _simulate(out: Path, parts: dict[Role, Part], seed: int, label_noise: float, jobs: int) -> _Counts:
+    """Write the data set, or nothing."""
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
     from contextlib import ExitStack
-    from dataclasses import asdict
-    from importlib.metadata import version
 
     from rich.console import Console
     from rich.progress import Progress
 
     from l4s_training.data.make.write import PatchWriter, new_folder
-    from l4s_training.data.roles import FOLDERS
     from l4s_training.data.simulation.dataset import simulate_patches
 
-    folder_of = {role: name for name, role in FOLDERS.items()}
-    pixels = landslide = agreed = drawn = written = 0
+    counts = _Counts()
     with ExitStack() as stack:
         folder = stack.enter_context(new_folder(out))
-        jobs = jobs or os.cpu_count() or 1
         spawned = multiprocessing.get_context("spawn")
         workers = stack.enter_context(ProcessPoolExecutor(jobs, mp_context=spawned)) if jobs > 1 else None
         console = Console(stderr=True)
         progress = stack.enter_context(Progress(console=console, transient=True, disable=not console.is_terminal))
         bar = progress.add_task("Simulating", total=sum(part.count for part in parts.values()))
-        writers = {role: PatchWriter(folder / folder_of[role]) for role in parts}
+        writers = {role: PatchWriter(folder / _folder_of(role)) for role in parts}
         for role, patch in simulate_patches(parts, seed, label_noise, workers):
             writers[role].add(patch.dn, patch.labels)
+            counts.add(patch)
             progress.advance(bar)
-            written += 1
-            pixels += patch.truth.size
-            landslide += int(patch.truth.sum())
-            drawn += int(patch.labels.sum())
-            agreed += int((patch.truth & patch.labels).sum())
-        facts = {
-            "simulated": True,
-            "note": "Simulated patches, not observations: for tests and for comparing methods.",
-            "software": f"l4s-geo {version('l4s-geo')}",
-            "seed": seed,
-            "label_noise": label_noise,
-            "splits": {folder_of[role]: asdict(part) for role, part in parts.items()},
-        }
-        (folder / _RECORD).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
-    share, f1 = landslide / pixels, 2 * agreed / max(landslide + drawn, 1)
-    ratio = f"1 : {(1 - share) / share:.0f}" if share else "no landslide"
-    click.echo(
-        f"{out}: {written} simulated patches, landslide to background {ratio}; F1 of the masks against the truth "
-        f"{f1:.3f}."
-    )
+        _record(folder, parts, seed, label_noise)
+    return counts
+
+
+def _folder_of(role: Role) -> str:
+    from l4s_training.data.roles import FOLDERS
+
+    return next(name for name, other in FOLDERS.items() if other == role)
+
+
+def _record(folder: Path, parts: dict[Role, Part], seed: int, label_noise: float) -> None:
+    """Write what was simulated, and that it was."""
+    import json
+    from importlib.metadata import version
+
+    facts = {
+        "simulated": True,
+        "note": "Simulated patches, not observations: for tests and for comparing methods.",
+        "software": f"l4s-geo {version('l4s-geo')}",
+        "seed": seed,
+        "label_noise": label_noise,
+        "splits": {_folder_of(role): asdict(part) for role, part in parts.items()},
+    }
+    (folder / _RECORD).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
 
 
 def _compare(out: Path, real: Patches) -> None:
@@ -151,7 +185,7 @@ def _compare(out: Path, real: Patches) -> None:
     observed = characteristics(real)
     simulated = {patches.source: characteristics(patches) for patches in sources.read_all([out], BANDS, "off")}
     for name, of in STATISTICS.items():
-        table = Table("band", *(f"{split}" for split in simulated), "real, median", "lowest", "highest", title=name)
+        table = Table("band", *simulated, "real, median", "lowest", "highest", title=name)
         lowest, highest = np.nanmin(of(observed), 0), np.nanmax(of(observed), 0)
         medians = {split: np.nanmedian(of(found), 0) for split, found in simulated.items()}
         for i, band in enumerate(BANDS):

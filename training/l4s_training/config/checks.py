@@ -11,6 +11,7 @@ from l4s_training.naming import unknown
 __all__ = ["check_keys", "choice", "convert", "listing", "mapping"]
 
 T = TypeVar("T", bool, int, float, str)
+Choice = TypeVar("Choice", bound=str)
 
 
 def check_keys(entries: Mapping[str, Any], known: Iterable[str], where: str) -> None:
@@ -25,16 +26,17 @@ def check_keys(entries: Mapping[str, Any], known: Iterable[str], where: str) -> 
             raise unknown(f"key of {where} named", key, known)
 
 
-def choice(value: object, choices: Iterable[str], what: str) -> str:
-    """Check that a value is one of the choices.
+def choice(value: object, choices: Iterable[Choice], what: str) -> Choice:
+    """Return the choice that a value is.
 
     Raises:
-        DataError: it is not; the nearest that exists is named.
+        DataError: it is none of them; the nearest that exists is named.
     """
     choices = list(choices)
-    if value not in choices:
-        raise unknown(what, value, choices)
-    return str(value)
+    for option in choices:
+        if option == value:
+            return option
+    raise unknown(what, value, choices)
 
 
 def convert(kind: type[T], value: object, where: str) -> T:
@@ -55,7 +57,7 @@ def convert(kind: type[T], value: object, where: str) -> T:
 
 
 def mapping(value: object, where: str) -> Mapping[str, Any]:
-    """Check that a value is a mapping.
+    """Return a value as a mapping.
 
     Raises:
         DataError: it is none.
@@ -66,7 +68,7 @@ def mapping(value: object, where: str) -> Mapping[str, Any]:
 
 
 def listing(value: object, where: str) -> list[Any]:
-    """Check that a value is a list.
+    """Return a value as a list.
 
     Raises:
         DataError: it is none.

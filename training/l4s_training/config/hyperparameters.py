@@ -1,10 +1,14 @@
-"""How one network is trained: all that does not depend on the data."""
+"""The hyperparameters of one network's training: all of its settings that do not depend on the data.
+
+A recipe's `train` stage, the options of ``l4s-train fit`` and the ``config.json`` of a network run name the same ones.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, Literal, get_args
+from types import NoneType, UnionType
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from l4s_geo.errors import DataError, L4SError
 from l4s_training import models
@@ -13,7 +17,7 @@ from l4s_training.config.checks import check_keys, choice, convert, listing, map
 from l4s_training.data.augmentation import Augmentation
 from l4s_training.losses import Objective, Term
 
-__all__ = ["OPTIMIZERS", "PRECISIONS", "Precision", "Training", "training_from"]
+__all__ = ["OPTIMIZERS", "PRECISIONS", "Hyperparameters", "Precision", "parse"]
 
 Optimizer = Literal["adamw", "adam", "sgd"]
 Precision = Literal["auto", "32", "bf16", "fp16"]
@@ -23,13 +27,19 @@ PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Training:
-    """The defaults are those of the embedded bundle, for 40 epochs."""
+class Hyperparameters:
+    """How one network is trained.
+
+    The defaults are those that the embedded bundles began with, for 40 epochs.
+
+    Raises:
+        DataError: a value is out of range, or the values do not fit together.
+    """
 
     network: str = "unet-resnet18"
     """A name of `l4s_training.models`, with options or without."""
     imagenet: bool = False
-    """Begin with an encoder that has learned on ImageNet, see `l4s_training.models.imagenet`."""
+    """Whether the encoder begins with what it learned on ImageNet, see `l4s_training.models.imagenet`."""
     scale: float = 1.0
     """Scale promotion: windows are resized by this factor, bilinearly, before the network sees them."""
     objective: tuple[Term, ...] = (Term("ce"), Term("lovasz-hinge"))
@@ -37,14 +47,16 @@ class Training:
     warm_start: float = 0.3
     """Share of the steps trained with ``warm_objective`` first."""
     warm_objective: tuple[Term, ...] = (Term("ce"), Term("dice"))
+    """The losses whose weighted sum is minimised during the warm start."""
     optimizer: Optimizer = "adamw"
     learning_rate: float = 1e-3
-    """Its highest value in the course of the schedule."""
+    """The highest learning rate in the course of the schedule."""
     weight_decay: float = 1e-2
-    """None falls on biases and normalisations."""
+    """Weight decay of the optimiser; biases and normalisations have none."""
     schedule: str = "one-cycle"
     """A name of `l4s_training.config.schedules`."""
     schedule_options: tuple[tuple[str, float], ...] = ()
+    """The schedule's own options, by name; see `l4s_training.config.schedules.SCHEDULES`."""
     epochs: int = 40
     """Passes over the training patches."""
     iterations: int | None = None
@@ -57,7 +69,7 @@ class Training:
     target_share: float | None = 0.5
     """Share of a batch that comes from the pseudo-labelled target domain; None: by the number of its patches."""
     freeze_encoder: bool = False
-    """Train the decoder alone (the second stage of balanced training)."""
+    """Whether the decoder alone is trained, as in the second stage of balanced training."""
     clip: float = 1.0
     """Norm at which the gradient is clipped; 0 for none."""
     ema_decay: float = 0.995
@@ -108,45 +120,53 @@ class Training:
         return ((0.0, Objective(self.warm_objective)), (self.warm_start, Objective(self.objective)))
 
 
-def training_from(entries: Mapping[str, Any], where: str) -> Training:
-    """Build a training from a recipe's keys.
+def parse(entries: Mapping[str, Any], where: str) -> Hyperparameters:
+    """Build hyperparameters from a recipe's keys.
 
     Args:
-        entries: fields of `Training`. A loss is a name or ``{loss: focal, weight: 1, gamma: 2}``, the schedule a name
-            or ``{name: poly, power: 0.9}``, the augmentation ``none`` or fields of `Augmentation`.
+        entries: fields of `Hyperparameters`. A loss is a name or ``{loss: focal, weight: 1, gamma: 2}``, the schedule a
+            name or ``{name: poly, power: 0.9}``, the augmentation ``none`` or fields of `Augmentation`.
         where: begins the messages.
 
     Raises:
         DataError: a key is unknown, or a value cannot be used.
     """
-    check_keys(entries, [f.name for f in fields(Training) if f.name != "schedule_options"], where)
+    check_keys(entries, [f.name for f in fields(Hyperparameters) if f.name != "schedule_options"], where)
+    types = get_type_hints(Hyperparameters)
     values: dict[str, Any] = {}
     for key, value in entries.items():
         at = f"{where}: {key}"
         if key in ("objective", "warm_objective"):
             values[key] = tuple(_term(entry, at) for entry in listing(value, at))
         elif key == "schedule":
-            options = dict(value) if isinstance(value, Mapping) else {"name": value}
-            values["schedule"] = convert(str, options.pop("name", None), at)
-            values["schedule_options"] = tuple((k, convert(float, v, f"{at}: {k}")) for k, v in options.items())
+            values["schedule"], values["schedule_options"] = _schedule(value, at)
         elif key == "augmentation":
             values[key] = None if value in (None, "none") else _augmentation(mapping(value, at), at)
-        elif key in ("network", "optimizer", "keep", "precision"):
-            values[key] = convert(str, str(value) if key == "precision" else value, at)
-        elif value is None and key in ("iterations", "mix_up", "target_share", "patience", "evaluate_every"):
-            values[key] = None
-        elif key in ("freeze_encoder", "imagenet"):
-            values[key] = convert(bool, value, at)
-        elif key in ("epochs", "iterations", "batch", "patience", "evaluate_every", "seed"):
-            values[key] = convert(int, value, at)
         else:
-            values[key] = convert(float, value, at)
-    # A recipe states its whole objective: the warm start is the embedded bundle's, unless the recipe asks for one.
-    values.setdefault("warm_start", 0.3 if "warm_objective" in values or "objective" not in values else 0.0)
+            # YAML reads the precision 32 as a number.
+            values[key] = _plain(types[key], str(value) if key == "precision" else value, at)
+    # A recipe states its whole objective: there is a warm start by default only where the default objective is kept.
+    if "objective" in values and "warm_objective" not in values:
+        values.setdefault("warm_start", 0.0)
     try:
-        return Training(**values)
+        return Hyperparameters(**values)
     except L4SError as error:
         raise DataError(f"{where}: {error}") from error
+
+
+def _plain(hint: Any, value: object, where: str) -> object:
+    """Convert a value to a field's type: a bool, number or text, one of several texts, or nothing where that may be."""
+    if get_origin(hint) is UnionType:
+        if value is None:
+            return None
+        (hint,) = (kind for kind in get_args(hint) if kind is not NoneType)
+    return convert(str if get_origin(hint) is Literal else hint, value, where)
+
+
+def _schedule(value: object, where: str) -> tuple[str, tuple[tuple[str, float], ...]]:
+    options = dict(value) if isinstance(value, Mapping) else {"name": value}
+    name = convert(str, options.pop("name", None), where)
+    return name, tuple((key, convert(float, option, f"{where}: {key}")) for key, option in options.items())
 
 
 def _term(entry: Any, where: str) -> Term:
@@ -161,5 +181,8 @@ def _term(entry: Any, where: str) -> Term:
 
 def _augmentation(entries: Mapping[str, Any], where: str) -> Augmentation:
     check_keys(entries, [f.name for f in fields(Augmentation) if f.name != "bands"], where)
-    values = {k: v if isinstance(v, bool) else convert(float, v, f"{where}: {k}") for k, v in entries.items()}
-    return Augmentation(**values)  # type: ignore[arg-type]
+    values: dict[str, Any] = {
+        key: value if isinstance(value, bool) else convert(float, value, f"{where}: {key}")
+        for key, value in entries.items()
+    }
+    return Augmentation(**values)

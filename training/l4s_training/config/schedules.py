@@ -1,4 +1,4 @@
-"""Learning rates over a run's steps, by name.
+"""Learning rates over the steps of a training, by name.
 
 Each is a torch scheduler to be stepped once after every optimiser step; it goes on from its ``state_dict()``, which
 holds nothing but numbers, strings, lists and dicts.
@@ -27,7 +27,7 @@ from torch.optim.lr_scheduler import ConstantLR, CosineAnnealingLR, LambdaLR, LR
 from l4s_geo.errors import DataError
 from l4s_training.naming import check_options, unknown
 
-__all__ = ["SCHEDULES", "build", "check", "restarts"]
+__all__ = ["SCHEDULES", "build", "check"]
 
 
 def build(name: str, optimizer: Optimizer, total_steps: int, steps_per_epoch: int = 1, **options: Any) -> LRScheduler:
@@ -36,7 +36,7 @@ def build(name: str, optimizer: Optimizer, total_steps: int, steps_per_epoch: in
     Args:
         name: one of `SCHEDULES`.
         optimizer: its groups' learning rates are the highest.
-        total_steps: optimiser steps of the whole run.
+        total_steps: optimiser steps of the whole training.
         steps_per_epoch: options that are durations count epochs of so many steps.
         **options: the schedule's own, see `SCHEDULES`.
 
@@ -67,23 +67,6 @@ def check(name: str, options: Mapping[str, Any]) -> None:
             raise DataError(f"Option {option!r} of schedule {name!r} is {value}; expected {limits}.")
 
 
-def restarts(step: float, total: float, warm_up: float, multiplier: float, cycles: int) -> tuple[float, float]:
-    """Where a step lies in a schedule of a warm-up and so many growing cycles, the last of which ends with it.
-
-    Returns:
-        Progress of the warm-up, 1 after it, and progress of the cycle, 0 to 1.
-    """
-    if step < warm_up:
-        return step / warm_up, 0.0
-    lengths = [multiplier**i for i in range(cycles)]
-    left = (step - warm_up) / max(total - warm_up, 1) * sum(lengths)
-    for length in lengths[:-1]:
-        if left < length * (1 - 1e-12):
-            return 1.0, left / length
-        left -= length
-    return 1.0, min(left / lengths[-1], 1.0)
-
-
 def _constant(optimizer: Optimizer, total: int, epoch: int) -> LRScheduler:
     return ConstantLR(optimizer, factor=1.0, total_iters=0)
 
@@ -110,7 +93,7 @@ def _cosine_restarts(
 ) -> LRScheduler:
     def share_of(highest: float) -> Callable[[int], float]:
         def share(step: int) -> float:
-            risen, fallen = restarts(step, total, min(warm_up * epoch, total), multiplier, cycles)
+            risen, fallen = _restarts(step, total, min(warm_up * epoch, total), multiplier, cycles)
             if risen < 1:
                 return (start + (highest - start) * risen) / highest
             return (minimum + (highest - minimum) * (1 + math.cos(math.pi * fallen)) / 2) / highest
@@ -118,6 +101,23 @@ def _cosine_restarts(
         return share
 
     return LambdaLR(optimizer, [share_of(group["lr"]) for group in optimizer.param_groups])
+
+
+def _restarts(step: float, total: float, warm_up: float, multiplier: float, cycles: int) -> tuple[float, float]:
+    """Find where a step lies in a schedule of a warm-up and so many growing cycles, the last of which ends with it.
+
+    Returns:
+        Progress of the warm-up, 1 after it, and progress of the cycle, 0 to 1.
+    """
+    if step < warm_up:
+        return step / warm_up, 0.0
+    lengths = [multiplier**i for i in range(cycles)]
+    left = (step - warm_up) / max(total - warm_up, 1) * sum(lengths)
+    for length in lengths[:-1]:
+        if left < length * (1 - 1e-12):
+            return 1.0, left / length
+        left -= length
+    return 1.0, min(left / lengths[-1], 1.0)
 
 
 def _poly(optimizer: Optimizer, total: int, epoch: int, *, power: float = 0.9) -> LRScheduler:

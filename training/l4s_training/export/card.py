@@ -12,10 +12,10 @@ import numpy as np
 from l4s_geo.bundles.bundle import CLASSES, Bundle
 from l4s_geo.errors import DataError
 from l4s_training.data import splits
-from l4s_training.runs.recipe_run import RUN
+from l4s_training.runs.record import RUN
 from l4s_training.scoring.calibration import Calibration
 from l4s_training.scoring.metrics import Scores
-from l4s_training.training.network_run import CONFIG, Config, Run, read_run
+from l4s_training.training.network_run import CONFIG, NetworkConfig, NetworkRun, read_network_run
 
 __all__ = ["SCENES", "ExportedNetwork", "Measurement", "model_card"]
 
@@ -66,7 +66,7 @@ class Measurement:
 class ExportedNetwork:
     """One network of the bundle, and how it came about."""
 
-    run: Run
+    run: NetworkRun
     calibration: Calibration
     parity: float
     """Largest difference of a logit between the exported and the trained network on random windows."""
@@ -303,7 +303,7 @@ half of their pixels: {share}.
 """
 
 
-def _negatives(config: Config) -> str:
+def _negatives(config: NetworkConfig) -> str:
     if not config.negatives:
         return ""
     names = ", ".join(f"`{Path(p).name}`" for p in config.negatives)
@@ -311,7 +311,7 @@ def _negatives(config: Config) -> str:
     return f"\nBeside them, windows without landslides, all of them for training: {names}{what}\n"
 
 
-def _split(run: Run) -> str:
+def _split(run: NetworkRun) -> str:
     plan = run.config.plan
     if not isinstance(plan, splits.SplitPlan):
         settings = ", ".join(f"{k} {v}" for k, v in splits.as_dict(plan).items())
@@ -367,19 +367,19 @@ def _commands(bundle: Bundle, folders: Sequence[Path], measured: Sequence[Measur
 def _training_commands(folder: Path) -> list[str]:
     """The commands that made a run of a recipe, or of a single network."""
     if (folder / CONFIG).is_file():
-        return _fit_commands(read_run(folder))
+        return _fit_commands(read_network_run(folder))
     record = json.loads((folder / RUN).read_text(encoding="utf-8"))
     paths = [f"--{key} {path}" for key in ("data", "negatives") for path in record[key]]
     return [" \\\n  ".join([f"l4s-train run {record['recipe']}", *paths, f"--out {_name(folder)}"])]
 
 
-def _fit_commands(run: Run) -> list[str]:
+def _fit_commands(run: NetworkRun) -> list[str]:
     """The commands of a run and of those that it started from; a recipe's stages say so."""
     config = run.config
     before: list[str] = []
     if config.init:
         try:
-            before = _fit_commands(read_run(run.folder.parent / config.init))
+            before = _fit_commands(read_network_run(run.folder.parent / config.init))
         except DataError:
             before = [f"# from the weights of {_name(Path(config.init))}"]
     parts = [

@@ -32,7 +32,6 @@ from l4s_training.data.readers import read as sources
 from l4s_training.export.card import ExportedNetwork, Measurement, model_card
 from l4s_training.export.onnx_file import TOLERANCE, Storage, check_parity, onnx_logits, to_onnx
 from l4s_training.export.terrain_prior import coarse_slope, learn_prior, leave_one_out
-from l4s_training.runs import recipe_run as stages
 from l4s_training.runs.prediction import (
     Predict,
     load_network,
@@ -42,6 +41,7 @@ from l4s_training.runs.prediction import (
     run_predictor,
     with_flips,
 )
+from l4s_training.runs.record import result_of
 from l4s_training.scoring.calibration import (
     IDENTITY,
     Calibrated,
@@ -53,7 +53,7 @@ from l4s_training.scoring.calibration import (
 )
 from l4s_training.scoring.metrics import Scores, ThresholdCurve
 from l4s_training.scoring.objects import confidence, detections, recall_by_size, references
-from l4s_training.training.network_run import Run, read_run
+from l4s_training.training.network_run import NetworkRun, read_network_run
 
 __all__ = ["Exported", "export"]
 
@@ -77,7 +77,7 @@ class Exported:
 class _Member:
     """A run on its way into the bundle."""
 
-    run: Run
+    run: NetworkRun
     network: nn.Module
     weight: float
     calibration: Calibration = IDENTITY
@@ -126,7 +126,7 @@ def export(
         DataError: there is no finished epoch, the data is gone, or the runs do not fit together.
     """
     folders = [folders] if isinstance(folders, Path) else folders
-    results = [stages.result_of(folder) for folder in folders]
+    results = [result_of(folder) for folder in folders]
     runs = _runs([folder for result in results for folder in result.folders])
     shares = [weight for result in results for weight in result.weights]
     members = [_Member(run, load_network(run), share) for run, share in zip(runs, shares, strict=True)]
@@ -200,11 +200,11 @@ def export(
     return Exported(bundle, max(m.parity for m in members), tuple(r.folder for r in runs if r.folder not in kept))
 
 
-def _runs(folders: Sequence[Path]) -> list[Run]:
+def _runs(folders: Sequence[Path]) -> list[NetworkRun]:
     """Read runs that can stand in one bundle."""
     if not folders:
         raise DataError("No run was named; name at least one folder that `l4s-train fit` wrote.")
-    runs = [read_run(folder) for folder in folders]
+    runs = [read_network_run(folder) for folder in folders]
     for folder, run in zip(folders, runs, strict=True):
         if run.best is None:
             raise DataError(f"{folder} has no checkpoint yet; export it after its first epoch.")

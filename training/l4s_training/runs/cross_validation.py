@@ -1,8 +1,8 @@
 """Cross-validation by contiguous blocks of id: how to choose by other blocks than those for test.
 
 The blocks that are not for test are dealt out to folds in turn, so that every fold has some of each region; a fold's
-blocks are validation in one run and training in the others. Recipes are compared at one threshold each, the F1 optimum
-over all folds together.
+blocks are validation in one recipe run and training in the others. Recipes are compared at one threshold each, the F1
+optimum over all folds together.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ from l4s_training.data import splits
 from l4s_training.data.patches import concatenate
 from l4s_training.data.readers import read as sources
 from l4s_training.runs.prediction import curve_of, predict_all
-from l4s_training.runs.recipe_run import predictors_of, run_recipe
+from l4s_training.runs.recipe_run import run_recipe
+from l4s_training.runs.result import predictors_of
 from l4s_training.scoring.metrics import Scores, ThresholdCurve
-from l4s_training.training.fit import Hardware
+from l4s_training.training.hardware import ANY, Hardware
 
 __all__ = ["CrossValidated", "cross_validate", "fold_plans"]
 
@@ -33,9 +34,9 @@ class CrossValidated:
     threshold: float
     """The F1 optimum over all folds."""
     pooled: Scores
-    """Pixels of all folds."""
+    """Scores over the pixels of all folds together."""
     folds: tuple[Scores, ...]
-    """Of each fold, at the same threshold."""
+    """Scores of each fold, at the same threshold."""
 
     @property
     def spread(self) -> float:
@@ -63,18 +64,18 @@ def cross_validate(
     out: Path,
     folds: int,
     *,
-    hardware: Hardware = Hardware(),  # noqa: B008
+    hardware: Hardware = ANY,
     negatives: Sequence[str | Path] = (),
     target: Sequence[str | Path] = (),
     smoke: bool = False,
     quiet: bool = False,
 ) -> CrossValidated:
-    """Run a recipe once for each fold; runs that are done are not repeated.
+    """Run a recipe once for each fold; recipe runs that are done are not repeated.
 
     Args:
         recipe: what to do; its split must be one by blocks.
         data: labelled patches.
-        out: receives a run for each fold, ``fold-0`` and so on.
+        out: receives a recipe run for each fold, ``fold-0`` and so on.
         folds: how many.
         hardware: what trains.
         negatives: windows without landslides, for training in every fold.

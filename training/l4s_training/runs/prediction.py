@@ -1,4 +1,7 @@
-"""Measures a run or a bundle on labelled patches, with pixel counts pooled as in the competition."""
+"""Functions that predict windows of patches: with a network run, several, or a bundle; refined; with flips averaged.
+
+Each is made for patches whose windows come, since separated normalisation needs their statistics.
+"""
 
 from __future__ import annotations
 
@@ -18,36 +21,39 @@ from l4s_geo.normalize import Statistics, median_scaled, normalize
 from l4s_training.data.patches import Patches
 from l4s_training.data.statistics import domain_statistics, statistics_of_patches
 from l4s_training.models import mc_dropout
-from l4s_training.scoring.metrics import Scores, ThresholdCurve
+from l4s_training.scoring.metrics import ThresholdCurve
 from l4s_training.training import checkpoint
-from l4s_training.training.network_run import WEIGHTS, Run, build_network
+from l4s_training.training.building import build_network
+from l4s_training.training.network_run import WEIGHTS, NetworkRun
 from l4s_training.training.scale_promotion import bring_back, promote
 
 __all__ = [
     "Predict",
+    "best_device",
     "bundle_predictor",
     "curve_of",
-    "evaluate",
     "load_network",
     "mean_predictor",
     "predict_all",
+    "predict_network_run",
     "refined_predictor",
     "run_predictor",
-    "sample_run",
+    "sample_network_run",
     "with_flips",
 ]
 
 Predict = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-"""(n, bands, rows, cols) float32 before normalisation -> (n, rows, cols) float32 probabilities."""
+"""Predicts windows: from (n, bands, rows, cols) float32, before normalisation, to (n, rows, cols) float32
+probabilities."""
 
 _BATCH = 32
 
 
-def load_network(run: Run) -> nn.Module:
-    """Build a run's network with its best weights, for inference on the CPU.
+def load_network(run: NetworkRun) -> nn.Module:
+    """Build the network of a network run with the weights kept, for inference on the CPU.
 
     Raises:
-        DataError: the run has no checkpoint yet, or it does not fit the network.
+        DataError: the run has kept no weights yet, or they do not fit the network.
     """
     path = run.folder / WEIGHTS
     if not path.is_file():
@@ -57,8 +63,8 @@ def load_network(run: Run) -> nn.Module:
     return network.eval()
 
 
-def run_predictor(run: Run, network: nn.Module, patches: Patches) -> Predict:
-    """Predict with a run's network; for separated normalisation, with the statistics of these patches."""
+def run_predictor(run: NetworkRun, network: nn.Module, patches: Patches) -> Predict:
+    """Predict with the network of a network run; for separated normalisation, with the statistics of these patches."""
     inputs = _Inputs(run, network, patches)
 
     def predict(windows: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -72,32 +78,48 @@ def run_predictor(run: Run, network: nn.Module, patches: Patches) -> Predict:
     return predict
 
 
-def sample_run(run: Run, network: nn.Module, patches: Patches) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def predict_network_run(run: NetworkRun, patches: Patches) -> NDArray[np.float32]:
+    """Predict patches with the network of a network run; (n, rows, cols) float32 probabilities.
+
+    Raises:
+        DataError: the run has kept no weights yet, or they do not fit the network.
+    """
+    return predict_all(run_predictor(run, load_network(run).to(best_device()), patches), patches)
+
+
+def sample_network_run(run: NetworkRun, patches: Patches) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Predict patches several times with Monte Carlo dropout.
 
     Args:
         run: its network has the option ``mc-dropout``.
-        network: of the run, in eval mode.
         patches: (n,) to predict.
 
     Returns:
         Mean and variance of the probabilities, both (n, rows, cols) float32.
+
+    Raises:
+        DataError: the run has kept no weights yet, or they do not fit the network.
     """
+    network = load_network(run).to(best_device())
     inputs = _Inputs(run, network, patches)
     mean, variance = np.empty(patches.masks.shape, np.float32), np.empty(patches.masks.shape, np.float32)
     torch.manual_seed(run.config.seed)
-    for start in range(0, len(patches), _BATCH):
-        index = np.arange(start, min(start + _BATCH, len(patches)))
+    for index in _batches(patches):
         for part, x in inputs(patches.windows(index)):
             for out, values in zip((mean, variance), mc_dropout.sample(network, x), strict=True):
                 out[index[part]] = bring_back(values[:, 0].float(), patches.masks.shape[-1]).cpu().numpy()
     return mean, variance
 
 
+def best_device() -> torch.device:
+    """Return the GPU where there is one, else the processor."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
 class _Inputs:
     """Windows as a run's network sees them, in batches that fit its enlarged windows."""
 
-    def __init__(self, run: Run, network: nn.Module, patches: Patches) -> None:
+    def __init__(self, run: NetworkRun, network: nn.Module, patches: Patches) -> None:
         patches.check_scale(run.config.normalization)
         self._run = run
         self._statistics = domain_statistics(patches, run.config.normalization, run.statistics)
@@ -174,25 +196,19 @@ def with_flips(predict: Predict) -> Predict:
 def predict_all(predict: Predict, patches: Patches) -> NDArray[np.float32]:
     """Predict patches batch by batch; (n, rows, cols) float32 probabilities."""
     out = np.empty(patches.masks.shape, np.float32)
-    for start in range(0, len(patches), _BATCH):
-        index = np.arange(start, min(start + _BATCH, len(patches)))
+    for index in _batches(patches):
         out[index] = predict(patches.windows(index))
     return out
 
 
-def evaluate(predict: Predict, patches: Patches, threshold: float) -> Scores:
-    """Score all patches together.
-
-    Args:
-        predict: see `Predict`.
-        patches: labelled patches with the bands that ``predict`` takes.
-        threshold: probability from which a pixel counts as landslide.
-    """
-    return Scores.of(predict_all(predict, patches) >= threshold, patches.masks)
-
-
 def curve_of(probabilities: NDArray[np.float32], masks: NDArray[np.uint8]) -> ThresholdCurve:
-    """Count probabilities and masks, (n, rows, cols), into a curve."""
+    """Count (n, rows, cols) probabilities and masks, so that any threshold can be scored."""
     curve = ThresholdCurve()
     curve.add(probabilities, masks)
     return curve
+
+
+def _batches(patches: Patches) -> Iterator[NDArray[np.int64]]:
+    """Return the positions of patches, some at a time."""
+    for start in range(0, len(patches), _BATCH):
+        yield np.arange(start, min(start + _BATCH, len(patches)))

@@ -1,4 +1,4 @@
-"""Published tables: which recipes make their rows, and measured beside published."""
+"""Published tables: which recipes make their rows, and which data they need."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from l4s_geo.errors import DataError
-from l4s_training.config import recipe as recipes
+from l4s_training.config import recipe_files as recipes
 from l4s_training.config.recipe import Published, Recipe
 from l4s_training.data import splits
 from l4s_training.naming import unknown

@@ -44,7 +44,7 @@ def seed_of(*numbers: int) -> int:
 
 @dataclass(frozen=True)
 class Order:
-    """The patches of every step.
+    """Says which patches every step takes.
 
     A pass takes each patch of the source once, in random order, and drops the remainder unless it is the only batch.
     The target domain goes round by itself.
@@ -88,7 +88,7 @@ class Order:
 
 
 class Steps:
-    """The steps from where training stands to the next evaluation, as a data loader's sampler.
+    """A data loader's sampler of the steps from where training stands to the next evaluation.
 
     Args:
         order: the patches of every step.
@@ -111,7 +111,7 @@ class Steps:
 
 
 class Fixed:
-    """The same steps every time, as a sampler: a process may have none where another has some.
+    """A data loader's sampler of the same steps every time; a process may have none where another has some.
 
     Args:
         steps: in order.
@@ -125,7 +125,7 @@ class Fixed:
 
 
 class Batches(Dataset[tuple[int, tuple[Part, ...]]]):
-    """Reads the patches of a step.
+    """Reads the patches of a step, as a data set whose items are whole batches.
 
     Args:
         domains: source, or source and target.

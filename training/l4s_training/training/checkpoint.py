@@ -27,7 +27,7 @@ _NUMBERS = "l4s"
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Tensors by name, and all else as JSON."""
+    """What a checkpoint file holds: tensors by name, and all else as JSON."""
 
     tensors: dict[str, Tensor]
     numbers: dict[str, Any]
@@ -39,7 +39,7 @@ class Checkpoint:
 
 
 def write(path: Path, tensors: Mapping[str, Tensor], numbers: Mapping[str, Any] | None = None) -> None:
-    """Write a checkpoint, or nothing.
+    """Write a checkpoint; the file appears whole, or the one before it stays.
 
     Raises:
         OutputError: the disk is full, or cannot be written to.
@@ -66,7 +66,7 @@ def read(path: Path) -> Checkpoint:
 
 
 def load_weights(network: nn.Module, tensors: Mapping[str, Tensor], path: Path, name: str) -> None:
-    """Load a network's weights.
+    """Load weights into a network.
 
     Args:
         network: receives them.

@@ -1,4 +1,4 @@
-"""The training of one network on disk: ``config.json``, ``metrics.csv`` and ``best.safetensors``.
+"""A network run: the folder of one network's training, with ``config.json``, ``metrics.csv`` and ``best.safetensors``.
 
 ``config.json`` states everything that the training depends on, so that its split and its scores can be rebuilt.
 """
@@ -11,40 +11,52 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, get_args
 
-import numpy as np
-from torch import nn
-
 from l4s_geo.errors import DataError
 from l4s_geo.normalize import Normalization, Statistics
-from l4s_training import models
-from l4s_training.config.hyperparameters import Training
+from l4s_training.config.hyperparameters import Hyperparameters
 from l4s_training.data import splits
 from l4s_training.data.augmentation import Augmentation
-from l4s_training.data.projection import Projected
 from l4s_training.files import write_text
 from l4s_training.losses import Term
 
-__all__ = ["Best", "Config", "Run", "build_network", "read_run", "write_run"]
+__all__ = [
+    "CHECKPOINT",
+    "CONFIG",
+    "METRICS",
+    "WEIGHTS",
+    "KeptWeights",
+    "NetworkConfig",
+    "NetworkRun",
+    "read_network_run",
+    "write_network_run",
+]
 
 CONFIG, WEIGHTS, METRICS, CHECKPOINT = "config.json", "best.safetensors", "metrics.csv", "last.safetensors"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(Training):
-    """What a run was asked to do."""
+class NetworkConfig(Hyperparameters):
+    """What a network run was asked to do: its hyperparameters, and the data that it trains on.
+
+    Raises:
+        DataError: a value is out of range, or the values do not fit together.
+    """
 
     data: tuple[str, ...]
+    """Sources of labelled patches."""
     negatives: tuple[str, ...] = ()
     """Sources of windows without landslides, all of them for training: they are not split."""
     bands: tuple[str, ...] = ("B4", "B3", "B2")
+    """Input bands in order."""
     components: int | None = None
     """Principal components that the bands are projected to; None for the bands themselves."""
     normalization: Normalization = "window"
     plan: splits.Plan = splits.DEFAULT
+    """How patches are divided among the roles."""
     init: str | None = None
-    """Run whose weights, and whose normalisation, it started from: a path, or a folder beside its own."""
+    """Network run whose weights, and whose normalisation, it started from: a path, or a folder beside its own."""
     labels: str | None = None
-    """Pseudo-labels of the target domain that it trained on, too."""
+    """Folder of the pseudo-labels of the target domain that it trained on, too."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -56,22 +68,22 @@ class Config(Training):
 
 
 @dataclass(frozen=True)
-class Best:
-    """The weights kept."""
+class KeptWeights:
+    """How the weights that a training kept came about."""
 
     epoch: int
     """Evaluation on the validation patches after which they were kept, counted from 0."""
     threshold: float
     """The F1 optimum on the validation patches; 0.5 without any."""
     scores: dict[str, float]
-    """F1, precision, recall, IoU there; empty without any."""
+    """F1, precision, recall and IoU on the validation patches; empty without any."""
 
 
 @dataclass(frozen=True)
-class Run:
-    """A run as it stands on disk."""
+class NetworkRun:
+    """A network run as it stands on disk."""
 
-    config: Config
+    config: NetworkConfig
     statistics: Statistics
     """Mean and deviation per band of the training patches, after the run's normalisation has scaled them."""
     window: int
@@ -79,34 +91,19 @@ class Run:
     patches: dict[str, int]
     """Number of patches of each role."""
     ids: dict[str, list[int]]
-    """Their ids, in order."""
+    """Ids of the patches of each role, in order."""
     versions: dict[str, str]
-    best: Best | None = None
+    """Versions of torch and Lightning."""
+    best: KeptWeights | None = None
+    """The weights kept; None before the first evaluation."""
     seconds: float = 0.0
     """Wall time of the training so far."""
     finished: bool = True
     folder: Path = field(default=Path(), compare=False)
 
 
-def build_network(config: Config, window: int) -> nn.Module:
-    """Make a run's network, freshly initialised.
-
-    Args:
-        config: the run's.
-        window: rows and columns of a patch, before scale promotion.
-
-    Raises:
-        DataError: there is no such network, or it does not allow the window.
-    """
-    side = round(window * config.scale)
-    if config.components is None:
-        return models.build(config.network, config.bands, side)
-    blank = np.zeros((config.components, len(config.bands)), np.float32)
-    return Projected(models.build(config.network, config.components, side), blank)
-
-
-def write_run(run: Run, folder: Path) -> None:
-    """Write ``config.json``.
+def write_network_run(run: NetworkRun) -> None:
+    """Write ``config.json`` into the run's folder.
 
     Raises:
         OutputError: the disk is full, or cannot be written to.
@@ -114,36 +111,36 @@ def write_run(run: Run, folder: Path) -> None:
     entries = asdict(run)
     del entries["folder"]
     entries["config"]["plan"] = splits.as_dict(run.config.plan)
-    write_text(folder / CONFIG, json.dumps(entries, indent=1) + "\n")
+    write_text(run.folder / CONFIG, json.dumps(entries, indent=1) + "\n")
 
 
-def read_run(folder: Path) -> Run:
-    """Read ``config.json``.
+def read_network_run(folder: Path) -> NetworkRun:
+    """Read ``config.json`` from a run's folder.
 
     Raises:
-        DataError: the folder holds no run, or a damaged one.
+        DataError: the folder holds no network run, or a damaged one.
     """
     try:
         entries: dict[str, Any] = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-        return Run(
+        return NetworkRun(
             config=_config(entries["config"]),
             statistics=Statistics(**_tuples(entries["statistics"])),
             window=entries["window"],
             patches=entries["patches"],
             ids=entries["ids"],
             versions=entries["versions"],
-            best=Best(**entries["best"]) if entries["best"] else None,
+            best=KeptWeights(**entries["best"]) if entries["best"] else None,
             seconds=entries["seconds"],
             finished=entries.get("finished", True),
             folder=folder,
         )
     except OSError as error:
-        raise DataError(f"{folder} is no training run ({error}); name a folder that `l4s-train fit` wrote.") from error
+        raise DataError(f"{folder} is no network run ({error}); name a folder that `l4s-train fit` wrote.") from error
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"{folder / CONFIG} is damaged ({type(error).__name__}: {error}); train again.") from error
 
 
-def _config(entries: Mapping[str, Any]) -> Config:
+def _config(entries: Mapping[str, Any]) -> NetworkConfig:
     values = _tuples(entries)
     values["plan"] = splits.from_dict(values["plan"])
     for name in ("objective", "warm_objective"):
@@ -153,9 +150,9 @@ def _config(entries: Mapping[str, Any]) -> Config:
         values["augmentation"] = Augmentation(**_tuples(values["augmentation"]))
     if "schedule_options" in values:
         values["schedule_options"] = tuple((name, value) for name, value in values["schedule_options"])
-    return Config(**values)
+    return NetworkConfig(**values)
 
 
 def _tuples(entries: Mapping[str, Any]) -> dict[str, Any]:
-    """JSON knows no tuples; the dataclasses hold no lists."""
+    """Return entries with tuples for lists: JSON knows no tuples, and the dataclasses hold no lists."""
     return {k: tuple(v) if isinstance(v, list) else v for k, v in entries.items()}

@@ -22,7 +22,7 @@ def normalize_tensor(windows: Tensor, kind: Normalization, statistics: Statistic
 
 
 def normalize_on_device(windows: Tensor, kind: Normalization, statistics: Statistics) -> Tensor:
-    """Normalise with torch alone."""
+    """Normalise as `normalize_tensor` does, with torch alone."""
     if kind == "window":
         windows = windows / _median(windows)[:, None, None, None]
     mean, std = (torch.tensor(v, device=windows.device)[:, None, None] for v in (statistics.mean, statistics.std))
@@ -30,7 +30,7 @@ def normalize_on_device(windows: Tensor, kind: Normalization, statistics: Statis
 
 
 def _median(windows: Tensor) -> Tensor:
-    """(n,) median over finite values, the mean of the middle two of an even number; 1 where it is not positive."""
+    """Return the (n,) medians over finite values, of an even number the mean of the middle two; 1 for 0 or less."""
     flat = windows.flatten(1)
     finite = flat.isfinite()
     ranked = torch.where(finite, flat, torch.inf).sort(1).values

@@ -16,18 +16,18 @@ __all__ = ["bring_back", "promote", "promote_labels"]
 
 
 def promote(images: Tensor, factor: float) -> Tensor:
-    """(n, bands, side, side) -> the same enlarged, bilinearly; `factor` as in `promoted_side`."""
+    """Enlarge images bilinearly, (n, bands, side, side); `factor` as in `promoted_side`."""
     return interpolate(images, size=promoted_side(images.shape[-1], factor), mode="bilinear", align_corners=False)
 
 
 def promote_labels(masks: Tensor, factor: float) -> Tensor:
-    """(n, side, side) -> the same enlarged, by the nearest pixel; for masks and for pixel weights."""
+    """Enlarge masks or pixel weights by the nearest pixel, (n, side, side)."""
     side = promoted_side(masks.shape[-1], factor)
     return interpolate(masks[:, None], size=side, mode="nearest-exact")[:, 0]
 
 
 def promoted_side(side: int, factor: float) -> int:
-    """Rows and columns of an enlarged window.
+    """Return the rows and columns of an enlarged window.
 
     Raises:
         DataError: the factor is below 1.
@@ -38,7 +38,7 @@ def promoted_side(side: int, factor: float) -> int:
 
 
 def bring_back(probabilities: Tensor, side: int) -> Tensor:
-    """(n, larger, larger) -> (n, side, side) by area averaging."""
+    """Reduce probabilities from (n, larger, larger) to (n, side, side) by area averaging."""
     if probabilities.shape[-1] == side:
         return probabilities
     before = probabilities.shape[-1]

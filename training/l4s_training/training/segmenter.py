@@ -15,14 +15,15 @@ from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+import lightning as L  # noqa: N812
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.swa_utils import AveragedModel
 
 from l4s_geo.normalize import Statistics
-from l4s_training import _torchvision
 from l4s_training.adaptation.mix_up import MixUp, mixed_loss
 from l4s_training.config import schedules
 from l4s_training.losses import Objective, Term
@@ -31,13 +32,9 @@ from l4s_training.scoring.metrics import ThresholdCurve
 from l4s_training.training.batches import Part, seed_of
 from l4s_training.training.depthwise import keep_float32
 from l4s_training.training.freezing import freeze_encoder
-from l4s_training.training.network_run import Config
+from l4s_training.training.network_run import NetworkConfig
 from l4s_training.training.normalization import normalize_tensor
 from l4s_training.training.scale_promotion import bring_back, promote, promote_labels
-
-_torchvision.ensure()
-
-import lightning as L  # noqa: E402, N812
 
 __all__ = ["Segmenter"]
 
@@ -48,6 +45,8 @@ _AUGMENT, _MIX, _NETWORK = 1, 2, 3
 
 
 class _Outputs(NamedTuple):
+    """What a network returns for the patches of one domain."""
+
     logits: Tensor
     """(n, rows, cols)."""
     image: Tensor | None
@@ -57,12 +56,18 @@ class _Outputs(NamedTuple):
 
 
 class _Prepared(NamedTuple):
+    """The patches of one domain, as the network takes them."""
+
     images: Tensor
+    """(n, bands, rows, cols), normalised and enlarged."""
     masks: Tensor
+    """(n, rows, cols), 0 or 1."""
     weights: Tensor | None
+    """(n, rows, cols), 0 for an ignored pixel; None for 1 everywhere."""
     order: Tensor | None
-    """Mix-up's partners; None without mix-up."""
+    """(n,) mix-up's partners; None without mix-up."""
     share: float
+    """Mix-up's λ; 1 without mix-up."""
 
 
 class Segmenter(L.LightningModule):
@@ -78,21 +83,19 @@ class Segmenter(L.LightningModule):
 
     def __init__(
         self,
-        config: Config,
+        config: NetworkConfig,
         network: nn.Module,
         statistics: tuple[Statistics, ...],
         validation: Statistics,
         steps_per_pass: int,
     ) -> None:
         super().__init__()
-        self.config, self.statistics, self.validation, self.steps_per_pass = (
-            config,
-            statistics,
-            validation,
-            steps_per_pass,
-        )
+        self.config, self.statistics, self.validation = config, statistics, validation
+        self.steps_per_pass = steps_per_pass
         self.step = 0
+        """Number of steps taken."""
         self.total = config.iterations or config.epochs * steps_per_pass
+        """Number of steps of the whole training."""
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         if config.freeze_encoder:
             freeze_encoder(self.network)
@@ -107,8 +110,11 @@ class Segmenter(L.LightningModule):
         self._mix_up = MixUp(config.mix_up) if config.mix_up else None
         self._regions = Objective((Term("ce"),))
         self.losses: list[Tensor] = []
+        """Losses of the steps since they were last taken away."""
         self.curve = ThresholdCurve()
-        self.restore: Callable[[Optimizer, torch.optim.lr_scheduler.LRScheduler], None] | None = None
+        """Counts of the latest evaluation."""
+        self.restore: Callable[[Optimizer, LRScheduler], None] | None = None
+        """Brings optimiser and schedule to where an earlier training stopped, when they are made."""
 
     @property
     def evaluated(self) -> nn.Module:
@@ -143,9 +149,8 @@ class Segmenter(L.LightningModule):
         """Begin a new threshold curve."""
         self.curve = ThresholdCurve()
         self.evaluated.eval()
-        if (
-            self.trainer.world_size > 1
-        ):  # normalisations see different patches in each process; the first one's are kept
+        if self.trainer.world_size > 1:
+            # Normalisations see different patches in each process; the first one's are kept.
             for tensor in self.evaluated.buffers():
                 torch.distributed.broadcast(tensor, 0)
 
@@ -225,7 +230,8 @@ class Segmenter(L.LightningModule):
         return _Outputs(network(images)[:, 0].float(), None, None)
 
     def _loss(self, objective: Objective, outputs: _Outputs, part: _Prepared) -> Tensor:
-        logits, image, regions = (None if value is None else self._gathered(value) for value in outputs)
+        logits = self._gathered(outputs.logits)
+        image, regions = (None if v is None else self._gathered(v) for v in (outputs.image, outputs.regions))
         masks, weights = self._gathered(part.masks), None if part.weights is None else self._gathered(part.weights)
         order = part.order
         if order is not None and self.trainer.world_size > 1:
@@ -236,7 +242,6 @@ class Segmenter(L.LightningModule):
                 return objective(logits, masks, weights, image)
             return mixed_loss(objective, logits, masks, order, part.share, weights, image)
 
-        assert logits is not None  # noqa: S101
         loss = of(objective, logits)
         return loss if regions is None else loss + _REGIONS * of(self._regions, regions)
 

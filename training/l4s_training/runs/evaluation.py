@@ -1,0 +1,92 @@
+"""Scores a run or a bundle on labelled patches, with pixel counts pooled as in the competition."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from l4s_geo.errors import DataError
+from l4s_training.data import splits
+from l4s_training.data.patches import Patches, concatenate
+from l4s_training.data.readers import read as sources
+from l4s_training.data.roles import Role
+from l4s_training.runs.run_or_bundle import RunOrBundle
+from l4s_training.scoring.metrics import Scores
+
+__all__ = ["Evaluated", "evaluate"]
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """Labelled patches, what was predicted there, and how that scores."""
+
+    patches: Patches
+    """(n,) patches."""
+    probabilities: NDArray[np.float32]
+    """(n, rows, cols) predictions."""
+    threshold: float
+    """Probability from which a pixel counts as landslide."""
+    origin: NDArray[np.int64]
+    """(n,) position of each patch's source among `sources`."""
+    sources: tuple[str, ...]
+    """Names of the sources, with the role that the publisher gave."""
+
+    @property
+    def detected(self) -> NDArray[np.bool_]:
+        """(n, rows, cols) of the pixels that count as landslide."""
+        return self.probabilities >= self.threshold
+
+    @property
+    def scores(self) -> Scores:
+        """Scores over all patches."""
+        return Scores.of(self.detected, self.patches.masks)
+
+    def by_source(self) -> list[tuple[str, int, Scores]]:
+        """Return the name, the number of patches and the scores of each source that has patches here."""
+        detected, found = self.detected, []
+        for number, name in enumerate(self.sources):
+            here = self.origin == number
+            if here.any():
+                found.append((name, int(here.sum()), Scores.of(detected[here], self.patches.masks[here])))
+        return found
+
+
+def evaluate(
+    model: RunOrBundle,
+    data: Sequence[str | Path],
+    plan: splits.Plan,
+    role: Role | Literal["all"],
+    threshold: float | None = None,
+    flips: bool = False,
+) -> Evaluated:
+    """Predict labelled patches of one role.
+
+    Args:
+        model: what predicts.
+        data: sources of labelled patches.
+        plan: divides them where the model, a bundle, has no split of its own.
+        role: which patches; all of them with "all".
+        threshold: probability from which a pixel counts as landslide; None for the model's own.
+        flips: average the predictions of the eight flips and rotations.
+
+    Raises:
+        DataError: the data cannot be read or divided, or no patch has the role.
+    """
+    sets = sources.read_all(data, model.bands)
+    origin = np.repeat(np.arange(len(sets)), [len(part) for part in sets])
+    index = np.arange(len(origin)) if role == "all" else splits.divide(sets, model.plan or plan).of(role)
+    if not len(index):
+        raise DataError(f"The split has no patch of role {role!r}; choose another with --split.")
+    patches = concatenate(sets).take(index)
+    return Evaluated(
+        patches,
+        model.probabilities(patches, flips),
+        model.threshold if threshold is None else threshold,
+        origin[index],
+        tuple(" ".join(filter(None, (part.source, part.role))) for part in sets),
+    )

@@ -1,0 +1,22 @@
+"""The smoke form of a recipe: all of its stages, in a moment, to see that they work together."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from l4s_training.config.hyperparameters import Hyperparameters
+from l4s_training.config.recipe import Recipe
+
+__all__ = ["smoke_form"]
+
+_LARGEST_SCALE = 2.0
+
+
+def smoke_form(recipe: Recipe) -> Recipe:
+    """Return a recipe whose trainings take two steps of four patches, enlarged twice at most."""
+    return recipe.with_hyperparameters(_short)
+
+
+def _short(full: Hyperparameters) -> Hyperparameters:
+    scale = min(full.scale, _LARGEST_SCALE)
+    return replace(full, iterations=2, batch=4, evaluate_every=2, patience=None, scale=scale)

@@ -1,0 +1,123 @@
+"""Writes what a training leaves on disk: after each evaluation the metrics and the weights, and checkpoints."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import Any
+
+import lightning as L  # noqa: N812
+
+from l4s_training.files import write_table
+from l4s_training.training import checkpoint, training_state
+from l4s_training.training.checkpoint import Checkpoint
+from l4s_training.training.hardware import is_first_process
+from l4s_training.training.network_run import CHECKPOINT, METRICS, WEIGHTS, NetworkRun, write_network_run
+from l4s_training.training.progress import Evaluation, Progress
+from l4s_training.training.segmenter import Segmenter
+
+__all__ = ["Recorder"]
+
+
+class Recorder(L.Callback):
+    """Keeps the record of a network run while Lightning trains, and ends the training where its patience ends.
+
+    Every process follows the progress; the first one writes.
+
+    Args:
+        run: as it begins.
+        module: the network in training.
+        every: steps from one evaluation to the next.
+    """
+
+    def __init__(self, run: NetworkRun, module: Segmenter, every: int) -> None:
+        self.run, self.every = run, every
+        self.progress = Progress()
+        self.kept = False
+        """Whether the weights of the latest evaluation were kept."""
+        self._module = module
+        self._started = time.perf_counter()
+        self._clock = training_state.CheckpointClock()
+        self._resumed: Checkpoint | None = None
+
+    def begin(self) -> None:
+        """Clear the folder of an earlier training, and write ``config.json``."""
+        if is_first_process():
+            for name in (CHECKPOINT, METRICS, WEIGHTS):
+                (self.run.folder / name).unlink(missing_ok=True)
+            write_network_run(self.run)
+
+    def resume(self) -> None:
+        """Bring everything to where the checkpoint in the folder was written.
+
+        Raises:
+            DataError: it is damaged, or another network's.
+        """
+        path = self.run.folder / CHECKPOINT
+        self._resumed = checkpoint.read(path)
+        self.progress, seconds = training_state.restore(self._resumed, self._module, path)
+        self._started -= seconds
+        self.run = replace(self.run, best=self.progress.best, seconds=seconds)
+
+    def finish(self) -> NetworkRun:
+        """Mark the run as finished, and return it."""
+        self.run = replace(self.run, finished=True)
+        if is_first_process():
+            write_network_run(self.run)
+            (self.run.folder / CHECKPOINT).unlink(missing_ok=True)
+        return self.run
+
+    def on_fit_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
+        """Restore the loss scale of half precision."""
+        if self._resumed is not None:
+            training_state.restore_loss_scale(trainer, self._resumed)
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Write a checkpoint if the last one is long ago."""
+        if self._clock.overdue and self._module.step % self.every and trainer.is_global_zero:
+            self._take_losses()
+            self._checkpoint(trainer)
+
+    def on_train_epoch_end(self, trainer: L.Trainer, module: L.LightningModule) -> None:
+        """Write the metrics, the weights if they are to be kept, and a checkpoint."""
+        self._take_losses()
+        evaluation = self._evaluation(trainer)
+        self.progress, self.kept = self.progress.after(evaluation, self.run.config)
+        self.run = replace(self.run, best=self.progress.best, seconds=evaluation.seconds)
+        ending = evaluation.at_end or self.progress.stopped
+        if trainer.is_global_zero:
+            self._write(trainer)
+            if self._clock.affordable and not ending:
+                self._checkpoint(trainer)
+        trainer.should_stop = ending
+
+    def _take_losses(self) -> None:
+        self.progress = self.progress.with_losses(self._module.losses)
+        self._module.losses.clear()
+
+    def _evaluation(self, trainer: L.Trainer) -> Evaluation:
+        module = self._module
+        threshold, scores = module.curve.best() if trainer.val_dataloaders is not None else (0.5, None)
+        rate = trainer.optimizers[0].param_groups[0]["lr"]
+        return Evaluation(module.step, scores, threshold, rate, self._seconds(), module.step >= module.total)
+
+    def _write(self, trainer: L.Trainer) -> None:
+        if self.kept:
+            checkpoint.write(self.run.folder / WEIGHTS, self._module.evaluated.state_dict())
+        write_network_run(self.run)
+        rows = self.progress.rows
+        write_table(self.run.folder / METRICS, list(rows[-1]), [row.values() for row in rows])
+        if trainer.logger is not None:
+            figures = {name: value for name, value in rows[-1].items() if name not in ("epoch", "step")}
+            trainer.logger.log_metrics(figures, self._module.step)
+            trainer.logger.save()
+
+    def _checkpoint(self, trainer: L.Trainer) -> None:
+        state = training_state.capture(trainer, self._module, self.progress, self._seconds())
+        with self._clock.writing():
+            checkpoint.write(self.run.folder / CHECKPOINT, state.tensors, state.numbers)
+
+    def _seconds(self) -> float:
+        return round(time.perf_counter() - self._started, 1)

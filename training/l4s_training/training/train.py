@@ -1,0 +1,219 @@
+"""Trains one network: the order of the steps. A training that was stopped goes on as if it had not been.
+
+While it is under way, ``last.safetensors`` in its folder holds all that the rest of it depends on (see
+`l4s_training.training.training_state`); it is gone when the training is finished.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import signal
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+import lightning as L  # noqa: N812
+import torch
+from lightning.pytorch.loggers import TensorBoardLogger
+
+from l4s_geo.errors import DataError, L4SError, OutputError
+from l4s_geo.normalize import Statistics
+from l4s_training.data.statistics import domain_statistics, statistics_of_patches
+from l4s_training.training.batches import Order
+from l4s_training.training.building import build_network, initialise, start_of
+from l4s_training.training.display import Display
+from l4s_training.training.hardware import ANY, Hardware, Placement, place
+from l4s_training.training.loaders import training_loader, validation_loader
+from l4s_training.training.network_run import CHECKPOINT, CONFIG, WEIGHTS, NetworkConfig, NetworkRun, read_network_run
+from l4s_training.training.recorder import Recorder
+from l4s_training.training.segmenter import Segmenter
+from l4s_training.training.training_data import TrainingData
+
+__all__ = ["train"]
+
+
+def train(
+    config: NetworkConfig,
+    data: TrainingData,
+    folder: Path,
+    *,
+    hardware: Hardware = ANY,
+    quiet: bool = False,
+    resume: bool = True,
+) -> NetworkRun:
+    """Train a network, and write the folder of its run.
+
+    Args:
+        config: what to train, on what, and how.
+        data: the patches that the configuration names.
+        folder: receives ``config.json``, ``metrics.csv`` and ``best.safetensors``; created if need be.
+        hardware: what trains.
+        quiet: print nothing.
+        resume: go on where an earlier training of the same configuration in this folder stopped; a finished one is not
+            done again.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        DataError: the patches do not suit the configuration, or the folder holds another training.
+        DeviceError: the device asked for is not there.
+        OutputError: the disk is full; the last checkpoint is kept.
+    """
+    _check_data(config, data)
+    earlier = _earlier(config, folder) if resume else None
+    if earlier and earlier.finished and (folder / WEIGHTS).is_file():
+        return earlier
+    placement = place(hardware, config.precision)
+    order = _order(config, data, placement)
+    start = start_of(config, folder)
+    statistics = _source_statistics(config, data, earlier, start)
+    going_on = resume and (folder / CHECKPOINT).is_file()
+
+    _silence_lightning()
+    L.seed_everything(config.seed, verbose=False)
+    network = build_network(config, data.source.shape[-1])
+    if not going_on:
+        initialise(network, config, data.source, statistics, start)
+    of_domains = (statistics, *(domain_statistics(d, config.normalization, statistics) for d in data.domains[1:]))
+    held = data.validation
+    of_validation = domain_statistics(held, config.normalization, statistics) if len(held) else statistics
+    module = Segmenter(config, network, of_domains, of_validation, order.steps_per_pass)
+
+    folder.mkdir(parents=True, exist_ok=True)
+    recorder = Recorder(_run(config, data, statistics, folder), module, config.evaluate_every or order.steps_per_pass)
+    if going_on:
+        recorder.resume()
+    else:
+        recorder.begin()
+    if module.step < module.total:
+        _fit(module, data, order, placement, recorder, quiet)
+    return recorder.finish()
+
+
+def _check_data(config: NetworkConfig, data: TrainingData) -> None:
+    data.source.check_scale(config.normalization)
+    if config.keep == "best" and not len(data.validation):
+        raise DataError(
+            "The split leaves no validation patch to choose a checkpoint on; name --validation-blocks, or keep the "
+            "last weights (keep: last)."
+        )
+
+
+def _earlier(config: NetworkConfig, folder: Path) -> NetworkRun | None:
+    """Return what the folder holds of the same training.
+
+    Raises:
+        DataError: it holds another one.
+    """
+    if not (folder / CONFIG).is_file():
+        return None
+    earlier = read_network_run(folder)
+    if differing := [k for k, v in asdict(config).items() if v != asdict(earlier.config)[k]]:
+        raise DataError(
+            f"{folder} holds a training with another {', '.join(differing)}; choose another --out, or delete that "
+            "folder."
+        )
+    return earlier
+
+
+def _order(config: NetworkConfig, data: TrainingData, placement: Placement) -> Order:
+    """Decide which patches each step takes.
+
+    Raises:
+        DataError: the processes cannot share a batch.
+    """
+    order = Order.of(tuple(map(len, data.domains)), config.batch, config.target_share, config.seed)
+    if any(count % placement.processes for count in order.counts):
+        raise DataError(
+            f"A batch of {' + '.join(map(str, order.counts))} patches cannot be shared by {placement.processes} "
+            f"processes; choose a --batch that {placement.processes} divides."
+        )
+    return order
+
+
+def _source_statistics(
+    config: NetworkConfig, data: TrainingData, earlier: NetworkRun | None, start: Path | None
+) -> Statistics:
+    """Return the statistics of the source: those of the training that goes on or that this one starts from, or new."""
+    if earlier is None and start is not None and config.normalization != "domain":
+        earlier = read_network_run(start)
+    return earlier.statistics if earlier else statistics_of_patches(data.source, config.normalization)
+
+
+def _run(config: NetworkConfig, data: TrainingData, statistics: Statistics, folder: Path) -> NetworkRun:
+    """Return the record of a training that begins."""
+    return NetworkRun(
+        config,
+        statistics,
+        data.source.shape[-1],
+        dict(data.counts) | ({"target": len(data.target)} if data.target else {}),
+        {role: list(ids) for role, ids in data.ids.items()},
+        {"torch": torch.__version__, "lightning": L.__version__},
+        finished=False,
+        folder=folder,
+    )
+
+
+def _fit(
+    module: Segmenter, data: TrainingData, order: Order, placement: Placement, recorder: Recorder, quiet: bool
+) -> None:
+    """Let Lightning take the steps that are left.
+
+    Raises:
+        OutputError: the disk is full.
+    """
+    folder, every, batch = recorder.run.folder, recorder.every, module.config.batch
+    logger = TensorBoardLogger(folder, name="", version="tensorboard")
+    trainer = L.Trainer(
+        max_epochs=_evaluations(module.total, every) - module.step // every,
+        logger=logger,
+        callbacks=[recorder] if quiet else [recorder, Display(recorder, module)],
+        gradient_clip_val=module.config.clip or None,
+        enable_checkpointing=False,
+        enable_model_summary=False,
+        enable_progress_bar=False,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,
+        **placement.trainer_options(),
+    )
+    rank = trainer.global_rank
+    steps = training_loader(data.domains, order, lambda: module.step, every, module.total, placement, rank)
+    held = validation_loader(data.validation, 2 * batch, placement, rank) if len(data.validation) else None
+    try:
+        with _ending_clearly():
+            trainer.fit(module, steps, held)
+    finally:
+        logger.finalize("finished")  # closes its file
+
+
+def _evaluations(total: int, every: int) -> int:
+    """Return the number of evaluations of a whole training: the last one may come after fewer steps."""
+    return -(-total // every)
+
+
+def _silence_lightning() -> None:
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)  # device listings and advertisements
+    warnings.filterwarnings("ignore", module=r"lightning\..*")
+
+
+@contextmanager
+def _ending_clearly() -> Iterator[None]:
+    """Name a full disk; let Ctrl-C be what it is elsewhere: Lightning ends the program and ignores further ones."""
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, L4SError) or error.errno != errno.ENOSPC:
+            raise
+        raise OutputError(f"The log cannot be written ({error}); make room and run the same command again.") from error
+    except SystemExit as error:
+        if not isinstance(error.__context__, KeyboardInterrupt):
+            raise
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, handler)
+        raise KeyboardInterrupt from error
