@@ -26,6 +26,7 @@ from scipy.sparse.csgraph import connected_components
 from l4s_geo import defaults
 from l4s_geo.errors import L4SError
 from l4s_geo.grid import PIXEL, Grid, Window
+from l4s_geo.output.geotiff import create
 
 __all__ = [
     "Components",
@@ -46,6 +47,8 @@ MaskOf = Callable[[Window], NDArray[np.bool_]]
 
 _CORNERS = np.ones((3, 3), bool)
 _STRIP = 512
+_LAYOUT: dict[str, Any] = {"blockysize": 16, "sparse_ok": True}
+"""Of scratch rasters: blocks of whole rows, since outlines are traced row by row; empty ones take no room."""
 
 
 @dataclass(frozen=True)
@@ -129,18 +132,15 @@ def components(mask: MaskOf, grid: Grid, path: Path, min_pixels: int = 1, connec
     kept = found.sizes >= min_pixels
     number = np.where(kept, np.cumsum(kept), 0).astype(np.int32)
     occupied = []
-    try:
-        with (
-            rasterio.open(path, "w", **_profile(grid, "int32")) as labelled,
-            rasterio.open(_mask_path(path), "w", **_profile(grid, "uint8")) as masked,
-        ):
-            for strip, labels in found.strips(number):
-                if labels.any():
-                    labelled.write(labels, 1, window=strip.ranges)
-                    masked.write((labels > 0).view(np.uint8), 1, window=strip.ranges)
-                    occupied.append(strip)
-    except rasterio.errors.RasterioError as error:
-        raise OSError(str(error.__cause__ or error)) from error
+    with (
+        create(path, grid, "int32", **_LAYOUT) as labelled,
+        create(_mask_path(path), grid, "uint8", **_LAYOUT) as masked,
+    ):
+        for strip, labels in found.strips(number):
+            if labels.any():
+                labelled.write(labels, 1, window=strip.ranges)
+                masked.write((labels > 0).view(np.uint8), 1, window=strip.ranges)
+                occupied.append(strip)
     return Components(path, grid, found.sizes[kept], tuple(occupied), connectivity)
 
 
@@ -280,13 +280,3 @@ def _join(sizes: NDArray[np.int64], pairs: NDArray[np.int64]) -> tuple[NDArray[n
 
 def _mask_path(path: Path) -> Path:
     return path.with_suffix(".mask.tif")
-
-
-def _profile(grid: Grid, dtype: str) -> dict[str, Any]:
-    """Return the profile of a scratch raster, in blocks of whole rows, since outlines are traced row by row.
-
-    Empty blocks take no room.
-    """
-    size = {"height": grid.height, "width": grid.width, "crs": grid.crs, "transform": grid.transform}
-    blocks = {"blockysize": 16, "sparse_ok": True, "bigtiff": "if_safer"}
-    return {"driver": "GTiff", "dtype": dtype, "count": 1, **size, **blocks}

@@ -1,14 +1,14 @@
 """A raster of probabilities or of their spread on disk: a Cloud Optimized GeoTIFF, styled for QGIS.
 
-GDAL sees the values where they lie, through a VRT. Its overviews are made here, strip by strip: GDAL would take three
-times as long over them as over the raster itself.
+The values and their overviews are laid out as plain tiles first, in one pass over the strips, for GDAL to copy: left to
+make the overviews, it takes three times as long over them as over the raster itself.
 """
 
 from __future__ import annotations
 
-import sys
 import xml.etree.ElementTree as ET
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
@@ -18,7 +18,8 @@ from affine import Affine
 from numpy.typing import NDArray
 
 from l4s_geo.grid import Grid, Window
-from l4s_geo.output.cog import vrt, write_cog
+from l4s_geo.output.cog import add_source, vrt, write_cog
+from l4s_geo.output.geotiff import create
 from l4s_geo.output.scratch_raster import ScratchRaster
 from l4s_geo.output.style import style
 
@@ -54,22 +55,19 @@ def write_surface(
     """
     layer, description = _LAYERS[kind]
     part = grid.part(window)
+    strips = part.rows(_STRIP)
+    values = (layers.read(Window(s.row + window.row, window.col, s.height, s.width))[layer] for s in strips)
     with TemporaryDirectory(prefix=f"{kind}-", dir=layers.path.parent) as name:
-        levels = []
-        for number, file in enumerate(_overviews(layers, layer, window, part, Path(name)), start=1):
-            smaller = Grid(part.crs, part.transform @ Affine.scale(2**number), file.height, file.width)
-            root = vrt(smaller, {})
-            _add_band(root, file, 0, smaller.whole)
-            levels.append(_save(root, file.path))
         root = vrt(part, provenance)
-        band = _add_band(root, layers, layer, window)
+        band = ET.SubElement(root, "VRTRasterBand", dataType="Float32", band="1")
         ET.SubElement(band, "Description").text = description
-        for level in levels:
-            overview = ET.SubElement(band, "Overview")
-            ET.SubElement(overview, "SourceFilename", relativeToVRT="1").text = level.name
-            ET.SubElement(overview, "SourceBand").text = "1"
+        ET.SubElement(band, "NoDataValue").text = "nan"
+        for number, file in enumerate(_write_levels(values, part, Path(name))):
+            add_source(band, "Overview" if number else "SimpleSource", file.name)
+        source = Path(name) / f"{kind}.vrt"
+        source.write_text(ET.tostring(root, encoding="unicode"), encoding="utf-8")
         # Noise in the last digits: higher levels and predictors take longer and gain 4 %.
-        write_cog(_save(root, Path(name) / kind), path, compress="DEFLATE", level=1)
+        write_cog(source, path, compress="DEFLATE", level=1)
     path.with_suffix(".qml").write_text(style(kind), encoding="utf-8")
 
 
@@ -95,36 +93,20 @@ def halve(values: NDArray[np.float32]) -> NDArray[np.float32]:
     return mean
 
 
-def _overviews(layers: ScratchRaster, layer: int, window: Window, grid: Grid, folder: Path) -> list[ScratchRaster]:
-    """Write a layer at a half, a quarter … of its resolution, until it fits into one tile."""
-    height, width = grid.shape
-    files: list[ScratchRaster] = []
-    while max(height, width) > _TILE:
-        height, width = -(-height // 2), -(-width // 2)
-        files.append(ScratchRaster(folder / f"{len(files)}.f32", 1, width))
-    for strip in grid.rows(_STRIP) if files else ():
-        values = layers.read(Window(strip.row + window.row, window.col, strip.height, strip.width))[layer]
-        for file in files:
-            values = halve(values)
-            file.append(values[np.newaxis])
-    return files
-
-
-def _add_band(root: ET.Element, file: ScratchRaster, layer: int, window: Window) -> ET.Element:
-    """Add to a VRT the values of a window of one layer, where they lie."""
-    band = ET.SubElement(root, "VRTRasterBand", dataType="Float32", band="1", subClass="VRTRawRasterBand")
-    ET.SubElement(band, "NoDataValue").text = "nan"
-    ET.SubElement(band, "SourceFilename", relativeToVRT="0").text = str(file.path)
-    line = 4 * file.bands * file.width
-    start = window.row * line + 4 * (layer * file.width + window.col)
-    for name, value in (("ImageOffset", start), ("PixelOffset", 4), ("LineOffset", line)):
-        ET.SubElement(band, name).text = str(value)
-    ET.SubElement(band, "ByteOrder").text = "LSB" if sys.byteorder == "little" else "MSB"
-    return band
-
-
-def _save(root: ET.Element, path: Path) -> Path:
-    """Write a VRT under a name, with its suffix."""
-    path = path.with_suffix(".vrt")
-    path.write_text(ET.tostring(root, encoding="unicode"), encoding="utf-8")
-    return path
+def _write_levels(strips: Iterable[NDArray[np.float32]], grid: Grid, folder: Path) -> list[Path]:
+    """Write values, and what they are at a half, a quarter … of the resolution, until it fits into one tile."""
+    grids = [grid]
+    while max(grids[-1].shape) > _TILE:
+        height, width = (-(-size // 2) for size in grids[-1].shape)
+        grids.append(Grid(grid.crs, grid.transform @ Affine.scale(2 ** len(grids)), height, width))
+    paths = [folder / f"{number}.tif" for number in range(len(grids))]
+    layout: dict[str, Any] = {"nodata": np.nan, "tiled": True, "blockxsize": _TILE, "blockysize": _TILE}
+    with ExitStack() as files:
+        levels = [files.enter_context(create(p, g, "float32", **layout)) for p, g in zip(paths, grids, strict=True)]
+        rows = [0] * len(levels)
+        for values in strips:
+            for number, level in enumerate(levels):
+                values = halve(values) if number else values
+                level.write(values, 1, window=((rows[number], rows[number] + len(values)), (0, values.shape[1])))
+                rows[number] += len(values)
+    return paths

@@ -14,13 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import rasterio
 from numpy.typing import NDArray
-from rasterio.errors import RasterioError
 
 from l4s_geo.bands import BANDS, TERRAIN
 from l4s_geo.grid import Grid, Window
-from l4s_geo.output.cog import vrt, write_cog
+from l4s_geo.output.cog import add_source, vrt, write_cog
+from l4s_geo.output.geotiff import create
 from l4s_geo.output.probability_raster import SUFFIXES
 from l4s_geo.output.resume import ResumeStore
 from l4s_geo.output.staging import check_output, staged
@@ -91,29 +90,10 @@ def values(stack: Stack, bands: list[str], window: Window) -> NDArray[np.float32
 
 
 def _write_strip(path: Path, array: NDArray[np.float32], grid: Grid) -> None:
-    profile: dict[str, Any] = {
-        "driver": "GTiff",
-        "dtype": "float32",
-        "count": len(array),
-        "height": grid.height,
-        "width": grid.width,
-        "crs": grid.crs,
-        "transform": grid.transform,
-        "nodata": np.nan,
-        "tiled": True,
-        "blockxsize": 512,
-        "blockysize": 512,
-        "compress": "ZSTD",
-        "zstd_level": 1,
-        "predictor": 3,
-        "num_threads": "ALL_CPUS",
-        "interleave": "band",
-    }
-    try:
-        with rasterio.open(path, "w", **profile) as dataset:
-            dataset.write(array)
-    except RasterioError as error:
-        raise OSError(str(error.__cause__ or error)) from error
+    layout: dict[str, Any] = {"nodata": np.nan, "tiled": True, "blockxsize": 512, "blockysize": 512}
+    layout |= {"compress": "ZSTD", "zstd_level": 1, "predictor": 3, "num_threads": "ALL_CPUS"}
+    with create(path, grid, "float32", count=len(array), interleave="band", **layout) as dataset:
+        dataset.write(array)
 
 
 def _mosaic(grid: Grid, bands: list[str], strips: list[Window], facts: dict[str, str]) -> str:
@@ -126,9 +106,7 @@ def _mosaic(grid: Grid, bands: list[str], strips: list[Window], facts: dict[str,
         if name in TERRAIN:
             ET.SubElement(band, "UnitType").text = "degree" if name == "slope" else "metre"
         for number, strip in enumerate(strips):
-            source = ET.SubElement(band, "SimpleSource")
-            ET.SubElement(source, "SourceFilename", relativeToVRT="1").text = f"{number:05d}.tif"
-            ET.SubElement(source, "SourceBand").text = str(index)
+            source = add_source(band, "SimpleSource", f"{number:05d}.tif", index)
             size: dict[str, Any] = {"xSize": str(strip.width), "ySize": str(strip.height)}
             ET.SubElement(source, "SrcRect", xOff="0", yOff="0", **size)
             ET.SubElement(source, "DstRect", xOff="0", yOff=str(strip.row), **size)

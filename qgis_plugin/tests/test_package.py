@@ -8,9 +8,11 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
+import tomllib
 from test_run import command_line, features
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -31,6 +33,25 @@ def test_the_zip_is_what_qgis_installs(archive):
     assert {name.split("/")[0] for name in names} == {"l4s_landslides"}
     assert {"l4s_landslides/metadata.txt", "l4s_landslides/__init__.py", "l4s_landslides/LICENSE"} <= set(names)
     assert not [name for name in names if "__pycache__" in name or name.endswith((".pyc", ".ts"))]
+
+
+def test_metadata_is_complete(archive):
+    with zipfile.ZipFile(archive) as contents:
+        names = contents.namelist()
+        metadata = ConfigParser()
+        metadata.read_string(contents.read("l4s_landslides/metadata.txt").decode())
+    general = metadata["general"]
+
+    needed = ("name", "description", "about", "version", "qgisMinimumVersion", "qgisMaximumVersion", "author", "email")
+    for key in (*needed, "license", "tags", "changelog", "homepage", "repository", "tracker", "icon"):
+        assert general.get(key), key
+    assert general["hasProcessingProvider"] == "yes"
+    assert general["version"] in general["changelog"]
+    assert f"l4s_landslides/{general['icon']}" in names
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert general["version"] == project["version"]
+    assert (general["author"], general["email"]) == tuple(project["authors"][0].values())
+    assert general["tracker"] == project["urls"]["Issues"]
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import sys
-from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
@@ -60,21 +59,6 @@ def test_the_plugin_runs_on_the_python_of_old_windows_builds():
     """QGIS 3.22 for Windows comes with Python 3.9."""
     for path in PLUGIN.rglob("*.py"):
         ast.parse(path.read_text(encoding="utf-8"), feature_version=(3, 9))
-
-
-def test_metadata_is_complete():
-    metadata = ConfigParser()
-    metadata.read(PLUGIN / "metadata.txt", encoding="utf-8")
-    general = metadata["general"]
-
-    needed = ("name", "description", "about", "version", "qgisMinimumVersion", "qgisMaximumVersion", "author", "email")
-    for key in (*needed, "license", "tags", "changelog", "homepage", "repository", "tracker", "icon"):
-        assert general.get(key), key
-    assert general["hasProcessingProvider"] == "yes"
-    assert general["version"] in general["changelog"]
-    assert (PLUGIN / general["icon"]).is_file()
-    pyproject = (PLUGIN.parents[1] / "pyproject.toml").read_text()
-    assert f'version = "{general["version"]}"' in pyproject
 
 
 def test_unload_takes_everything_back(qgis_app):
