@@ -22,7 +22,7 @@ LAYERS = {
         {"stack"},
         {"bundles", "sources"},
         {"crf", "output"},
-        {"errors", "bands", "units", "grid", "xp", "normalize", "window_median", "progress", "closing"},
+        {"errors", "bands", "units", "grid", "xp", "normalize", "moments", "window_median", "progress", "closing"},
     ),
     "l4s_training": (
         {"cli"},

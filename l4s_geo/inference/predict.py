@@ -20,8 +20,9 @@ from l4s_geo.bundles.terrain_prior import TerrainPrior
 from l4s_geo.grid import Window, starts
 from l4s_geo.inference.blend import Blend
 from l4s_geo.inference.runtime import LoadedBundle
-from l4s_geo.inference.scene_statistics import Moments, deviation, sample_moments
+from l4s_geo.inference.scene_statistics import deviation, sample_moments, statistics
 from l4s_geo.inference.tta import TestTimeAugmentation, views
+from l4s_geo.moments import Moments
 from l4s_geo.normalize import Statistics
 from l4s_geo.output.resume import ResumeStore
 from l4s_geo.output.scratch_raster import ScratchRaster
@@ -190,7 +191,7 @@ class _Work:
                 with self._watch("statistics"):
                     sample = sample_moments(self._stack, self._model.bundle)
                 self._parts.save(name, count=sample.count, mean=sample.mean, squares=sample.squares)
-            self._domain = Moments(**self._parts.load(name)).statistics()
+            self._domain = statistics(Moments(**self._parts.load(name)))
         return first
 
     def read(self, row: int, step: int, cols: list[int]) -> _Strip:
@@ -260,7 +261,7 @@ class _Work:
         if self._workers:
             self._workers.shutdown()
         complete = self._domain and self._seen.count.all() and self._stack.area is None
-        error = deviation(self._domain, self._seen.statistics()) if self._domain and complete else None
+        error = deviation(self._domain, statistics(self._seen)) if self._domain and complete else None
         return Prediction(self._layers, self._domain, error)
 
     def _cut(self, values: NDArray[np.float32], left: int, columns: list[int]) -> NDArray[np.float32]:
