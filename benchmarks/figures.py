@@ -37,9 +37,9 @@ from l4s_training.data import splits
 from l4s_training.data.readers import read as sources
 from l4s_training.export.card import SCENES
 from l4s_training.runs.prediction import bundle_predictor, predict_all, with_flips
-from l4s_training.scoring.calibration import calibration_error, reliability
 from l4s_training.scoring.metrics import Scores
 from l4s_training.scoring.objects import recall_by_size, references
+from l4s_training.scoring.reliability import calibration_error, reliability
 from real_scenes import Input, iburi, landslide_free, patches
 
 REFERENCE = Path(__file__).parent / "data" / "iburi_reference.geojson"
@@ -96,7 +96,7 @@ def held_out(model: LoadedBundle, data: Path) -> tuple[list[str], list[str]]:
         "",
     ]
     spread += row("pixels", "mean probability", "share of landslide", head=True)
-    for count, mean, share in reliability(plain, test.masks):
+    for count, mean, share in reliability(plain, test.masks).rows():
         spread += row(f"{count:,}", float(mean), float(share))
     return [*lines, ""], [*spread, ""]
 

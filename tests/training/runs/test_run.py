@@ -23,7 +23,7 @@ from l4s_training.adaptation import ensemble
 from l4s_training.scoring.calibration import fit_calibration, logits_of
 from l4s_training.cli import main
 from l4s_training.data.readers import read as sources
-from l4s_training.runs.prediction import curve_of, load_network, predict_all, run_predictor
+from l4s_training.runs.prediction import load_network, predict_all, run_predictor
 from l4s_training.scoring.figures import ranked
 from l4s_training.scoring.metrics import ThresholdCurve
 from l4s_training.training.network_run import read_run
@@ -208,20 +208,6 @@ def test_patches_are_ranked_by_their_f1():
     order = ranked(detected, masks)
     assert [i for i, _ in order] == [0, 1, 2]  # the empty one says nothing
     assert [s.f1 for _, s in order] == pytest.approx([1, 2 / 3, 0])
-
-
-def test_the_calibration_of_a_curve():
-    rng = np.random.default_rng(0)
-    probabilities = rng.random((4, 50, 50), dtype=np.float32)
-    masks = (rng.random(probabilities.shape) < probabilities).astype(np.uint8)
-    curve = curve_of(probabilities, masks)
-    for mean, share, pixels in curve.calibration():
-        inside = np.abs(probabilities - mean) < 0.05
-        assert pixels == pytest.approx(inside.sum(), rel=0.02)
-        assert share == pytest.approx(masks[inside].mean(), abs=0.02)
-    assert curve.calibration_error() < 0.03
-    assert curve_of(probabilities, 1 - masks).calibration_error() > 0.3
-    assert ThresholdCurve(curve.counts).best() == curve.best()
 
 
 def test_a_submission_is_what_the_competition_takes(finished, data, small, tmp_path):

@@ -88,9 +88,10 @@ def command(
     Console().print(table)
     if figures:
         from l4s_training.scoring.figures import draw_curves, draw_patches, ranked
+        from l4s_training.scoring.metrics import ThresholdCurve
 
         figures.mkdir(parents=True, exist_ok=True)
-        curve = measure.curve_of(probabilities, patches.masks)
+        curve = ThresholdCurve.of(probabilities, patches.masks)
         _write_tables(curve, figures)
         draw_curves(curve, cut, figures / "curves.png")
         order = ranked(detected, patches.masks)
@@ -116,7 +117,7 @@ def _write_tables(curve: ThresholdCurve, folder: Path) -> None:
         [threshold, *(round(value, 5) for value in scores.as_dict().values())]
         for threshold, scores in curve.thresholds()
     ]
-    bins = [[round(mean, 5), round(share, 5), pixels] for mean, share, pixels in curve.calibration()]
+    bins = [[round(mean, 5), round(share, 5), pixels] for pixels, mean, share in curve.reliability().rows()]
     for name, header, rows in (
         ("thresholds", ["threshold", "f1", "precision", "recall", "iou"], thresholds),
         ("calibration", ["mean_probability", "landslide_share", "pixels"], bins),

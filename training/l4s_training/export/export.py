@@ -46,13 +46,13 @@ from l4s_training.scoring.calibration import (
     IDENTITY,
     Calibrated,
     Calibration,
-    calibration_error,
     fit_calibration,
     fit_ensemble,
     logits_of,
 )
 from l4s_training.scoring.metrics import Scores, ThresholdCurve
 from l4s_training.scoring.objects import confidence, detections, recall_by_size, references
+from l4s_training.scoring.reliability import calibration_error
 from l4s_training.training.network_run import Run, read_run
 
 __all__ = ["Exported", "export"]

@@ -79,7 +79,7 @@ def learn_prior(
     Returns:
         The prior, switched off.
     """
-    x = logits_of(probabilities.ravel().astype(np.float64), 1e-6)
+    x = logits_of(probabilities.ravel().astype(np.float64))
     sign = np.where(masks.ravel() > 0, 1.0, -1.0)
     steps = _steps(slope.ravel(), knots)
 

@@ -18,7 +18,7 @@ from l4s_geo.inference.tta import apply, undo, views
 from l4s_training.training import checkpoint
 from l4s_training.data.patches import Patches
 from l4s_training.data.statistics import domain_statistics, statistics_of_patches
-from l4s_training.scoring.metrics import Scores, ThresholdCurve
+from l4s_training.scoring.metrics import Scores
 from l4s_training.models import mc_dropout
 from l4s_training.training.network_run import WEIGHTS, Run, build_network
 from l4s_training.training.scale_promotion import bring_back, promote
@@ -26,7 +26,6 @@ from l4s_training.training.scale_promotion import bring_back, promote
 __all__ = [
     "Predict",
     "bundle_predictor",
-    "curve_of",
     "evaluate",
     "load_network",
     "mean_predictor",
@@ -189,10 +188,3 @@ def evaluate(predict: Predict, patches: Patches, threshold: float) -> Scores:
         threshold: probability from which a pixel counts as landslide.
     """
     return Scores.of(predict_all(predict, patches) >= threshold, patches.masks)
-
-
-def curve_of(probabilities: NDArray[np.float32], masks: NDArray[np.uint8]) -> ThresholdCurve:
-    """Count probabilities and masks, (n, rows, cols), into a curve."""
-    curve = ThresholdCurve()
-    curve.add(probabilities, masks)
-    return curve

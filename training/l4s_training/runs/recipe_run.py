@@ -34,13 +34,13 @@ from l4s_geo.crf.parameters import CRFParameters
 from l4s_geo.errors import DataError, L4SError
 from l4s_training.adaptation import ensemble, pseudo_labels
 from l4s_training.scoring.calibration import fit_calibration, logits_of
+from l4s_training.scoring.metrics import ThresholdCurve
 from l4s_training.data import splits
 from l4s_training.data.readers import read as sources
 from l4s_training.data.patches import Patches, concatenate
 from l4s_training.data.roles import ROLES
 from l4s_training.runs.prediction import (
     Predict,
-    curve_of,
     load_network,
     mean_predictor,
     predict_all,
@@ -299,7 +299,7 @@ class _Runner:
             if role != "train" and len(part) and part.labelled
         }
         threshold = self.recipe.threshold
-        curves = {role: curve_of(p, self.roles[role].masks) for role, p in probabilities.items()}
+        curves = {role: ThresholdCurve.of(p, self.roles[role].masks) for role, p in probabilities.items()}
         if threshold is None:
             threshold = curves["validation"].best()[0] if "validation" in curves else 0.5
         scores = {}
