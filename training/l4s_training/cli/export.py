@@ -56,7 +56,18 @@ def command(
     Several runs become one ensemble, calibrated as a whole. They must have the same data, bands and split.
     """
     from l4s_training.export.export import export
+    from l4s_training.export.settings import ExportSettings
 
-    exported = export(runs, out, name, version, measure_on, flips, crf, fit_weights, storage, terrain_prior)
+    settings = ExportSettings(
+        name=name,
+        version=version,
+        measure_on=measure_on,
+        flips=flips,
+        crf=crf,
+        fit_weights=fit_weights,
+        storage=storage,
+        terrain_prior=terrain_prior,
+    )
+    exported = export(runs, out, settings)
     figures = "  ".join(f"{key} {value:.4f}" for key, value in exported.bundle.scores.items())
     click.echo(f"{out}: agrees with torch to {exported.parity:.2g} in a logit.  {figures}")
