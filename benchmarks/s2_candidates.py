@@ -26,16 +26,16 @@ from scipy.optimize import minimize
 from scipy.special import expit
 
 import l4s_geo
-from figures import REFERENCE, row
 from l4s_geo import load_bundle
 from l4s_geo.bands import BANDS, scale_of
 from l4s_geo.stack.open import Inputs, open_stack
 from l4s_training.data.readers import read as sources
+from l4s_training.export.card.markdown import row
+from l4s_training.export.card.scenes import REFERENCE, RealScene, iburi, landslide_free
 from l4s_training.export.terrain_prior import coarse_slope, leave_one_out
 from l4s_training.runs.prediction import bundle_predictor, predict_all
 from l4s_training.scoring.calibration import logits_of
 from l4s_training.scoring.metrics import Scores, ThresholdCurve
-from real_scenes import Input, iburi, landslide_free
 
 Layers = Mapping[str, NDArray]
 """By name: logit, NDVI, slope (degrees), bands in L4S units; each of one shape."""
@@ -106,7 +106,7 @@ def of_patches(bundle: str, data: Path) -> tuple[dict[str, NDArray], NDArray]:
     return {**layers, **more, "slope": coarse_slope(elevation.astype(np.float32))}, patches.masks
 
 
-def of_scene(given: Input, bundle: str, folder: Path) -> tuple[dict[str, NDArray], NDArray, dict]:
+def of_scene(given: RealScene, bundle: str, folder: Path) -> tuple[dict[str, NDArray], NDArray, dict]:
     """Return the layers of a scene, its mapped pixels, and its grid for rasterio."""
     raster = folder / "probability.tif"
     l4s_geo.map_scene(given.scene, dem=given.dem, bundle=bundle, terrain_prior="off", crf="off", probability=raster)

@@ -68,7 +68,7 @@ class HeldOutPrediction:
     probabilities: Mapping[str, NDArray[np.float32]]
     """By the name of a set that holds patches, (n, rows, cols)."""
     threshold: float
-    """Probability from which a pixel counts as landslide: the F1 optimum on the validation patches, if there are any."""
+    """Probability from which a pixel counts as landslide: the F1 optimum on the validation patches, if any."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from l4s_geo.bundles.bundle import Bundle, Member
 from l4s_geo.bundles.item import write_bundle
-from l4s_training.export.card.card import model_card
+from l4s_training.export.card.model_card import model_card
 from l4s_training.export.measure import Measured
 from l4s_training.export.members import ExportedMember
 from l4s_training.export.settings import ExportSettings
