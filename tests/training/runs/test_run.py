@@ -24,7 +24,7 @@ from l4s_training.scoring.calibration import fit_calibration, logits_of
 from l4s_training.cli import main
 from l4s_training.data.readers import read as sources
 from l4s_training.runs.prediction import load_network, predict_all, run_predictor
-from l4s_training.scoring.figures import ranked
+from l4s_training.scoring.pictures import ranked
 from l4s_training.scoring.metrics import ThresholdCurve
 from l4s_training.training.network_run import read_run
 from l4s_training.runs.recipe_run import predictors_of, result_of

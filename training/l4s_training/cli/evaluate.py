@@ -87,8 +87,8 @@ def command(
                 table.add_row(name, *_row(int(here.sum()), cut, Scores.of(detected[here], patches.masks[here])))
     Console().print(table)
     if figures:
-        from l4s_training.scoring.figures import draw_curves, draw_patches, ranked
         from l4s_training.scoring.metrics import ThresholdCurve
+        from l4s_training.scoring.pictures import draw_curves, draw_patches, ranked
 
         figures.mkdir(parents=True, exist_ok=True)
         curve = ThresholdCurve.of(probabilities, patches.masks)

@@ -63,7 +63,7 @@ class Projected(nn.Module):
     """A network behind a fixed projection of its input's bands."""
 
     def __init__(self, network: nn.Module, components: NDArray[np.float32]) -> None:
-        """Keep both.
+        """Put a projection in front of a network.
 
         Args:
             network: takes (n, count, rows, cols).

@@ -39,7 +39,7 @@ _Logits = TypeVar("_Logits", NDArray[np.float32], torch.Tensor)
 
 @dataclass(frozen=True)
 class Calibration:
-    """Calibrated logit = slope · logit + intercept."""
+    """An affine map of logits: slope · logit + intercept."""
 
     slope: float
     intercept: float
@@ -54,7 +54,7 @@ class Calibration:
 
 
 IDENTITY = Calibration(1.0, 0.0)
-"""Leaves logits as they are."""
+"""The map that leaves logits as they are."""
 
 
 def logits_of(probabilities: NDArray[_Float]) -> NDArray[_Float]:
@@ -71,7 +71,7 @@ class Calibrated(nn.Module):
         self.network, self.calibration = network, calibration
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """(n, bands, rows, cols) float32 normalised -> (n, 1, rows, cols) float32 calibrated logits."""
+        """Map (n, bands, rows, cols) float32, normalised, to (n, 1, rows, cols) float32 calibrated logits."""
         logits: torch.Tensor = self.network(x)
         return self.calibration(logits)
 

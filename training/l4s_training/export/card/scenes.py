@@ -41,7 +41,7 @@ LABELLED_PATCHES = "l4s_14band_labelled.npz"
 _CONTENTS = (RGB_PAIRS, LABELLED_PATCHES, "s2_aberystwyth", "s2_l1c_l2a_punjab", "s2_l1c_slovenia", "iburi_2018")
 _UTM = "EPSG:32645"
 _ORIGIN = (300_000.0, 3_100_000.0)
-"""Of patches, whose place is unknown."""
+"""Upper left corner of patches, whose place is unknown."""
 _EO_LEARN_BANDS = ("B1", "B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A", "B9", "B10", "B11", "B12")
 
 
@@ -114,10 +114,10 @@ def landslide_free(data: Path, folder: Path) -> list[RealScene]:
     rows, cols = elevation.shape[:2]
     transform = Affine((right - left) / cols, 0, left, 0, -(top - bottom) / rows, top)
     dem = _write(folder / "slovenia_dem.tif", elevation[None, ..., 0], ("DEM",), transform, "EPSG:32633")
-    for date, values in enumerate(reflectance, start=1):
-        path = folder / f"slovenia_{date}.tif"
+    for number, values in enumerate(reflectance, start=1):
+        path = folder / f"slovenia_{number}.tif"
         scene = _write(path, np.moveaxis(values, -1, 0), _EO_LEARN_BANDS, transform, "EPSG:32633")
-        scenes.append(RealScene(f"Slovenia {date}, L1C", scene, dem))
+        scenes.append(RealScene(f"Slovenia {number}, L1C", scene, dem))
     return scenes
 
 
