@@ -1,4 +1,4 @@
-"""Draws the coarse reference of the Iburi landslides, ``benchmarks/data/iburi_reference.geojson``.
+"""Draws the coarse reference of the Iburi landslides, which `l4s-train card` scores against.
 
     python benchmarks/draw_iburi.py --data ../shared/data
 
@@ -28,8 +28,7 @@ from shapely.geometry import Polygon, box, shape
 
 from l4s_geo.bands import RGB, scale_of
 from l4s_geo.stack.open import Inputs, open_stack
-
-TARGET = Path(__file__).parent / "data" / "iburi_reference.geojson"
+from l4s_training.export.card.scenes import REFERENCE
 
 # Columns and rows of the mapping grid of post/.
 HILLS = ((330, 280, 590, 540), (790, 85, 1000, 290))
@@ -91,10 +90,9 @@ def main() -> None:
         "landslide": [shape(outline) for outline, _ in outlines],
     }
     rows = [{"kind": kind, "geometry": polygon} for kind, polygons in kinds.items() for polygon in polygons]
-    TARGET.parent.mkdir(exist_ok=True)
     frame = gpd.GeoDataFrame(rows, crs=grid.crs)
-    frame.to_file(TARGET, driver="GeoJSON", COORDINATE_PRECISION=0, engine="pyogrio")
-    print(f"{TARGET}: {len(kinds['landslide'])} landslides, {landslides.sum() * 1e-4:.2f} km²")
+    frame.to_file(REFERENCE, driver="GeoJSON", COORDINATE_PRECISION=0, engine="pyogrio")
+    print(f"{REFERENCE}: {len(kinds['landslide'])} landslides, {landslides.sum() * 1e-4:.2f} km²")
 
 
 if __name__ == "__main__":

@@ -26,16 +26,16 @@ from scipy.optimize import minimize
 from scipy.special import expit
 
 import l4s_geo
-from figures import REFERENCE, row
 from l4s_geo import load_bundle
 from l4s_geo.bands import BANDS, scale_of
 from l4s_geo.stack.open import Inputs, open_stack
 from l4s_training.data.readers import read as sources
+from l4s_training.export.card.markdown import row
+from l4s_training.export.card.scenes import REFERENCE, RealScene, iburi, landslide_free
 from l4s_training.export.terrain_prior import coarse_slope, leave_one_out
-from l4s_training.runs.prediction import bundle_predictor, curve_of, predict_all
+from l4s_training.runs.prediction import bundle_predictor, predict_all
 from l4s_training.scoring.calibration import logits_of
-from l4s_training.scoring.metrics import Scores
-from real_scenes import Input, iburi, landslide_free
+from l4s_training.scoring.metrics import Scores, ThresholdCurve
 
 Layers = Mapping[str, NDArray]
 """By name: logit, NDVI, slope (degrees), bands in L4S units; each of one shape."""
@@ -90,7 +90,7 @@ def left_out(features: list[NDArray], masks: NDArray) -> Scores:
     for i in range(len(masks)):
         others = np.arange(len(masks)) != i
         head = Head.fit([f[others] for f in features], masks[others])
-        threshold, _ = curve_of(head([f[others] for f in features]), masks[others]).best()
+        threshold, _ = ThresholdCurve.of(head([f[others] for f in features]), masks[others]).best()
         detected[i] = head([f[i] for f in features]) >= threshold
     return Scores.of(detected, masks)
 
@@ -106,7 +106,7 @@ def of_patches(bundle: str, data: Path) -> tuple[dict[str, NDArray], NDArray]:
     return {**layers, **more, "slope": coarse_slope(elevation.astype(np.float32))}, patches.masks
 
 
-def of_scene(given: Input, bundle: str, folder: Path) -> tuple[dict[str, NDArray], NDArray, dict]:
+def of_scene(given: RealScene, bundle: str, folder: Path) -> tuple[dict[str, NDArray], NDArray, dict]:
     """Return the layers of a scene, its mapped pixels, and its grid for rasterio."""
     raster = folder / "probability.tif"
     l4s_geo.map_scene(given.scene, dem=given.dem, bundle=bundle, terrain_prior="off", crf="off", probability=raster)
@@ -122,7 +122,7 @@ def of_scene(given: Input, bundle: str, folder: Path) -> tuple[dict[str, NDArray
 
 
 def _logit(probability: NDArray) -> NDArray:
-    return logits_of(probability.astype(np.float64), 1e-6)
+    return logits_of(probability.astype(np.float64))
 
 
 def _ndvi(nir: NDArray, red: NDArray) -> NDArray:
@@ -150,7 +150,7 @@ def main() -> None:
         scores = left_out(features, masks)
         lines += row(name, scores.f1, scores.precision, scores.recall)
         head = Head.fit(features, masks)
-        heads[name] = head, curve_of(head(features), masks).best()[0]
+        heads[name] = head, ThresholdCurve.of(head(features), masks).best()[0]
     print("\n".join(lines), flush=True)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)

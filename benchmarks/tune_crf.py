@@ -58,13 +58,6 @@ def refined(data: Set, parameters: CRFParameters) -> np.ndarray:
     return np.stack([refine(p, f, parameters) for p, f in zip(data[0], data[1], strict=True)])
 
 
-def best(probabilities: np.ndarray, masks: np.ndarray) -> tuple[float, Scores]:
-    """The threshold of the highest F1 and its scores."""
-    curve = ThresholdCurve()
-    curve.add(probabilities, masks)
-    return curve.best()
-
-
 def gain(before: np.ndarray, after: np.ndarray, masks: np.ndarray) -> tuple[float, float]:
     """95 % interval of the difference in F1 between two detections, by bootstrap over patches."""
     truth = masks > 0
@@ -104,25 +97,25 @@ def main() -> None:
 
     validation = sets["validation"]
     coarse = tuple(a[::4] for a in validation)
-    _, without = best(coarse[0], coarse[2])
+    _, without = ThresholdCurve.of(coarse[0], coarse[2]).best()
     print(f"{len(coarse[0])} validation patches; F1 without CRF {without.f1:.4f}")
     print("σ_xy σ_value  weight   σ_gauss  weight      F1  threshold  active  s/patch")
     active = float((coarse[0] >= CRFParameters().active_from).mean())
     results = []
     for parameters in grid(bundle.bands):
         at = perf_counter()
-        threshold, scores = best(refined(coarse, parameters), coarse[2])
+        threshold, scores = ThresholdCurve.of(refined(coarse, parameters), coarse[2]).best()
         seconds = (perf_counter() - at) / len(coarse[0])
         results.append((scores.f1, parameters))
         print(f"{describe(parameters)}  {scores.f1:.4f}  {threshold:9.3f}  {active:6.3f}  {seconds:7.4f}", flush=True)
 
     print(f"\nall {len(validation[0])} validation patches")
-    threshold_without, without = best(validation[0], validation[2])
+    threshold_without, without = ThresholdCurve.of(validation[0], validation[2]).best()
     print(f"{'without':>34}  {without.f1:.4f}  {threshold_without:9.3f}")
     finalists = [p for _, p in sorted(results, key=lambda r: -r[0])[:FINALISTS]]
     finals = []
     for parameters in finalists:
-        threshold, scores = best(refined(validation, parameters), validation[2])
+        threshold, scores = ThresholdCurve.of(refined(validation, parameters), validation[2]).best()
         finals.append((scores.f1, threshold, parameters))
         print(f"{describe(parameters)}  {scores.f1:.4f}  {threshold:9.3f}", flush=True)
     _, threshold, winner = max(finals, key=lambda r: r[0])

@@ -24,8 +24,9 @@ from l4s_geo.errors import L4SError
 from l4s_geo.grid import Window, starts
 from l4s_geo.inference.blend import Blend
 from l4s_geo.inference.runtime import LoadedBundle
-from l4s_geo.inference.scene_statistics import Moments, deviation, sample_moments
+from l4s_geo.inference.scene_statistics import deviation, sample_moments, statistics
 from l4s_geo.inference.tta import TTA, TestTimeAugmentation, views
+from l4s_geo.moments import Moments
 from l4s_geo.normalize import Statistics
 from l4s_geo.output.resume import ResumeStore
 from l4s_geo.output.scratch_raster import ScratchRaster
@@ -212,7 +213,7 @@ class _Steps:
                 with self._watch("statistics"):
                     sample = sample_moments(self._stack, self._model.bundle)
                 self._parts.save(_STATISTICS, count=sample.count, mean=sample.mean, squares=sample.squares)
-            self._statistics = Moments(**self._parts.load(_STATISTICS)).statistics()
+            self._statistics = statistics(Moments(**self._parts.load(_STATISTICS)))
         return first
 
     def read(self, row: int, finished: int, cols: list[int]) -> _Strip:
@@ -302,7 +303,7 @@ class _Steps:
         if self._workers:
             self._workers.shutdown()
         complete = self._statistics and self._seen.count.all() and self._stack.area is None
-        error = deviation(self._statistics, self._seen.statistics()) if self._statistics and complete else None
+        error = deviation(self._statistics, statistics(self._seen)) if self._statistics and complete else None
         return Prediction(self._layers, self._valid, self._statistics, error)
 
     def _windows_on_host(self, values: NDArray[np.float32], left: int, columns: list[int]) -> NDArray[np.float32]:

@@ -1,8 +1,8 @@
 """The views of a window that an ensemble's networks vote on: scale promotion and test-time augmentation.
 
 *Scale promotion* (the competition's first place) resizes a window bilinearly before a network sees it, and brings the
-probabilities back by area averaging. *Test-time augmentation* lets a network see a window flipped and turned, and turns
-its answers back.
+probabilities back by area averaging; training does the same on tensors, with the weights of `area_weights`. *Test-time
+augmentation* lets a network see a window flipped and turned, and turns its answers back.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from l4s_geo.xp import namespace
 
-__all__ = ["TTA", "TestTimeAugmentation", "apply", "enlarge", "reduce", "undo", "views"]
+__all__ = ["TTA", "TestTimeAugmentation", "apply", "area_weights", "enlarge", "reduce", "undo", "views"]
 
 TestTimeAugmentation = Literal["none", "flips", "d4"]
 
@@ -61,7 +61,7 @@ def reduce(windows: Any, side: int) -> Any:
     """Bring windows (…, larger, larger) to (…, side, side) by area averaging."""
     if windows.shape[-1] == side:
         return windows
-    return _resize(windows, *_area(windows.shape[-1], side))
+    return _resize(windows, *area_weights(windows.shape[-1], side))
 
 
 def _resize(windows: Any, places: NDArray[np.int64], weights: NDArray[np.float32]) -> Any:
@@ -94,8 +94,17 @@ def _bilinear(before: int, after: int) -> tuple[NDArray[np.int64], NDArray[np.fl
 
 
 @cache
-def _area(before: int, after: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """(most old pixels that a new one meets, after) places, and each one's share in the new pixel."""
+def area_weights(before: int, after: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Return which of `before` old pixels each of fewer new ones covers, and with what share of its width.
+
+    Args:
+        before: number of old pixels along an axis.
+        after: number of new ones along it, at most as many.
+
+    Returns:
+        Places and shares, both (k, after), where k is the most old pixels that a new one meets; a new pixel that meets
+        fewer has shares of 0.
+    """
     edges = np.arange(after + 1) * before / after
     start, stop = edges[:-1], edges[1:]
     first = np.floor(start).astype(np.int64)

@@ -7,7 +7,8 @@ from l4s_geo.bands import RGB
 from l4s_geo.errors import SceneError
 from l4s_geo.inference.predict import predict
 from l4s_geo.inference.runtime import load_bundle
-from l4s_geo.inference.scene_statistics import Moments, deviation, sample_windows
+from l4s_geo.inference.scene_statistics import deviation, sample_windows, statistics
+from l4s_geo.moments import Moments
 from l4s_geo.normalize import Statistics
 from l4s_geo.output.resume import ResumeStore
 from l4s_geo.sources.geotiff import open_raster
@@ -15,21 +16,9 @@ from l4s_geo.stack.stack import Stack
 from support import make_bundle
 
 
-def test_joined_moments_are_those_of_all_pixels() -> None:
-    values = np.random.default_rng(0).normal(1e3, 2, (3, 60, 50)).astype(np.float32)
-    values[1, :20] = np.nan
-    total = Moments.none(3)
-    for row in range(0, 60, 7):
-        total += Moments.of(values[:, row : row + 7])
-    got = total.statistics()
-    exact = values.astype(np.float64).reshape(3, -1)
-    np.testing.assert_allclose(got.mean, np.nanmean(exact, axis=1), rtol=1e-12)
-    np.testing.assert_allclose(got.std, np.nanstd(exact, axis=1), rtol=1e-9)
-
-
 def test_a_band_without_a_pixel_has_no_statistics() -> None:
     with pytest.raises(SceneError, match="no window sampled holds a valid pixel"):
-        Moments.of(np.full((1, 3, 3), np.nan, np.float32)).statistics()
+        statistics(Moments.of(np.full((1, 3, 3), np.nan, np.float32)))
 
 
 def test_deviation_counts_in_exact_standard_deviations() -> None:

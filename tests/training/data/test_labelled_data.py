@@ -12,7 +12,6 @@ from l4s_geo.bands import BANDS, RGB, scale_of
 from l4s_geo.errors import DataError
 from l4s_geo.normalize import normalize, statistics_of
 from l4s_training.data.patches import Patches, concatenate
-from l4s_training.data.readers import l4s_files
 from l4s_training.data.readers import read as sources
 
 
@@ -142,7 +141,7 @@ def test_a_file_that_is_cut_short_is_named(write_h5, kind, key):
     path = write_h5() / key / f"{kind}_3.h5"
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(DataError, match=rf"{kind}_3\.h5 cannot be read as HDF5"):
-        l4s_files.read_folder(path.parents[1], RGB)
+        sources.read(path.parents[1], RGB)
 
 
 def test_an_image_with_too_few_bands_is_named(write_h5):

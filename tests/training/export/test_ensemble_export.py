@@ -17,8 +17,8 @@ from l4s_training.cli import main
 from l4s_training.data.readers import read as sources
 from l4s_training.export.onnx_file import onnx_logits, to_onnx
 from l4s_training.runs.prediction import bundle_predictor, predict_all
-from l4s_training.scoring.calibration import calibration_error
 from l4s_training.scoring.metrics import Scores, ThresholdCurve
+from l4s_training.scoring.reliability import calibration_error
 from tests.training.conftest import scars
 
 PLAN = ["--blocks", "6", "--validation-blocks", "2,3", "--test-blocks", "5", "--guard", "0", "--apart", ""]
@@ -72,9 +72,7 @@ def test_the_card_and_the_description_hold_what_is_measured(bundle, rgb_npz):
             calibration_error(p, part.masks), abs=1e-3
         )
         if role == "validation":
-            curve = ThresholdCurve()
-            curve.add(p, part.masks)
-            assert curve.best()[0] == pytest.approx(loaded.threshold, abs=2e-3)
+            assert ThresholdCurve.of(p, part.masks).best()[0] == pytest.approx(loaded.threshold, abs=2e-3)
     card = (bundle / "README.md").read_text()
     assert "2 networks" in card
     assert "| ≥ 500 m² | 2 |" in card

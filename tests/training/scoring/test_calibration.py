@@ -10,11 +10,10 @@ from l4s_training.scoring.calibration import (
     IDENTITY,
     Calibrated,
     Calibration,
-    calibration_error,
     fit_calibration,
     fit_ensemble,
-    reliability,
 )
+from l4s_training.scoring.reliability import calibration_error
 
 
 def test_a_known_distortion_of_the_logits_is_undone():
@@ -35,12 +34,6 @@ def test_calibration_never_turns_the_order_of_the_pixels_round(masks):
     calibration = fit_calibration(np.linspace(-1, 1, 100), masks.astype(np.uint8))  # landslide where logits are low
     assert calibration.slope > 0
     assert np.isfinite(calibration.intercept)
-
-
-def test_calibration_error_is_the_gap_between_probability_and_frequency():
-    masks = np.array([1, 0, 0, 0] * 25, np.uint8)
-    assert calibration_error(np.full(100, 0.25), masks) == pytest.approx(0)
-    assert calibration_error(np.full(100, 0.75), masks) == pytest.approx(0.5)
 
 
 def test_a_calibrated_network_maps_its_logits():
@@ -81,9 +74,3 @@ def test_the_mean_of_networks_becomes_most_likely():
     assert (found.slope, found.intercept) == pytest.approx(best.x, abs=5e-3)
     mean = sum(w * expit(found.slope * x + found.intercept) for w, x in zip(weights, logits, strict=True))
     assert calibration_error(mean, masks) < 0.02
-
-
-def test_reliability_counts_each_bin():
-    p = np.array([0.05, 0.08, 0.55, 0.58, 1.0])
-    rows = reliability(p, np.array([0, 1, 1, 1, 0], np.uint8))
-    assert rows == [(2, pytest.approx(0.065), 0.5), (2, pytest.approx(0.565), 1.0), (1, 1.0, 0.0)]

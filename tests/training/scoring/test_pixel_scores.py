@@ -35,7 +35,9 @@ def test_the_best_threshold_is_the_one_of_an_exhaustive_search():
     curve = ThresholdCurve()
     for p, m in zip(probabilities, masks, strict=True):
         curve.add(p, m)
+    assert np.array_equal(curve.counts, ThresholdCurve.of(probabilities, masks).counts)
     threshold, scores = curve.best()
+    assert ThresholdCurve(curve.counts).best() == (threshold, scores)
     f1 = [Scores.of(probabilities >= t / 1000, masks).f1 for t in range(1, 1000)]
     assert scores.f1 == pytest.approx(max(f1), abs=1e-3)
     assert Scores.of(probabilities >= threshold, masks).f1 == pytest.approx(scores.f1, abs=1e-3)

@@ -20,7 +20,7 @@ _LEAST = 1e-6
 
 
 def mean(probabilities: NDArray[np.floating], weights: NDArray[np.floating] | None = None) -> NDArray[np.float32]:
-    """Average over members  (Kingdrone).
+    """Average probabilities over members  (Kingdrone).
 
     Args:
         probabilities: (members, n, rows, cols).

@@ -31,7 +31,7 @@ class MixUp:
             raise DataError(f"Mix-up's alpha is {self.alpha}; expected a value above zero.")
 
     def __call__(self, images: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, float]:
-        """Mix.
+        """Mix a batch.
 
         Args:
             images: (n, bands, rows, cols) of one domain.
@@ -56,7 +56,7 @@ def mixed_loss(
     weight: Tensor | None = None,
     image_logits: Tensor | None = None,
 ) -> Tensor:
-    """λ·L(y) + (1 - λ)·L(y[order])  (Ghorbanzadeh et al. 2022, eq. 9).
+    """Return λ·L(y) + (1 - λ)·L(y[order])  (Ghorbanzadeh et al. 2022, eq. 9).
 
     Args:
         objective: L.

@@ -23,7 +23,7 @@ Rest = Literal["background", "ignore"]
 
 
 def by_threshold(probability: NDArray[np.floating], threshold: float = 0.7, rest: Rest = "background") -> PseudoLabels:
-    """Landslide where the probability reaches the threshold  (Kingdrone's progressive refinement).
+    """Label landslide where the probability reaches the threshold  (Kingdrone's progressive refinement).
 
     The paper leaves open what the rest is: background, or background only where *its* probability reaches the
     threshold, and ignored in between.
@@ -52,7 +52,7 @@ def by_threshold(probability: NDArray[np.floating], threshold: float = 0.7, rest
 
 
 def most_confident(probability: NDArray[np.floating], share: float, threshold: float = 0.5) -> PseudoLabels:
-    """The most confident λ % of the pixels of each predicted class  (Seek; Zou et al. 2018).
+    """Choose the most confident λ % of the pixels of each predicted class  (Seek; Zou et al. 2018).
 
     Args:
         probability: (n, rows, cols) of the landslide class.
@@ -75,7 +75,7 @@ def most_certain(
     landslide: float = 0.7,
     threshold: float = 0.5,
 ) -> PseudoLabels:
-    """The pixels of each predicted class that vary least under Monte Carlo dropout  (Tanmlh).
+    """Choose the pixels of each predicted class that vary least under Monte Carlo dropout  (Tanmlh).
 
     Args:
         probability: (n, rows, cols), mean over the passes (`l4s_training.models.mc_dropout.sample`).

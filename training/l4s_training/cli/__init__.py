@@ -13,7 +13,7 @@ from l4s_geo.errors import L4SError
 __all__ = ["main"]
 
 _COMMANDS = (
-    *("run", "fit", "evaluate", "predict", "export", "reproduce", "crossvalidate", "networks"),
+    *("run", "fit", "evaluate", "predict", "export", "card", "reproduce", "crossvalidate", "networks"),
     *("simulate", "patches", "negatives"),
 )
 _EXTRA = (

@@ -84,12 +84,12 @@ def _figures(scores: Scores) -> list[str]:
 
 def _write_figures(evaluated: Evaluated, folder: Path) -> None:
     """Write the tables and pictures, and say what they show."""
-    from l4s_training.runs.prediction import curve_of
-    from l4s_training.scoring.figures import draw_curves, draw_patches, ranked
+    from l4s_training.scoring.metrics import ThresholdCurve
+    from l4s_training.scoring.pictures import draw_curves, draw_patches, ranked
 
     folder.mkdir(parents=True, exist_ok=True)
     patches, probabilities, threshold = evaluated.patches, evaluated.probabilities, evaluated.threshold
-    curve = curve_of(probabilities, patches.masks)
+    curve = ThresholdCurve.of(probabilities, patches.masks)
     _write_tables(curve, folder)
     draw_curves(curve, threshold, folder / "curves.png")
     order = ranked(evaluated.detected, patches.masks)
@@ -110,6 +110,6 @@ def _write_tables(curve: ThresholdCurve, folder: Path) -> None:
         [threshold, *(round(value, 5) for value in scores.as_dict().values())]
         for threshold, scores in curve.thresholds()
     ]
-    bins = [[round(mean, 5), round(share, 5), pixels] for mean, share, pixels in curve.calibration()]
+    bins = [[round(mean, 5), round(share, 5), pixels] for pixels, mean, share in curve.reliability().rows()]
     write_table(folder / "thresholds.csv", ["threshold", "f1", "precision", "recall", "iou"], thresholds)
     write_table(folder / "calibration.csv", ["mean_probability", "landslide_share", "pixels"], bins)

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from l4s_training.cli import options
-
 if TYPE_CHECKING:
     from l4s_training.export.onnx_file import Storage
 
@@ -17,7 +15,7 @@ __all__ = ["command"]
 
 @click.command("export")
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path, file_okay=False))
-@options.folder("Folder of the bundle.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder of the bundle.")
 @click.option("--name", required=True, help="Name of the bundle.")
 @click.option("--version", default="1", show_default=True, help="Version of the bundle.")
 @click.option(
@@ -55,12 +53,22 @@ def command(
 ) -> None:
     """Write the bundle of RUNS: ONNX networks, bundle.json and the model card with its scores.
 
-    RUNS are folders of recipe runs (`l4s-train run`) or of network runs (`l4s-train fit`). Several become one ensemble,
-    calibrated as a whole. They must have the same data, bands and split.
+    Several runs become one ensemble, calibrated as a whole. They must have the same data, bands and split.
     """
     from l4s_training.export.export import export
+    from l4s_training.export.settings import ExportSettings
 
-    exported = export(runs, out, name, version, measure_on, flips, crf, fit_weights, storage, terrain_prior)
+    settings = ExportSettings(
+        name=name,
+        version=version,
+        measure_on=measure_on,
+        flips=flips,
+        crf=crf,
+        fit_weights=fit_weights,
+        storage=storage,
+        terrain_prior=terrain_prior,
+    )
+    exported = export(runs, out, settings)
     if exported.left_out:
         click.echo(f"Left out, because they weigh next to nothing: {', '.join(map(str, exported.left_out))}")
     figures = "  ".join(f"{key} {value:.4f}" for key, value in exported.bundle.scores.items())

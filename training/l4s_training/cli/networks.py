@@ -70,18 +70,18 @@ def _bench(names: tuple[str, ...], target: Path | None) -> None:
 
     import torch
 
-    from l4s_training.export.bench import measure
+    from l4s_training.export.bench import measure_cost
 
     click.echo(f"14 bands, 128 x 128, batches of 8, {torch.get_num_threads()} threads; milliseconds a window")
     click.echo(f"{'network':<24}{'parameters (M)':>15}{'multiply-adds (G)':>19}{'torch':>9}{'ONNX Runtime':>14}")
     rows = []
     for name in names:
-        figures = measure(name)
+        cost = measure_cost(name)
         click.echo(
-            f"{name:<24}{figures.parameters / 1e6:>15.2f}{figures.multiply_adds / 1e9:>19.2f}"
-            f"{figures.torch_ms:>9.1f}{figures.onnx_ms:>14.1f}"
+            f"{name:<24}{cost.parameters / 1e6:>15.2f}{cost.multiply_adds / 1e9:>19.2f}"
+            f"{cost.torch_ms:>9.1f}{cost.onnx_ms:>14.1f}"
         )
-        rows.append(asdict(figures))
+        rows.append(asdict(cost))
         if target:  # after each, so that a run that is cut short leaves what it measured
             with target.open("w", newline="", encoding="utf-8") as file:
                 writer = csv.DictWriter(file, list(rows[0]))

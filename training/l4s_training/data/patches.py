@@ -32,7 +32,9 @@ class Patches:
     quantum: NDArray[np.float32]
     """(n,) width of the interval that a stored value stands for: 1 for floored integers, 0 for exact values."""
     bands: tuple[str, ...]
+    """Names of the bands, in order."""
     source: str
+    """Name of the folder or file, for messages."""
     labelled: bool = True
     """Whether the masks say anything: labels of the source, or pseudo-labels."""
     weights: NDArray[np.float32] | None = None
@@ -65,7 +67,7 @@ class Patches:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """(bands, rows, cols) of a patch."""
+        """Shape of a patch: (bands, rows, cols)."""
         bands, rows, cols = self.values.shape[1:]
         return bands, rows, cols
 

@@ -51,6 +51,7 @@ class Pixels:
     """Images of one or several stores, by position; indexing reads them."""
 
     stores: tuple[Store, ...]
+    """The arrays that hold the images."""
     at: NDArray[np.int64]
     """(n, 2) store and row of each image."""
 
@@ -69,13 +70,13 @@ class Pixels:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """(n, bands, rows, cols)."""
+        """Shape of all images: (n, bands, rows, cols)."""
         first = self.stores[0]
         return len(self.at), len(first.planes), *first.array.shape[2:]
 
     @property
     def ndim(self) -> int:
-        """Always 4."""
+        """Number of dimensions, always 4."""
         return len(self.shape)
 
     def __len__(self) -> int:

@@ -21,11 +21,7 @@ _BATCH = 64
 
 
 def principal_components(
-    patches: Patches,
-    kind: Normalization,
-    statistics: Statistics,
-    count: int = 3,
-    index: NDArray[np.int64] | None = None,
+    patches: Patches, kind: Normalization, statistics: Statistics, count: int = 3
 ) -> NDArray[np.float32]:
     """Fit principal components to the normalised pixels of patches.
 
@@ -34,7 +30,6 @@ def principal_components(
         kind: how the network's input is normalised.
         statistics: with what.
         count: how many components.
-        index: (m,) positions in the set; None for all.
 
     Returns:
         (count, bands) float32: eigenvectors of the covariance of the normalised bands, the largest variance first, each
@@ -46,10 +41,10 @@ def principal_components(
     bands = len(patches.bands)
     if not 0 < count <= bands:
         raise DataError(f"{count} principal components of {bands} bands were asked for; expected 1 to {bands}.")
-    index = np.arange(len(patches)) if index is None else index
     total, products, pixels = np.zeros(bands), np.zeros((bands, bands)), 0
-    for start in range(0, len(index), _BATCH):
-        x = normalize(patches.windows(index[start : start + _BATCH]), kind, statistics)
+    for start in range(0, len(patches), _BATCH):
+        index = np.arange(start, min(start + _BATCH, len(patches)))
+        x = normalize(patches.windows(index), kind, statistics)
         z = x.swapaxes(0, 1).reshape(bands, -1).astype(np.float64)
         total += z.sum(1)
         products += z @ z.T
@@ -68,7 +63,7 @@ class Projected(nn.Module):
     """A network behind a fixed projection of its input's bands."""
 
     def __init__(self, network: nn.Module, components: NDArray[np.float32]) -> None:
-        """Keep both.
+        """Put a projection in front of a network.
 
         Args:
             network: takes (n, count, rows, cols).

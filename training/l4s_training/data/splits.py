@@ -106,10 +106,13 @@ class StudySplit:
     """
 
     share: float = 0.5
+    """Share of the patches that is used."""
     train: float = 0.6
+    """Share of these for training."""
     validation: float = 0.2
+    """Share of these for validation; the rest is for test."""
     seed: int = 0
-    """Of the random draw; the study's own is unknown."""
+    """Seed of the random draw; the study's own is unknown."""
 
     def __post_init__(self) -> None:
         if not (0 < self.share <= 1 and self.train > 0 and self.validation >= 0 and self.train + self.validation <= 1):

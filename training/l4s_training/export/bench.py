@@ -20,26 +20,29 @@ from l4s_training import models
 from l4s_training.export.onnx_file import to_onnx
 from l4s_training.models.layers import count_parameters
 
-__all__ = ["Figures", "measure", "multiply_adds", "settle"]
+__all__ = ["NetworkCost", "measure_cost", "multiply_adds", "settle"]
 
 _BATCH = 8
 _ROUNDS = 3
 
 
 @dataclass(frozen=True)
-class Figures:
-    """What one network costs."""
+class NetworkCost:
+    """What one network costs, on the processor."""
 
     name: str
+    """Name of the network, see `l4s_training.models`."""
     parameters: int
+    """Number of learnable values."""
     multiply_adds: int
-    """Of one window."""
+    """Multiply-adds of one window."""
     torch_ms: float
-    """A window, in batches of eight; median of three."""
+    """Milliseconds a window in torch, in batches of eight; the median of three runs."""
     onnx_ms: float
+    """Milliseconds a window in ONNX Runtime, measured likewise."""
 
 
-def measure(name: str, bands: int = len(BANDS), window: int = 128) -> Figures:
+def measure_cost(name: str, bands: int = len(BANDS), window: int = 128) -> NetworkCost:
     """Build a network, run it in torch and, exported, in ONNX Runtime, on the processor with torch's threads."""
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     network = models.build(name, bands, window)
@@ -48,7 +51,7 @@ def measure(name: str, bands: int = len(BANDS), window: int = 128) -> Figures:
     seconds_torch = _median(lambda: _run(network, x))
     predict = _session(to_onnx(network, bands, window))
     images = x.numpy()
-    return Figures(
+    return NetworkCost(
         name,
         count_parameters(network),
         multiply_adds(network, x[:1]),
@@ -79,7 +82,7 @@ def settle(network: nn.Module, x: torch.Tensor, passes: int = 3) -> None:
 
 
 def smooth_noise(n: int, bands: int, window: int, seed: int = 0) -> torch.Tensor:
-    """Random images that vary over eight pixels, as ground does; (n, bands, window, window) float32."""
+    """Draw random images that vary over eight pixels, as ground does; (n, bands, window, window) float32."""
     generator = torch.Generator().manual_seed(seed)
     coarse = torch.randn(n, bands, window // 8, window // 8, generator=generator)
     return functional.interpolate(coarse, size=(window, window), mode="bilinear")

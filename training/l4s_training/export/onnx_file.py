@@ -29,7 +29,7 @@ TOLERANCE = 0.05
 """Largest difference of a logit between torch in float32 and the exported network with its half weights."""
 _OPSET = 18
 _SMALLEST = 1024
-"""Tensors of fewer values stay in float32."""
+"""Least number of values of a tensor that is stored small; smaller ones stay in float32."""
 
 
 def to_onnx(network: nn.Module, bands: int, window: int, storage: Storage = "half") -> bytes:

@@ -32,16 +32,17 @@ from l4s_training.scoring.calibration import logits_of
 __all__ = ["KNOTS", "SHRINKAGE", "coarse_slope", "learn_prior", "leave_one_out"]
 
 KNOTS = (0.0, 5.0, 10.0)
-"""Degrees. In the labelled patches 99 of 100 landslide pixels are steeper than the last. Knots up to 20° score better
-there (steep mountains) and halve the recall at Iburi (gentle hills: a tenth of the landslides lies under 11°)."""
+"""Slopes between which the logarithm of the factor is linear, degrees. In the labelled patches 99 of 100 landslide
+pixels are steeper than the last. Knots up to 20° score better there (steep mountains) and halve the recall at Iburi
+(gentle hills: a tenth of the landslides lies under 11°)."""
 SHRINKAGE = 1e-5
-"""Of the lowest cross-entropy when each labelled patch is left out in turn."""
+"""Weight of the ridge penalty: the one of the lowest cross-entropy when each labelled patch is left out in turn."""
 _PIXEL = 10.0
 _FACTOR = 3
 
 
 def coarse_slope(elevation: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Slope at 30 m of elevations at 10 m.
+    """Compute the slope at 30 m of elevations at 10 m.
 
     Args:
         elevation: (n, rows, cols) float32, metres.
@@ -79,7 +80,7 @@ def learn_prior(
     Returns:
         The prior, switched off.
     """
-    x = logits_of(probabilities.ravel().astype(np.float64), 1e-6)
+    x = logits_of(probabilities.ravel().astype(np.float64))
     sign = np.where(masks.ravel() > 0, 1.0, -1.0)
     steps = _steps(slope.ravel(), knots)
 

@@ -22,7 +22,7 @@ __all__ = [
 
 
 def cross_entropy(logits: Tensor, targets: Tensor, weight: Tensor | None = None) -> Tensor:
-    """Binary cross-entropy, mean over pixels."""
+    """Return the binary cross-entropy, the mean over pixels."""
     logits, targets, weight = prepare(logits, targets, weight)
     return weighted_mean(binary_cross_entropy_with_logits(logits, targets, reduction="none"), weight)
 
@@ -35,7 +35,7 @@ def weighted_cross_entropy(
     ratio: float | None = None,
     clamp: float = 50.0,
 ) -> Tensor:
-    """Cross-entropy in which a landslide pixel counts `ratio` times  (Ghorbanzadeh et al. 2022, eq. 3).
+    """Return the cross-entropy in which a landslide pixel counts `ratio` times  (Ghorbanzadeh et al. 2022, eq. 3).
 
     The mean is over pixels, as in the paper; torch's ``CrossEntropyLoss(weight)`` divides by the sum of the class
     weights instead.
@@ -70,7 +70,9 @@ def _class_ratio(targets: Tensor, weight: Tensor, clamp: float) -> Tensor:
 def soft_cross_entropy(
     logits: Tensor, targets: Tensor, weight: Tensor | None = None, *, epsilon: float = 0.1
 ) -> Tensor:
-    """Cross-entropy with smoothed labels: (1 - ε)·NLL + ε·mean of -log p over the two classes  (Szegedy et al. 2016).
+    """Return the cross-entropy with smoothed labels  (Szegedy et al. 2016).
+
+    It is (1 - ε)·NLL + ε·mean of -log p over the two classes.
 
     Args:
         logits: (n, rows, cols).
@@ -90,7 +92,7 @@ def soft_cross_entropy(
 def focal(
     logits: Tensor, targets: Tensor, weight: Tensor | None = None, *, gamma: float = 2.0, alpha: float | None = None
 ) -> Tensor:
-    """Focal loss, mean over pixels of -α_t·(1 - p_t)^γ·log p_t  (Lin et al. 2017, eq. 5).
+    """Return the focal loss, the mean over pixels of -α_t·(1 - p_t)^γ·log p_t  (Lin et al. 2017, eq. 5).
 
     A target between 0 and 1 mixes the losses of both classes.
 
@@ -124,7 +126,7 @@ def ohem(
     share: float | None = None,
     keep_below: float | None = None,
 ) -> Tensor:
-    """Cross-entropy of the hardest pixels of a batch: online hard example mining  (Shrivastava et al. 2016).
+    """Return the cross-entropy of a batch's hardest pixels: online hard example mining  (Shrivastava et al. 2016).
 
     Args:
         logits: (n, rows, cols).
@@ -156,9 +158,9 @@ def ohem(
 
 
 def image_cross_entropy(image_logits: Tensor, targets: Tensor, weight: Tensor | None = None) -> Tensor:
-    """Cross-entropy of "there is a landslide in this image", mean over images  (Ghorbanzadeh et al. 2022, eq. 2).
+    """Return the cross-entropy of "there is a landslide in this image"  (Ghorbanzadeh et al. 2022, eq. 2).
 
-    The paper writes the term of the images with a landslide only; this has both (ours).
+    The mean is over images. The paper writes the term of the images with a landslide only; this has both (ours).
 
     Args:
         image_logits: (n,).

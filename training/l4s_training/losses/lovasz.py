@@ -19,7 +19,7 @@ __all__ = ["lovasz_hinge", "lovasz_softmax"]
 
 
 def lovasz_hinge(logits: Tensor, targets: Tensor, weight: Tensor | None = None, *, per_image: bool = False) -> Tensor:
-    """Lovász hinge: errors relu(1 - logit·sign)  (Berman et al. 2018, algorithm 1).
+    """Return the Lovász hinge, of errors relu(1 - logit·sign)  (Berman et al. 2018, algorithm 1).
 
     Args:
         logits: (n, rows, cols).
@@ -33,9 +33,10 @@ def lovasz_hinge(logits: Tensor, targets: Tensor, weight: Tensor | None = None, 
 
 
 def lovasz_softmax(logits: Tensor, targets: Tensor, weight: Tensor | None = None, *, per_image: bool = False) -> Tensor:
-    """Lovász-softmax: errors 1 - p of the true class, mean over the classes present  (Berman et al. 2018).
+    """Return the Lovász-softmax loss, of errors 1 - p of the true class  (Berman et al. 2018).
 
-    The two classes' logits are 0 and the landslide's, so that their softmax is the sigmoid.
+    It is the mean over the classes that are present. Their logits are 0 and the landslide's, so that the softmax is the
+    sigmoid.
 
     Args:
         logits: (n, rows, cols).

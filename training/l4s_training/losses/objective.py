@@ -42,7 +42,9 @@ class Term:
     """
 
     loss: str
+    """Name of the loss, one of `LOSSES`."""
     weight: float = 1.0
+    """Factor on the loss, above zero."""
     options: Mapping[str, float | bool] = field(default_factory=dict)
     """The loss's keyword arguments."""
 
@@ -70,6 +72,7 @@ class Objective:
     """
 
     terms: tuple[Term, ...]
+    """The losses, one or more."""
 
     def __post_init__(self) -> None:
         if not self.terms:

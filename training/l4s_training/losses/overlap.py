@@ -12,7 +12,7 @@ __all__ = ["dice", "jaccard"]
 
 
 def dice(logits: Tensor, targets: Tensor, weight: Tensor | None = None, *, smooth: float = 1.0) -> Tensor:
-    """Soft Dice loss over the batch, 1 - (2·|p·y| + s) / (|p| + |y| + s)  (Milletari et al. 2016).
+    """Return the soft Dice loss over the batch, 1 - (2·|p·y| + s) / (|p| + |y| + s)  (Milletari et al. 2016).
 
     Args:
         logits: (n, rows, cols).
@@ -28,7 +28,7 @@ def dice(logits: Tensor, targets: Tensor, weight: Tensor | None = None, *, smoot
 
 
 def jaccard(logits: Tensor, targets: Tensor, weight: Tensor | None = None, *, smooth: float = 1.0) -> Tensor:
-    """Soft Jaccard loss over the batch, 1 - (|p·y| + s) / (|p| + |y| - |p·y| + s)  (Rahman, Wang 2016).
+    """Return the soft Jaccard loss over the batch, 1 - (|p·y| + s) / (|p| + |y| - |p·y| + s)  (Rahman, Wang 2016).
 
     Args:
         logits: (n, rows, cols).

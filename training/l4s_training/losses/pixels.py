@@ -32,13 +32,13 @@ def prepare(logits: Tensor, targets: Tensor, weight: Tensor | None) -> tuple[Ten
 
 
 def weighted_mean(values: Tensor, weight: Tensor) -> Tensor:
-    """Σ w·v / Σ w; 0 where all weights are."""
+    """Return Σ w·v / Σ w; 0 where all weights are 0."""
     total = weight.sum()
     return (values * weight).sum() / torch.where(total > 0, total, 1)
 
 
 def descending(values: Tensor) -> Tensor:
-    """(…, pixels) -> their positions in descending order of value.
+    """Return the positions of (…, pixels) in descending order of value.
 
     On processors by numpy, whose vectorised sort takes a fifth of torch's time.
     """

@@ -4,8 +4,7 @@ A network takes ``(n, bands, rows, cols) float32``, normalised, and returns ``(n
 An architecture is one module that lists its variants as `Architecture` in ``NETWORKS``.
 
 A name may carry options, joined by ``+``, as in ``swin_unet+image-head`` or ``segformer+cross-sensor``, so that a
-run's
-``config.json`` needs nothing but the name to make the same network again:
+run's ``config.json`` needs nothing but the name to make the same network again:
 
 ``image-head``
     an image-level head on the deepest features (`image_head`), for the U-shaped and SegFormer networks;
@@ -52,9 +51,9 @@ _MODULES = (
     *(encoder_unet, segformer, hrnet, hrnet_ocr, multispectral_unet),
 )
 
-_EVERY = [network for module in _MODULES for network in module.NETWORKS]
+_EVERY = [architecture for module in _MODULES for architecture in module.NETWORKS]
 
-NETWORKS: dict[str, Architecture] = {n.name: n for n in sorted(_EVERY, key=lambda n: "l4s" not in n.used_by)}
+NETWORKS: dict[str, Architecture] = {a.name: a for a in sorted(_EVERY, key=lambda a: "l4s" not in a.used_by)}
 """Every architecture by its name: this project's own, then the benchmark's and the competition's."""
 
 OPTIONS: dict[str, Callable[[nn.Module], nn.Module]] = {
@@ -66,7 +65,7 @@ OPTIONS: dict[str, Callable[[nn.Module], nn.Module]] = {
 
 
 def parse(name: str) -> tuple[Architecture, tuple[str, ...]]:
-    """Take a name apart into the network and its options.
+    """Take a name apart into the architecture and its options.
 
     Raises:
         DataError: there is no network or no option of that name.
@@ -91,11 +90,11 @@ def build(name: str, bands: int | tuple[str, ...] = BANDS, window: int = 128) ->
     Raises:
         DataError: there is no such network, or it does not allow the option or the window.
     """
-    network, options = parse(name)
-    module = network.build(bands, window)
+    architecture, options = parse(name)
+    module = architecture.build(bands, window)
     for option in options:
         try:
             module = OPTIONS[option](module)
         except (TypeError, ValueError) as error:
-            raise DataError(f"{network.name} does not take the option {option!r}: {error}") from error
+            raise DataError(f"{architecture.name} does not take the option {option!r}: {error}") from error
     return module

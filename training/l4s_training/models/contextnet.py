@@ -22,7 +22,7 @@ _BOTTLENECKS = ((1, 32, 1, 1), (6, 32, 1, 1), (6, 48, 3, 2), (6, 64, 3, 2), (6, 
 
 
 class ContextNet(nn.Module):
-    """(n, bands, rows, cols) -> (n, classes, rows, cols) logits; rows and cols are multiples of 32."""
+    """Maps (n, bands, rows, cols) to (n, classes, rows, cols) logits; rows and cols are multiples of 32."""
 
     def __init__(self, bands: int, classes: int = 1) -> None:
         super().__init__()

@@ -25,7 +25,7 @@ _MOMENTUM = 0.1
 
 
 class CrossSensorBatchNorm2d(nn.Module):
-    """(n, channels, rows, cols) -> the same shape; `set_domain` says whose batches come."""
+    """Normalises (n, channels, rows, cols) batches of two domains; `set_domain` says whose come."""
 
     source_mean: Tensor
     source_var: Tensor

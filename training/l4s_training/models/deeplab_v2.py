@@ -21,7 +21,7 @@ RATES = (6, 12, 18, 24)
 
 
 class DeepLabV2(nn.Module):
-    """(n, bands, rows, cols) -> (n, classes, rows, cols) logits; rows and cols are multiples of 8."""
+    """Maps (n, bands, rows, cols) to (n, classes, rows, cols) logits; rows and cols are multiples of 8."""
 
     def __init__(self, bands: int, classes: int = 1) -> None:
         super().__init__()

@@ -17,7 +17,7 @@ __all__ = ["features", "resnet"]
 
 
 def features(name: str, bands: int, levels: Sequence[int], **options: Any) -> nn.Module:
-    """A network of timm that returns its feature maps.
+    """Make a network of timm that returns its feature maps.
 
     Args:
         name: timm's name.
@@ -35,7 +35,7 @@ def features(name: str, bands: int, levels: Sequence[int], **options: Any) -> nn
 
 
 def resnet(depth: int, bands: int, output_stride: int = 32, levels: Sequence[int] = (1, 2, 3, 4)) -> nn.Module:
-    """A ResNet (He et al. 2016); below output stride 32 its last stages dilate instead of striding.
+    """Make a ResNet (He et al. 2016); below output stride 32 its last stages dilate instead of striding.
 
     The last normalisation of each block starts at 1, not at 0 as in timm, so that a network from scratch has a
     gradient everywhere from its first step on.

@@ -22,7 +22,7 @@ _WIDE = 4096
 
 
 class FCN8s(nn.Module):
-    """(n, bands, rows, cols) -> (n, classes, rows, cols) logits; rows and cols are multiples of 32."""
+    """Maps (n, bands, rows, cols) to (n, classes, rows, cols) logits; rows and cols are multiples of 32."""
 
     final: Tensor
 

@@ -30,7 +30,7 @@ _LANES = 32
 
 
 class FRRN(nn.Module):
-    """(n, bands, rows, cols) -> (n, classes, rows, cols) logits; sides are multiples of the deepest factor."""
+    """Maps (n, bands, rows, cols) to (n, classes, rows, cols) logits; sides are multiples of the deepest factor."""
 
     def __init__(self, variant: str, bands: int, classes: int = 1) -> None:
         super().__init__()
@@ -77,7 +77,7 @@ class FullResolutionUnit(nn.Module):
         self.residual = nn.Conv2d(outputs, _LANES, 1)
 
     def forward(self, pooled: Tensor, residual: Tensor) -> tuple[Tensor, Tensor]:
-        """(n, inputs, rows / factor, ...) and (n, 32, rows, ...) -> the two streams after the unit."""
+        """Map the streams (n, inputs, rows / factor, …) and (n, 32, rows, …) to those after the unit."""
         small = functional.max_pool2d(residual, self.factor)
         pooled = self.convolutions(torch.cat([pooled, small], 1))
         added = functional.interpolate(self.residual(pooled), scale_factor=float(self.factor), mode="nearest")

@@ -21,7 +21,7 @@ BRANCHES = (48, 96, 192, 384)
 
 
 class HRNetFeatures(nn.Module):
-    """(n, bands, rows, cols) -> (n, 720, rows / 4, cols / 4)."""
+    """Maps (n, bands, rows, cols) to (n, 720, rows / 4, cols / 4)."""
 
     def __init__(self, bands: int) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ class HRNetFeatures(nn.Module):
 
 
 class HRNet(nn.Module):
-    """(n, bands, rows, cols) -> (n, classes, rows, cols) logits; rows and cols are multiples of 32."""
+    """Maps (n, bands, rows, cols) to (n, classes, rows, cols) logits; rows and cols are multiples of 32."""
 
     def __init__(self, bands: int, classes: int = 1) -> None:
         super().__init__()

@@ -22,7 +22,7 @@ _KEY = 256
 
 
 class HRNetOCR(nn.Module):
-    """(n, bands, rows, cols) -> (n, classes, rows, cols) logits; rows and cols are multiples of 32."""
+    """Maps (n, bands, rows, cols) to (n, classes, rows, cols) logits; rows and cols are multiples of 32."""
 
     def __init__(self, bands: int, classes: int = 1) -> None:
         super().__init__()
@@ -42,7 +42,7 @@ class HRNetOCR(nn.Module):
         return self.forward_with_regions(x)[0]
 
     def forward_with_regions(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """The logits, and those of the soft object regions (n, regions, rows, cols) for the auxiliary loss."""
+        """Compute the logits, and those of the soft object regions (n, regions, rows, cols) for the auxiliary loss."""
         maps = self.encoder(x)
         regions = self.regions(maps)
         pixels = self.pixels(maps)

@@ -38,7 +38,7 @@ class ImageHead(nn.Module):
         return logits
 
     def forward_with_image(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """(n, bands, rows, cols) -> the logit map (n, 1, rows, cols) and the image's logit (n,)."""
+        """Map (n, bands, rows, cols) to the logit map (n, 1, rows, cols) and the image's logit (n,)."""
         network: Any = self.network
         maps = network.encoder(x)
         image = self.image(maps[-1].mean((2, 3)))[:, 0]

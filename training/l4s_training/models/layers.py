@@ -11,7 +11,7 @@ __all__ = ["conv_bn", "conv_bn_relu", "count_parameters", "depthwise_separable",
 def conv_bn(
     inputs: int, outputs: int, kernel: int = 3, stride: int = 1, dilation: int = 1, groups: int = 1
 ) -> nn.Sequential:
-    """A convolution without bias, padded to keep the size at stride 1, and its normalisation."""
+    """Make a convolution without bias, padded to keep the size at stride 1, and its normalisation."""
     padding = dilation * (kernel // 2)
     convolution = nn.Conv2d(inputs, outputs, kernel, stride, padding, dilation, groups, bias=False)
     return nn.Sequential(convolution, nn.BatchNorm2d(outputs))
@@ -20,12 +20,12 @@ def conv_bn(
 def conv_bn_relu(
     inputs: int, outputs: int, kernel: int = 3, stride: int = 1, dilation: int = 1, groups: int = 1
 ) -> nn.Sequential:
-    """`conv_bn` and a ReLU."""
+    """Make `conv_bn` followed by a ReLU."""
     return conv_bn(inputs, outputs, kernel, stride, dilation, groups).append(nn.ReLU(inplace=True))
 
 
 def depthwise_separable(inputs: int, outputs: int, stride: int = 1, dilation: int = 1) -> nn.Sequential:
-    """A 3x3 convolution per channel, then a 1x1 convolution, each normalised and rectified."""
+    """Make a 3x3 convolution per channel, then a 1x1 convolution, each normalised and rectified."""
     return nn.Sequential(
         conv_bn_relu(inputs, inputs, 3, stride, dilation, groups=inputs), conv_bn_relu(inputs, outputs, 1)
     )
@@ -37,5 +37,5 @@ def resize(x: Tensor, like: Tensor) -> Tensor:
 
 
 def count_parameters(network: nn.Module) -> int:
-    """Number of learnable values."""
+    """Count the learnable values of a network."""
     return sum(p.numel() for p in network.parameters() if p.requires_grad)

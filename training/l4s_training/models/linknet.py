@@ -18,7 +18,7 @@ __all__ = ["NETWORKS", "LinkNet"]
 
 
 class LinkNet(nn.Module):
-    """(n, bands, rows, cols) -> (n, classes, rows, cols) logits; rows and cols are multiples of 32."""
+    """Maps (n, bands, rows, cols) to (n, classes, rows, cols) logits; rows and cols are multiples of 32."""
 
     def __init__(self, bands: int, classes: int = 1) -> None:
         super().__init__()

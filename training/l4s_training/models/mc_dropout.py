@@ -16,7 +16,9 @@ from torch.nn import functional
 __all__ = ["PASSES", "RATE", "MonteCarloDropout", "insert", "sample", "sampling"]
 
 RATE = 0.3
+"""Probability that a value is dropped."""
 PASSES = 10
+"""Number of predictions that are compared."""
 
 
 class MonteCarloDropout(nn.Module):

@@ -31,7 +31,7 @@ _LEVELS = 3
 
 
 class MultispectralUNet(nn.Module):
-    """(n, bands, rows, cols) -> (n, classes, rows, cols) logits; rows and cols are multiples of 8.
+    """Maps (n, bands, rows, cols) to (n, classes, rows, cols) logits; rows and cols are multiples of 8.
 
     Args:
         bands: number of input bands.

@@ -1,4 +1,4 @@
-"""What the registry knows about a network."""
+"""What the registry knows about an architecture, and what it is told when it makes a network."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Architecture", "InputSpec"]
 
 @dataclass(frozen=True)
 class InputSpec:
-    """What a network is made for."""
+    """The input that a network is made for."""
 
     bands: tuple[str, ...]
     """Names of the input bands in order; a name is "" where only their number is known."""
@@ -33,6 +33,7 @@ class Architecture:
     """One architecture: where it comes from, what it takes, how it is made."""
 
     name: str
+    """Name of the network in a recipe."""
     paper: str
     """Authors and year of the architecture."""
     used_by: tuple[str, ...]

@@ -20,7 +20,7 @@ BINS = (1, 2, 3, 6)
 
 
 class PSPNet(nn.Module):
-    """(n, bands, rows, cols) -> (n, classes, rows, cols) logits; rows and cols are multiples of 8."""
+    """Maps (n, bands, rows, cols) to (n, classes, rows, cols) logits; rows and cols are multiples of 8."""
 
     def __init__(self, bands: int, classes: int = 1) -> None:
         super().__init__()

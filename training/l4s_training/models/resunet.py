@@ -19,7 +19,7 @@ __all__ = ["NETWORKS", "ResUNet"]
 
 
 class ResUNet(nn.Module):
-    """(n, bands, rows, cols) -> (n, classes, rows, cols) logits; rows and cols are multiples of 8."""
+    """Maps (n, bands, rows, cols) to (n, classes, rows, cols) logits; rows and cols are multiples of 8."""
 
     def __init__(self, bands: int, classes: int = 1) -> None:
         super().__init__()

@@ -26,7 +26,7 @@ _WIDTHS = {"b0": 256, "b2": 768}
 
 
 def segformer(size: str, bands: int, classes: int = 1) -> nn.Module:
-    """(n, bands, rows, cols) -> (n, classes, rows, cols) logits; rows and cols are multiples of 32."""
+    """Make a SegFormer: (n, bands, rows, cols) -> (n, classes, rows, cols) logits, sides multiples of 32."""
     network: nn.Module = smp.Segformer(
         f"mit_{size}",
         encoder_weights=None,

@@ -14,7 +14,7 @@ __all__ = ["SMU"]
 
 
 class SMU(nn.Module):
-    """Any shape -> the same shape.
+    """The activation as a layer, for values of any shape.
 
     Args:
         alpha: α, the slope of the negative side.

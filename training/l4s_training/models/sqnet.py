@@ -19,7 +19,7 @@ RATES = (1, 2, 3, 4)
 
 
 class SQNet(nn.Module):
-    """(n, bands, rows, cols) -> (n, classes, rows, cols) logits; rows and cols are multiples of 16."""
+    """Maps (n, bands, rows, cols) to (n, classes, rows, cols) logits; rows and cols are multiples of 16."""
 
     def __init__(self, bands: int, classes: int = 1) -> None:
         super().__init__()

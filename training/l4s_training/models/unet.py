@@ -24,7 +24,7 @@ _CHANNELS = (64, 128, 256, 512, 1024)
 
 
 class UNet(nn.Module):
-    """(n, bands, rows, cols) -> (n, classes, rows, cols) logits; rows and cols are multiples of 16."""
+    """Maps (n, bands, rows, cols) to (n, classes, rows, cols) logits; rows and cols are multiples of 16."""
 
     def __init__(self, bands: int, classes: int = 1, normalized: bool = True) -> None:
         super().__init__()

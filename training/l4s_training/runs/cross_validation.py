@@ -18,7 +18,7 @@ from l4s_training.config.recipe import Recipe
 from l4s_training.data import splits
 from l4s_training.data.patches import concatenate
 from l4s_training.data.readers import read as sources
-from l4s_training.runs.prediction import curve_of, predict_all
+from l4s_training.runs.prediction import predict_all
 from l4s_training.runs.recipe_run import run_recipe
 from l4s_training.runs.result import predictors_of
 from l4s_training.scoring.metrics import Scores, ThresholdCurve
@@ -97,6 +97,6 @@ def cross_validate(
             folded, data, where, hardware=hardware, negatives=negatives, target=target, smoke=smoke, quiet=quiet
         )
         held = patches.take(splits.divide(sets, plan).validation)
-        curves.append(curve_of(predict_all(predictors_of(result)(held), held), held.masks))
+        curves.append(ThresholdCurve.of(predict_all(predictors_of(result)(held), held), held.masks))
     threshold, pooled = ThresholdCurve(np.sum([curve.counts for curve in curves], axis=0)).best()
     return CrossValidated(threshold, pooled, tuple(curve.at(threshold) for curve in curves))

@@ -21,7 +21,6 @@ from l4s_geo.normalize import Statistics, median_scaled, normalize
 from l4s_training.data.patches import Patches
 from l4s_training.data.statistics import domain_statistics, statistics_of_patches
 from l4s_training.models import mc_dropout
-from l4s_training.scoring.metrics import ThresholdCurve
 from l4s_training.training import checkpoint
 from l4s_training.training.building import build_network
 from l4s_training.training.network_run import WEIGHTS, NetworkRun
@@ -31,7 +30,6 @@ __all__ = [
     "Predict",
     "best_device",
     "bundle_predictor",
-    "curve_of",
     "load_network",
     "mean_predictor",
     "predict_all",
@@ -199,13 +197,6 @@ def predict_all(predict: Predict, patches: Patches) -> NDArray[np.float32]:
     for index in _batches(patches):
         out[index] = predict(patches.windows(index))
     return out
-
-
-def curve_of(probabilities: NDArray[np.float32], masks: NDArray[np.uint8]) -> ThresholdCurve:
-    """Count (n, rows, cols) probabilities and masks, so that any threshold can be scored."""
-    curve = ThresholdCurve()
-    curve.add(probabilities, masks)
-    return curve
 
 
 def _batches(patches: Patches) -> Iterator[NDArray[np.int64]]:

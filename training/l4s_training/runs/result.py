@@ -15,7 +15,6 @@ from l4s_training.runs.context import RunContext
 from l4s_training.runs.prediction import (
     Predict,
     best_device,
-    curve_of,
     load_network,
     mean_predictor,
     predict_all,
@@ -23,7 +22,7 @@ from l4s_training.runs.prediction import (
     run_predictor,
 )
 from l4s_training.runs.stages import stage_facts
-from l4s_training.scoring.metrics import Scores
+from l4s_training.scoring.metrics import Scores, ThresholdCurve
 from l4s_training.training.network_run import read_network_run
 
 __all__ = ["Result", "predictors_of", "result_of_stage", "scored"]
@@ -90,7 +89,7 @@ def scored(result: Result, roles: Mapping[Role, Patches], threshold: float | Non
     """
     predictor = predictors_of(result)
     curves = {
-        role: curve_of(predict_all(predictor(part), part), part.masks)
+        role: ThresholdCurve.of(predict_all(predictor(part), part), part.masks)
         for role, part in roles.items()
         if role != "train" and len(part) and part.labelled
     }

@@ -25,12 +25,13 @@ __all__ = [
     "IDENTITY",
     "Calibrated",
     "Calibration",
-    "calibration_error",
     "fit_calibration",
     "fit_ensemble",
     "logits_of",
-    "reliability",
 ]
+
+_LEAST = 1e-7
+"""Distance from 0 and 1 that a probability keeps when its logit is taken; float32 tells it from 1."""
 
 _Float = TypeVar("_Float", np.float32, np.float64)
 _Logits = TypeVar("_Logits", NDArray[np.float32], torch.Tensor)
@@ -38,7 +39,7 @@ _Logits = TypeVar("_Logits", NDArray[np.float32], torch.Tensor)
 
 @dataclass(frozen=True)
 class Calibration:
-    """Calibrated logit = slope · logit + intercept."""
+    """An affine map of logits: slope · logit + intercept."""
 
     slope: float
     intercept: float
@@ -53,12 +54,12 @@ class Calibration:
 
 
 IDENTITY = Calibration(1.0, 0.0)
-"""Leaves logits as they are."""
+"""The map that leaves logits as they are."""
 
 
-def logits_of(probabilities: NDArray[_Float], least: float = 1e-7) -> NDArray[_Float]:
-    """Return the finite logits of probabilities of any shape; 0 and 1 become `least` and 1 - `least`."""
-    logits: NDArray[_Float] = logit(np.clip(probabilities, least, 1 - least))
+def logits_of(probabilities: NDArray[_Float]) -> NDArray[_Float]:
+    """Return the finite logits of probabilities of any shape; 0 and 1 count as 1e-7 and 1 - 1e-7."""
+    logits: NDArray[_Float] = logit(np.clip(probabilities, _LEAST, 1 - _LEAST))
     return logits
 
 
@@ -70,7 +71,7 @@ class Calibrated(nn.Module):
         self.network, self.calibration = network, calibration
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """(n, bands, rows, cols) float32 normalised -> (n, 1, rows, cols) float32 calibrated logits."""
+        """Map (n, bands, rows, cols) float32, normalised, to (n, 1, rows, cols) float32 calibrated logits."""
         logits: torch.Tensor = self.network(x)
         return self.calibration(logits)
 
@@ -130,40 +131,3 @@ def fit_ensemble(
 
     found = minimize(loss, np.zeros(2), jac=True, method="L-BFGS-B", bounds=[(-2, 2), (-20, 20)])
     return Calibration(float(np.exp(found.x[0])), float(found.x[1]))
-
-
-def reliability(
-    probabilities: NDArray[np.float32], masks: NDArray[np.uint8], bins: int = 10
-) -> list[tuple[int, float, float]]:
-    """Return, for bins of equal width, the number of pixels, their mean probability and their share of landslide.
-
-    Args:
-        probabilities: 0 to 1, of any shape.
-        masks: 0 or 1, of that shape.
-        bins: number of bins; empty ones are left out.
-    """
-    count, total, landslide = _binned(probabilities, masks, bins)
-    return [(int(n), t / n, m / n) for n, t, m in zip(count, total, landslide, strict=True) if n]
-
-
-def calibration_error(probabilities: NDArray[np.float32], masks: NDArray[np.uint8], bins: int = 15) -> float:
-    """Expected calibration error: mean distance of probability and frequency, in bins of equal width.
-
-    Args:
-        probabilities: 0 to 1, of any shape.
-        masks: 0 or 1, of that shape.
-        bins: number of bins.
-    """
-    count, total, landslide = _binned(probabilities, masks, bins)
-    return float(np.abs(total - landslide).sum() / count.sum())
-
-
-def _binned(
-    probabilities: NDArray[np.float32], masks: NDArray[np.uint8], bins: int
-) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
-    """Pixels of each bin, the sum of their probabilities, and how many of them are landslide."""
-    p, y = probabilities.ravel().astype(np.float64), masks.ravel() > 0
-    at = np.minimum((p * bins).astype(np.int64), bins - 1)
-    count = np.bincount(at, minlength=bins).astype(np.int64)
-    total, landslide = (np.bincount(at, w, bins).astype(np.float64) for w in (p, y))
-    return count, total, landslide

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
+
+from l4s_training.scoring.reliability import ERROR_BINS, Reliability
 
 __all__ = ["Scores", "ThresholdCurve"]
 
@@ -15,7 +18,7 @@ _BINS = 1000
 
 @dataclass(frozen=True)
 class Scores:
-    """True positives, false positives and false negatives, and what follows from them."""
+    """Counts of true positives, false positives and false negatives, and the scores that follow from them."""
 
     tp: int
     fp: int
@@ -62,6 +65,13 @@ class ThresholdCurve:
     def __init__(self, counts: NDArray[np.int64] | None = None) -> None:
         self.counts = np.zeros((2, _BINS), np.int64) if counts is None else counts
 
+    @classmethod
+    def of(cls, probabilities: NDArray[np.float32], masks: NDArray[np.uint8]) -> Self:
+        """Count probabilities in 0 to 1 and masks, of one shape."""
+        curve = cls()
+        curve.add(probabilities, masks)
+        return curve
+
     def add(self, probabilities: NDArray[np.float32], masks: NDArray[np.uint8]) -> None:
         """Count a batch: probabilities in 0 to 1 and masks, of one shape."""
         bins = np.minimum((probabilities * _BINS).astype(np.int64), _BINS - 1).ravel()
@@ -87,21 +97,11 @@ class ThresholdCurve:
         """Return the scores at every multiple of a step inside (0, 1)."""
         return [(round(i * step, 6), self.at(i * step)) for i in range(1, round(1 / step))]
 
-    def calibration(self, bins: int = 10) -> list[tuple[float, float, int]]:
-        """Return, for bins of equal width, the mean probability, the share of landslide and the number of pixels.
-
-        A pixel's probability is known to 0.001. Empty bins are left out.
-        """
+    def reliability(self, bins: int = 10) -> Reliability:
+        """Gather the pixels into bins of their probability, which is known to 0.001."""
         middles = (np.arange(_BINS) + 0.5) / _BINS
-        rows = []
-        for part in np.array_split(np.arange(_BINS), bins):
-            pixels = int(self.counts[:, part].sum())
-            if pixels:
-                mean = float((self.counts[:, part].sum(0) * middles[part]).sum() / pixels)
-                rows.append((mean, float(self.counts[1, part].sum() / pixels), pixels))
-        return rows
+        return Reliability.of(middles, self.counts.sum(0), self.counts[1], bins)
 
-    def calibration_error(self, bins: int = 15) -> float:
-        """Expected calibration error: mean distance of probability and frequency, weighted by pixels."""
-        rows = self.calibration(bins)
-        return sum(abs(mean - share) * n for mean, share, n in rows) / max(sum(n for *_, n in rows), 1)
+    def calibration_error(self) -> float:
+        """Return the expected calibration error in 15 bins."""
+        return self.reliability(ERROR_BINS).error

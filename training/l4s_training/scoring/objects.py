@@ -30,7 +30,7 @@ class Objects:
     """Objects of one or more patches; each array has one entry an object."""
 
     area: NDArray[np.int64]
-    """m²."""
+    """Area, m²."""
     overlap: NDArray[np.float64]
     """Share of its pixels that the other map, reference or detection, marks too."""
     probability: NDArray[np.float64]

@@ -45,7 +45,7 @@ class Cut:
     """One patch, and where it is from."""
 
     window: Window
-    """On the mapping grid."""
+    """Where it lies on the mapping grid."""
     raw: NDArray[np.float32]
     """(bands, SIDE, SIDE) raw values: digital numbers, degrees, metres; NaN where a pixel is not valid in all bands."""
     mask: NDArray[np.bool_]

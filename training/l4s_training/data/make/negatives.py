@@ -33,7 +33,7 @@ __all__ = ["Atmosphere", "fit_atmosphere", "negatives", "recast", "scene_windows
 _SHARE = (0.3, 1.0)
 """Least and greatest share of the atmosphere's line that a window gets."""
 _FIRST_NUMBER = 100_000
-"""Far from the official numbers, so that no split takes a window for a neighbour of a patch."""
+"""Number of the first window, far from the official ones, so that no split takes a window for a patch's neighbour."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Atmosphere:
     """What turns surface reflectance into that at the top of the atmosphere, in L4S units: ``slope * x + path``."""
 
     slope: NDArray[np.float64]
-    """(bands,)."""
+    """(bands,) share of the light from the surface that arrives."""
     path: NDArray[np.float64]
     """(bands,) light scattered on the way, L4S units."""
 

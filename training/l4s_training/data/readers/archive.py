@@ -20,7 +20,7 @@ from l4s_geo.errors import DataError
 __all__ = ["LARGEST", "Archive", "Stamp", "Zip", "open_archive"]
 
 LARGEST = 64 << 20
-"""Bytes of a file inside a zip; an official patch has 1.8 million."""
+"""Most bytes that a file inside a zip may have; an official patch has 1.8 million."""
 
 _MEMBERS = 100_000
 _UNREADABLE = (
@@ -72,6 +72,7 @@ class Directory:
     """A folder on disk."""
 
     folder: Path
+    """The folder."""
 
     @property
     def name(self) -> str:
@@ -92,7 +93,7 @@ class Directory:
         return str(self.folder / name)
 
     def open(self, name: str) -> BinaryIO:
-        """Open a file."""
+        """Open a file for reading."""
         try:
             return (self.folder / name).open("rb")
         except OSError as error:
@@ -114,9 +115,11 @@ class Zip:
 
     file: zipfile.ZipFile
     location: Path
+    """The zip."""
     members: dict[str, zipfile.ZipInfo] = field(repr=False)
-    """By full name, files only."""
+    """The files of the zip, by their full names."""
     root: str = ""
+    """Folder inside the zip; "" for its top."""
 
     @property
     def name(self) -> str:

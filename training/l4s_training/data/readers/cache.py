@@ -19,14 +19,14 @@ from l4s_training.data.readers.archive import Stamp
 __all__ = ["OFF", "entry", "folder", "remove"]
 
 OFF = "off"
-"""Given in place of a folder: nothing is kept."""
+"""What is given in place of a folder so that nothing is kept."""
 
 _ABANDONED = 24 * 3600.0
 """Age, in seconds, from which a half-written entry belongs to a process that was killed."""
 
 
 def folder() -> Path | None:
-    """The cache folder: the environment variable L4S_CACHE ("off" for none), or a folder of the user's."""
+    """Return the cache folder: the environment variable L4S_CACHE ("off" for none), or a folder of the user's."""
     if chosen := os.environ.get("L4S_CACHE"):
         return None if chosen == OFF else Path(chosen)
     base = os.environ.get("XDG_CACHE_HOME")

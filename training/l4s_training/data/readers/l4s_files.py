@@ -25,14 +25,14 @@ from l4s_geo.errors import DataError
 from l4s_training.data.patches import Patches
 from l4s_training.data.pixels import NODATA, Pixels, Store
 from l4s_training.data.readers import cache
-from l4s_training.data.readers.archive import Archive, Directory
+from l4s_training.data.readers.archive import Archive
 from l4s_training.data.readers.l4s_h5 import read_image, read_mask
 from l4s_training.data.roles import FOLDERS
 
-__all__ = ["official_folders", "read_archive", "read_folder"]
+__all__ = ["official_folders", "read_archive"]
 
 _VERSION = 1
-"""Of the cache's format."""
+"""Version of the cache's format."""
 _IMAGE = re.compile(r"(?:.*/)?image_(\d+)\.h5")
 _MASK = re.compile(r"(?:.*/)?mask_(\d+)\.h5")
 _INTEGER = 0.01
@@ -42,11 +42,6 @@ _INTEGER = 0.01
 def official_folders(archive: Archive) -> list[Archive]:
     """Return the archives of TrainData, ValidData and TestData that lie inside this one."""
     return [archive.inside(name) for name in FOLDERS if name in archive.folders()]
-
-
-def read_folder(folder: Path, bands: tuple[str, ...]) -> Patches:
-    """Read all labelled patches of a folder on disk; see `read_archive`."""
-    return read_archive(Directory(folder), bands)
 
 
 def read_archive(
@@ -91,7 +86,7 @@ class _Index:
     numbers: NDArray[np.int64]
     images: list[str]
     masks: list[str]
-    """Empty if they are left aside."""
+    """Names of the masks, one for each image; empty if they are left aside."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +96,7 @@ class _Stored:
     images: NDArray[Any]
     """(n, 14, rows, cols) uint16 raw values or float32 L4S units."""
     masks: NDArray[np.uint8]
-    """(n, rows, cols), or nothing."""
+    """(n, rows, cols); empty if they are left aside."""
     nodata: bool
     """Whether NODATA among raw values means no data."""
 

@@ -281,7 +281,7 @@ def shifted_axis(terrain: Terrain, offset: NDArray[np.floating]) -> NDArray[np.f
 
 
 def distance_to(terrain: Terrain, line: NDArray[np.float64]) -> tuple[Array, NDArray[np.intp]]:
-    """Distance of every cell to a line (m) and the index of its nearest point.
+    """Return the distance of every cell to a line (m) and the index of its nearest point.
 
     Close to the line both are exact; farther off they are interpolated from every eighth cell.
     """

@@ -22,7 +22,7 @@ __all__ = ["DEFAULT_REGIONS", "SIDE", "Part", "SimulatedPatch", "simulate_patche
 SIDE = 128
 """Rows and columns of a patch."""
 _TILES = 3
-"""Patches along a scene's side, at most."""
+"""Most patches along the side of a scene."""
 
 DEFAULT_REGIONS: dict[Role, tuple[str, ...]] = {
     "train": ("alpine-valley", "island-hills", "monsoon-ghats", "subtropical-range"),
@@ -37,7 +37,7 @@ class Part:
     """One split of a simulated data set."""
 
     count: int
-    """Patches."""
+    """Number of patches."""
     regions: tuple[str, ...]
     """Names of `REGIONS`, which share the patches evenly."""
 
@@ -50,15 +50,16 @@ class Part:
 
 @dataclass(frozen=True)
 class SimulatedPatch:
-    """One patch."""
+    """A patch cut from a simulated scene."""
 
     region: str
+    """Name of its region."""
     dn: NDArray[np.uint16]
     """(14, rows, cols) raw values."""
     labels: NDArray[np.bool_]
-    """(rows, cols), with label noise."""
+    """(rows, cols), True where there is a landslide, drawn with label noise."""
     truth: NDArray[np.bool_]
-    """(rows, cols), without."""
+    """(rows, cols), True where there is a landslide."""
 
 
 @dataclass(frozen=True)

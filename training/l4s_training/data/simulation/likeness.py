@@ -15,12 +15,12 @@ __all__ = ["STATISTICS", "Characteristics", "characteristics"]
 
 @dataclass(frozen=True)
 class Characteristics:
-    """Of a set of patches, in L4S units."""
+    """What the bands of a set of patches are like, in L4S units."""
 
     mean: NDArray[np.float64]
-    """(n, bands) of each patch and band."""
+    """(n, bands) mean of each patch and band."""
     deviation: NDArray[np.float64]
-    """(n, bands)."""
+    """(n, bands) standard deviation of each patch and band."""
     autocorrelation: NDArray[np.float64]
     """(n, bands) correlation of a pixel with its neighbours to the east and south, 10 m off; NaN in a flat band."""
     correlation: NDArray[np.float64]
@@ -32,7 +32,7 @@ STATISTICS: dict[str, Callable[[Characteristics], NDArray[np.float64]]] = {
     "deviation": lambda c: c.deviation,
     "autocorrelation": lambda c: c.autocorrelation,
 }
-"""Those that each patch and band has, by name."""
+"""The characteristics that each patch and band has, by name."""
 
 
 def characteristics(patches: Patches) -> Characteristics:

@@ -31,7 +31,7 @@ __all__ = ["SimulatedScene", "simulate_scene"]
 
 @dataclass(frozen=True)
 class SimulatedScene:
-    """What `simulate_scene` makes."""
+    """A simulated scene with its truth and its elevation model."""
 
     dn: NDArray[np.uint16]
     """(14, rows, cols) uint16 raw values in Landslide4Sense order: Level-1C digital numbers without offset,

@@ -79,7 +79,7 @@ def make_clouds(terrain: Terrain, air: Air, sun: Sun, avoid: Array, rng: np.rand
 def through_air(
     reflectance: Array, band: int, light: Array, z: Array, clouds: Clouds, haze: Array
 ) -> NDArray[np.float32]:
-    """Top-of-atmosphere reflectance of one band.
+    """Return the top-of-atmosphere reflectance of one band.
 
     Args:
         reflectance: (rows, cols) float32 reflectance of the ground.

@@ -55,7 +55,7 @@ def tinted(soil: Soil) -> NDArray[np.float32]:
 
 
 def illumination(surface: Array, cell: float, sun: Sun) -> Array:
-    """Direct light on each cell relative to level ground: (cos i / cos sun zenith)^k, 0 in cast shadow.
+    """Compute the direct light on each cell relative to level ground: (cos i / cos sun zenith)^k, 0 in cast shadow.
 
     Args:
         surface: (rows, cols) float32 height of the ground and what stands on it, m.
@@ -76,7 +76,7 @@ def illumination(surface: Array, cell: float, sun: Sun) -> Array:
 
 
 def sunlit(surface: Array, cell: float, sun: Sun, reach: float = 800.0) -> Array:
-    """Share of the sun's disc that the terrain leaves free, found by marching towards the sun.
+    """Compute the share of the sun's disc that the terrain leaves free, by marching towards the sun.
 
     Args:
         surface: (rows, cols) float32 height, m.

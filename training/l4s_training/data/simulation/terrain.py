@@ -60,7 +60,7 @@ class Terrain:
 
 
 def horn_slope(z: NDArray[np.floating] | NDArray[np.integer], cell: float) -> Array:
-    """Slope by Horn's formula.
+    """Compute the slope by Horn's formula.
 
     Args:
         z: (rows, cols) elevation, m; the border is continued by its own values.
@@ -117,7 +117,7 @@ def to_pixels(fine: NDArray[np.floating]) -> NDArray[np.floating]:
 
 
 def native_dem(terrain: Terrain, size: tuple[int, int]) -> NDArray[np.int16]:
-    """The elevation model that comes with the scene: 12.5 m pixels, whole metres.
+    """Return the elevation model that comes with the scene: 12.5 m pixels, whole metres.
 
     Args:
         terrain: the simulated ground.
