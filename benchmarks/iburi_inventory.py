@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 from rasterio.features import rasterize
 
 import l4s_geo
+from l4s_training.export.card.scenes import RealScene, iburi
 from l4s_training.scoring.metrics import Scores
-from real_scenes import Input, iburi
 
 WAYS = {
     "no DEM": {"dem": None},
@@ -33,7 +33,7 @@ WAYS = {
 }
 
 
-def score(given: Input, inventory: Path, raster: Path, **options: object) -> tuple[int, Scores]:
+def score(given: RealScene, inventory: Path, raster: Path, **options: object) -> tuple[int, Scores]:
     """Map the scene; return the number of polygons and the pixel scores where the inventory says something."""
     found = l4s_geo.map_scene(given.scene, probability=raster, **{"dem": given.dem, **options})
     with rasterio.open(raster) as dataset:
