@@ -34,6 +34,7 @@ def introduction(stack: Stack) -> list[str]:
         lines.append("Terrain: the scene's own DEM band")
     else:
         lines.append("Terrain: none, so the terrain attributes stay empty; --dem gives one")
+    lines += [f"Note: {remark}" for remark in stack.remarks]
     return lines
 
 

@@ -183,7 +183,13 @@ def test_a_ready_slope_is_taken(write_raster) -> None:
 
 @pytest.mark.parametrize(
     ("low", "high", "message"),
-    [(0, 178, "percent"), (0, 1.4, "radians|rise over run"), (-30, 40, "no slope"), (0, 360, "directions"), (0, 0, "no slope")],
+    [
+        (0, 178, "percent"),
+        (0, 1.4, "radians|rise over run"),
+        (-30, 40, "no slope"),
+        (0, 360, "directions"),
+        (0, 0, "no slope"),
+    ],
 )
 def test_values_that_are_no_degrees_by_their_range_are_refused(
     write_raster, low: float, high: float, message: str
