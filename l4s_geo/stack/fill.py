@@ -25,7 +25,8 @@ def same_value(stored: NDArray[np.float32], nodata: float) -> NDArray[np.bool_]:
     """Tell which values are those of a nodata tag, which may have been rounded to six digits."""
     with np.errstate(invalid="ignore", over="ignore"):
         out: NDArray[np.bool_] = np.abs(stored - np.float32(nodata)) <= np.float32(_SAME * abs(nodata))
-    return out | (stored == np.float32(nodata))
+    out |= stored == np.float32(nodata)
+    return out
 
 
 def empty_pixels(stored: NDArray[np.float32], bands: Sequence[str], factors: Sequence[float]) -> NDArray[np.bool_]:

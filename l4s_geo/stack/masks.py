@@ -73,9 +73,10 @@ class RasterMask(Closing):
         self._resources = ExitStack()
         try:
             dataset = self._resources.enter_context(opened(ref.path, what))
-            self.meets = _meets(grid_of(dataset, what), grid)
-            """Whether the raster covers some of the mapping grid."""
+            own = grid_of(dataset, what)
             self._raster = self._resources.enter_context(exact_warp(dataset, grid, Resampling.nearest))
+            self.meets = _meets(own, grid)
+            """Whether the raster covers some of the mapping grid."""
         except BaseException:
             self.close()
             raise
@@ -86,11 +87,13 @@ class RasterMask(Closing):
             values = self._raster.read(self._ref.index, window=window.ranges, out_dtype="float32", masked=True)
         except RasterioError as cause:
             raise read_error(self._ref.path, self._what, cause) from cause
+        # The classification's own nodata, 0, is a class as well.
+        hidden: NDArray[np.bool_]
         if self._classes is not None:
-            # The classification's own nodata, 0, is a class as well.
-            hidden: NDArray[np.bool_] = np.isin(values.data, self._classes)
-            return hidden
-        return np.isfinite(values.filled(np.nan)) & (values.data != 0)
+            hidden = np.isin(values.data, self._classes)
+        else:
+            hidden = np.isfinite(values.filled(np.nan)) & (values.data != 0)
+        return hidden
 
     def close(self) -> None:
         """Close the raster's file."""
