@@ -29,10 +29,12 @@ def introduction(stack: Stack) -> list[str]:
     lines.append(f"Grid: {grid.height} × {grid.width} pixels of 10 m in {grid.crs_name}, {origin}")
     if stack.dem:
         lines.append(f"Terrain: {', '.join(stack.dem.paths)}, known for {stack.dem.covered:.0%} of the scene")
+        lines += [f"Note: {remark}" for remark in stack.dem.remarks]
     elif stack.has_terrain:
         lines.append("Terrain: the scene's own DEM band")
     else:
         lines.append("Terrain: none, so the terrain attributes stay empty; --dem gives one")
+    lines += [f"Note: {remark}" for remark in stack.remarks]
     return lines
 
 

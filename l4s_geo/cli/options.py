@@ -54,7 +54,7 @@ _OPTIONS = [
         multiple=True,
         metavar="BAND=FILE",
         callback=_band_files,
-        help="A single-band file of the scene, instead of SCENE; repeat for each band.",
+        help="A single-band file of the scene, instead of SCENE; repeat for each band. SCL=FILE is the classification.",
     ),
     click.option(
         "--bands",

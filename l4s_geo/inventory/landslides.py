@@ -19,6 +19,7 @@ from l4s_geo.inventory.attributes import (
     terrain_attributes,
     touches,
 )
+from l4s_geo.inventory.plausible import check_terrain
 from l4s_geo.inventory.table import DTYPES, TERRAIN_COLUMNS
 from l4s_geo.inventory.vectorize import (
     Components,
@@ -74,7 +75,7 @@ def describe_landslides(
         One row a landslide with the columns of `l4s_geo.inventory.table.COLUMNS`, in the CRS of the mapping grid.
 
     Raises:
-        L4SError: a file of the terrain or of a mask cannot be read.
+        L4SError: a file of the terrain or of a mask cannot be read, or the terrain gives attributes that cannot be.
     """
     import geopandas as gpd
 
@@ -104,6 +105,7 @@ def describe_landslides(
         "created": created,
     }
     if terrain:
+        check_terrain(columns)
         columns["reach_angle_deg"] = reach_angle(terrain["relief_m"], geometry["length_m"])
     frame = gpd.GeoDataFrame(columns, geometry=shapes, crs=stack.grid.crs, index=range(found.count))
     return frame.astype(DTYPES)[[*DTYPES, "geometry"]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -29,8 +30,8 @@ def open_raster(path: PathLike, bands: Sequence[str] | None = None) -> Scene:
 
     Its bands are told by the names given, else by their descriptions, else by their order: 14 bands are those of
     Landslide4Sense; 13 are Sentinel-2's (B8A and B10 included) and 12 are Level-2A's (no B10) or Landslide4Sense's
-    (no B8A), if B10, which is far darker than all others, stands where it must. Bands with other names (SCL…) are
-    left aside.
+    (no B8A), if B10, which is far darker than all others, stands where it must. A band named
+    SCL is the scene classification; those with other names are left aside.
 
     Args:
         path: anything GDAL opens.
@@ -58,7 +59,10 @@ def open_raster(path: PathLike, bands: Sequence[str] | None = None) -> Scene:
         raise BandError(f"The scene {text} holds more than one band named {', '.join(repeated)}; keep one of each.")
     refs = {name: BandRef(text, index) for index, name in enumerate(parsed, start=1) if name}
     notes = (f"the bands have no names and were taken for {order}; --bands overrules",) if order else ()
-    return Scene(Path(text).stem, refs, grid, notes=notes)
+    classes = [BandRef(text, index) for index, name in enumerate(names, start=1) if _is_classification(name)]
+    if len(classes) > 1:
+        raise BandError(f"The scene {text} holds more than one band named SCL; keep one of each.")
+    return Scene(Path(text).stem, refs, grid, classes=classes[0] if classes else None, notes=notes)
 
 
 def open_band_files(files: Mapping[str, PathLike], name: str | None = None) -> Scene:
@@ -67,7 +71,7 @@ def open_band_files(files: Mapping[str, PathLike], name: str | None = None) -> S
     All files must share CRS and extent; pixel sizes may differ (10, 20 and 60 m), and the finest is the scene's.
 
     Args:
-        files: path by band name ("B4", "b04", "slope", …).
+        files: path by band name ("B4", "b04", "slope", …); "SCL" for the scene classification.
         name: the scene's name; by default that of the files' folder.
 
     Raises:
@@ -77,7 +81,7 @@ def open_band_files(files: Mapping[str, PathLike], name: str | None = None) -> S
     refs: dict[str, BandRef] = {}
     grids: dict[str, Grid] = {}
     for given, path in files.items():
-        band = parse_band(given)
+        band = "SCL" if _is_classification(given) else parse_band(given)
         if band is None:
             raise BandError(f"Band name {given!r} is unknown; the bands are {', '.join(BANDS)} and B8A.")
         if band in refs:
@@ -89,13 +93,20 @@ def open_band_files(files: Mapping[str, PathLike], name: str | None = None) -> S
                 )
             grids[band] = grid_of(dataset, f"band {band}")
         refs[band] = BandRef(os.fspath(path))
+    classes = refs.pop("SCL", None)
+    grids.pop("SCL", None)
     if not refs:
         raise BandError("No band file was given; expected some like B4=red.tif.")
     finest = min(grids, key=lambda band: abs(grids[band].transform.a))
     for band, grid in grids.items():
         _check_same_extent(band, grid, finest, grids[finest])
     first = Path(next(iter(refs.values())).path)
-    return Scene(name or first.resolve().parent.name or first.stem, refs, grids[finest])
+    return Scene(name or first.resolve().parent.name or first.stem, refs, grids[finest], classes=classes)
+
+
+def _is_classification(name: str) -> bool:
+    """Whether a band's name is that of the scene classification: "SCL", "scl (classes)"."""
+    return bool(re.match(r"SCL(?![A-Z0-9])", name.strip(), re.IGNORECASE))
 
 
 def _by_order(path: str, count: int) -> tuple[list[str], str]:

@@ -2,15 +2,17 @@
 
 The slope is computed on the DEM's own pixels in a metric CRS and brought to the mapping grid afterwards, as for the
 Landslide4Sense patches: the elevation bilinearly, the slope by the nearest pixel. Several files make a mosaic;
-where they overlap, the first that knows the elevation counts.
+where they overlap, the first that knows the elevation counts. What fills holes and collars without being declared as
+nodata is told by its values, and unknown like them.
 """
 
 from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,20 +20,22 @@ from affine import Affine
 from numpy.typing import NDArray
 from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
+from rasterio.warp import transform_bounds
 
 from l4s_geo.closing import Closing
 from l4s_geo.errors import SceneError, TerrainError
 from l4s_geo.grid import PIXEL, Grid, Window
 from l4s_geo.sources.rasters import grid_of, opened, read_error
+from l4s_geo.stack.slopes import check_degrees, is_slope, probe_windows, without_fill
 from l4s_geo.stack.terrain import MAX_VOID, fill_voids, horn, slope_of
+from l4s_geo.stack.voids import HIGHEST, LOWEST, find_voids, impossible, without_voids
 from l4s_geo.stack.warp import exact_warp, pixels_per_pixel
 
 __all__ = ["DEM"]
 
 _HALO = 2
 _SAMPLES = 64
-_PERCENT_ABOVE = 90.0
-_RISE_BELOW = 2.5
+_BLOCK, _BLOCKS = 512, 256
 
 PathLike = str | os.PathLike[str]
 
@@ -57,13 +61,18 @@ class DEM(Closing):
         self.slope_path = os.fspath(slope) if slope is not None else None
         self.voids_filled = False
         """Whether reading has met small voids in the elevations and filled them."""
+        self.remarks: list[str] = []
+        """What a user should know of how the elevations were understood, one sentence each."""
         self._resources = ExitStack()
         try:
             datasets = [self._open(path, "DEM") for path in self.paths]
             self._own = _metric_grid([grid_of(d, "DEM", TerrainError) for d in datasets], grid)
-            self._rasters = [self._on(self._own, d, Resampling.bilinear) for d in datasets]
+            known = map(self._without_voids, self.paths, datasets)
+            self._rasters = [self._on(self._own, d, Resampling.bilinear) for d in known]
             self._slope = self._on(grid, self._open_slope(), Resampling.nearest) if self.slope_path else None
             self.covered = self._coverage()
+            if self._slope is not None:
+                self._check_slope()
         except BaseException:
             self.close()
             raise
@@ -75,19 +84,11 @@ class DEM(Closing):
             Elevation in metres (bilinear) and slope in degrees (nearest), each (rows, cols) float32, NaN where
             unknown.
         """
-        own = self._own
-        to_own = ~own.transform @ self.grid.transform
-        cols = (np.arange(window.col, window.col + window.width) + 0.5) * to_own.a + to_own.c - 0.5
-        rows = (np.arange(window.row, window.row + window.height) + 0.5) * to_own.e + to_own.f - 0.5
-        row0, row1 = math.floor(rows.min()) - _HALO, math.ceil(rows.max()) + _HALO + 1
-        col0, col1 = math.floor(cols.min()) - _HALO, math.ceil(cols.max()) + _HALO + 1
-        known = self._read_own(row0, row1, col0, col1)
-        elevation = _bilinear(known, rows - row0, cols - col0)
+        elevation, slope = self._sampled(window)
         if self._slope is not None:
-            return elevation, self._read_raster(self._slope, window.ranges, "slope")
-        slope = slope_of(*horn(known, own.transform.a))
-        nearest = np.ix_(np.floor(rows - row0 + 0.5).astype(np.intp), np.floor(cols - col0 + 0.5).astype(np.intp))
-        return elevation, slope[nearest]
+            slope = self._read_raster(self._slope, window.ranges, "slope")
+            slope[~is_slope(slope)] = np.nan
+        return elevation, slope
 
     def close(self) -> None:
         """Close the DEM's files."""
@@ -105,6 +106,24 @@ class DEM(Closing):
             )
         return dataset
 
+    def _without_voids(self, path: str, dataset: Any) -> Any:
+        """Return a DEM without what is no elevation in it: itself if there is nothing of the kind, else a view."""
+        pixel = PIXEL / math.sqrt(math.prod(_pixels(grid_of(dataset, "DEM", TerrainError), self.grid)))
+        voids = find_voids(_Blocks(dataset, path, _window_around(self.grid, dataset)), pixel)
+        if not voids.share:
+            return dataset
+        values = ", ".join(f"{value:g}" for value in (*voids.constants, *voids.beyond))
+        if voids.scaled:
+            raise TerrainError(
+                f"Most values of the DEM {path} lie beyond {LOWEST:g} to {HIGHEST:g} ({values}, …), where no ground "
+                "does; expected metres, so convert it first (gdal_calc.py --calc='A*0.01' for centimetres)."
+            )
+        self.remarks.append(
+            f"{voids.share:.2%} of the DEM {path} around the scene hold {values}, which no ground there can have; they "
+            "count as unknown"
+        )
+        return self._resources.enter_context(without_voids(dataset, voids.constants))
+
     def _open_slope(self) -> Any:
         dataset = self._open(str(self.slope_path), "slope")
         grid_of(dataset, "slope", TerrainError)
@@ -114,16 +133,8 @@ class DEM(Closing):
             values = dataset.read(1, out_shape=shape, masked=True, out_dtype="float64").filled(np.nan)
         except RasterioError as cause:
             raise read_error(dataset.name, "slope", cause, TerrainError) from cause
-        values = values[np.isfinite(values)]
-        if values.size == 0:
+        if not len(without_fill(values.ravel())):
             raise TerrainError(f"The slope {dataset.name} holds nothing but nodata; give one in degrees.")
-        low, high = np.percentile(values, [0, 99.9])
-        hint = "percent" if high > _PERCENT_ABOVE else "rise over run or radians" if high < _RISE_BELOW else ""
-        if hint or low < 0:
-            raise TerrainError(
-                f"The slope {dataset.name} runs from {low:g} to {high:g}, which looks like {hint or 'no slope'}; "
-                "expected degrees, so convert it, or leave it out and slopes are computed from the DEM."
-            )
         return dataset
 
     def _on(self, grid: Grid, dataset: Any, resampling: Resampling) -> Any:
@@ -131,6 +142,27 @@ class DEM(Closing):
             return self._resources.enter_context(exact_warp(dataset, grid, resampling))
         except SceneError as error:
             raise TerrainError(f"The DEM {dataset.name} does not lie where the scene does: {error}") from error
+
+    def _sampled(self, window: Window) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Read elevations, and the slopes computed from them."""
+        own = self._own
+        to_own = ~own.transform @ self.grid.transform
+        cols = (np.arange(window.col, window.col + window.width) + 0.5) * to_own.a + to_own.c - 0.5
+        rows = (np.arange(window.row, window.row + window.height) + 0.5) * to_own.e + to_own.f - 0.5
+        row0, row1 = math.floor(rows.min()) - _HALO, math.ceil(rows.max()) + _HALO + 1
+        col0, col1 = math.floor(cols.min()) - _HALO, math.ceil(cols.max()) + _HALO + 1
+        known = self._read_own(row0, row1, col0, col1)
+        elevation = _bilinear(known, rows - row0, cols - col0)
+        slope = slope_of(*horn(known, own.transform.a))
+        nearest = np.ix_(np.floor(rows - row0 + 0.5).astype(np.intp), np.floor(cols - col0 + 0.5).astype(np.intp))
+        return elevation, slope[nearest]
+
+    def _check_slope(self) -> None:
+        """Refuse a ready slope that is not in degrees, by its range and beside the slopes computed here."""
+        windows = list(probe_windows(self.grid))
+        ready = [self._read_raster(self._slope, window.ranges, "slope").ravel() for window in windows]
+        computed = [self._sampled(window)[1].ravel() for window in windows]
+        check_degrees(np.concatenate(ready), np.concatenate(computed), f"slope {self.slope_path}")
 
     def _read_own(self, row0: int, row1: int, col0: int, col1: int) -> NDArray[np.float32]:
         """Read the mosaic on its metric grid, small voids filled; NaN outside it."""
@@ -159,6 +191,9 @@ class DEM(Closing):
         except RasterioError as cause:
             raise read_error(self.paths[0] if what == "DEM" else raster.name, what, cause, TerrainError) from cause
         values[~np.isfinite(values)] = np.nan
+        if what == "DEM":
+            # Also where a large DEM was not looked at.
+            values[impossible(values)] = np.nan
         return values
 
     def _coverage(self) -> float:
@@ -181,6 +216,56 @@ class DEM(Closing):
         return known / (len(rows) * len(cols))
 
 
+@dataclass(frozen=True)
+class _Blocks:
+    """Blocks of a DEM at full resolution, evenly spread over a window of it; read anew by every iteration."""
+
+    dataset: Any
+    path: str
+    window: Window
+
+    def __iter__(self) -> Iterator[NDArray[np.float32]]:
+        (top, bottom), (left, right) = self.window.ranges
+        corners = [(row, col) for row in range(top, bottom, _BLOCK) for col in range(left, right, _BLOCK)]
+        for index in np.unique(np.linspace(0, len(corners) - 1, min(_BLOCKS, len(corners))).round().astype(int)):
+            row, col = corners[index]
+            place = ((row, min(row + _BLOCK, bottom)), (col, min(col + _BLOCK, right)))
+            try:
+                block = self.dataset.read(1, window=place, masked=True, out_dtype="float32").filled(np.nan)
+            except RasterioError as cause:
+                raise read_error(self.path, "DEM", cause, TerrainError) from cause
+            yield block
+
+
+def _window_around(grid: Grid, dataset: Any) -> Window:
+    """Return the part of a DEM that a grid needs; nothing if they do not meet, and all of it if nobody can tell."""
+    whole = Window(0, 0, dataset.height, dataset.width)
+    if dataset.crs == grid.crs:
+        bounds = grid.bounds
+    else:
+        try:
+            bounds = transform_bounds(grid.crs, dataset.crs, *grid.bounds)
+        except RasterioError:
+            return whole
+    left, bottom, right, top = bounds
+    if not np.isfinite(bounds).all() or left > right:
+        return whole
+    to_pixels = ~dataset.transform
+    cols, rows = zip(*(to_pixels @ (x, y) for x in (left, right) for y in (bottom, top)), strict=True)
+    row, col = max(math.floor(min(rows)) - MAX_VOID, 0), max(math.floor(min(cols)) - MAX_VOID, 0)
+    height = min(math.ceil(max(rows)) + MAX_VOID, dataset.height) - row
+    width = min(math.ceil(max(cols)) + MAX_VOID, dataset.width) - col
+    return Window(row, col, max(height, 0), max(width, 0)) if height > 0 and width > 0 else Window(0, 0, 0, 0)
+
+
+def _pixels(native: Grid, grid: Grid) -> tuple[float, float]:
+    """Return how many pixels of a DEM one pixel of the mapping grid spans, see `pixels_per_pixel`."""
+    try:
+        return pixels_per_pixel(native, grid)
+    except SceneError as error:
+        raise TerrainError(f"The DEM does not lie where the scene does: {error}") from error
+
+
 def _unit(dataset: Any) -> str:
     """Return the unit of the heights: as the band states it, else as a compound CRS does; '' if neither does."""
     if dataset.units[0]:
@@ -197,10 +282,7 @@ def _metric_grid(natives: Sequence[Grid], grid: Grid) -> Grid:
     mapping grid is averaged to that size, or its slopes would be those of single trees and walls.
     """
     native = natives[0]
-    try:
-        side = PIXEL / math.sqrt(math.prod(pixels_per_pixel(native, grid)))
-    except SceneError as error:
-        raise TerrainError(f"The DEM does not lie where the scene does: {error}") from error
+    side = PIXEL / math.sqrt(math.prod(_pixels(native, grid)))
     t = native.transform
     square = not (t.b or t.d) and t.e < 0 and math.isclose(t.a, -t.e, rel_tol=1e-3)
     own = native.crs == grid.crs and square and t.a > PIXEL / 2

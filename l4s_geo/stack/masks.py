@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
 from rasterio.features import geometry_mask
+from rasterio.warp import transform_bounds
 
 from l4s_geo.closing import Closing
 from l4s_geo.errors import L4SError, SceneError
@@ -72,8 +73,10 @@ class RasterMask(Closing):
         self._resources = ExitStack()
         try:
             dataset = self._resources.enter_context(opened(ref.path, what))
-            grid_of(dataset, what)
+            own = grid_of(dataset, what)
             self._raster = self._resources.enter_context(exact_warp(dataset, grid, Resampling.nearest))
+            self.meets = _meets(own, grid)
+            """Whether the raster covers some of the mapping grid."""
         except BaseException:
             self.close()
             raise
@@ -81,12 +84,16 @@ class RasterMask(Closing):
     def read(self, window: Window) -> NDArray[np.bool_]:
         """Return (rows, cols) bool for a window of the mapping grid: True where hidden, False beyond the raster."""
         try:
-            values = self._raster.read(self._ref.index, window=window.ranges, out_dtype="float32")
+            values = self._raster.read(self._ref.index, window=window.ranges, out_dtype="float32", masked=True)
         except RasterioError as cause:
             raise read_error(self._ref.path, self._what, cause) from cause
-        known: NDArray[np.bool_] = np.isfinite(values)
-        hidden = np.isin(values, self._classes) if self._classes is not None else values != 0
-        return known & hidden
+        # The classification's own nodata, 0, is a class as well.
+        hidden: NDArray[np.bool_]
+        if self._classes is not None:
+            hidden = np.isin(values.data, self._classes)
+        else:
+            hidden = np.isfinite(values.filled(np.nan)) & (values.data != 0)
+        return hidden
 
     def close(self) -> None:
         """Close the raster's file."""
@@ -104,6 +111,8 @@ class Area:
             grid: the mapping grid.
         """
         self.shape = shape
+        self.meets = bool(shape.intersects(shapely.box(*grid.bounds)))
+        """Whether the polygons cover some of the mapping grid."""
         self._grid = grid
 
     def read(self, window: Window) -> NDArray[np.bool_]:
@@ -113,6 +122,10 @@ class Area:
             return np.zeros((window.height, window.width), bool)
         inside: NDArray[np.bool_] = geometry_mask([self.shape], (window.height, window.width), transform, invert=True)
         return inside
+
+    def share_inside(self) -> float:
+        """Return the share of the polygons' area that lies on the mapping grid, 0 to 1."""
+        return float(self.shape.intersection(shapely.box(*self._grid.bounds)).area / max(self.shape.area, 1e-12))
 
     def window(self) -> Window:
         """Return the smallest window of the grid that holds the area."""
@@ -143,12 +156,13 @@ def open_area(area: PathLike, grid: Grid) -> Area:
         raise SceneError(f"The area of interest {text} does not exist; give a vector file or west,south,east,north.")
     else:
         shape = shapely.union_all(read_polygons(text, grid, "area of interest"))
-    if not shape.intersects(shapely.box(*grid.bounds)):
+    found = Area(shape, grid)
+    if not found.meets:
         raise SceneError(
             f"The area of interest {text} lies outside the scene ({_text(grid.bounds)} in {grid.crs_name}); give one "
             "that meets it."
         )
-    return Area(shape, grid)
+    return found
 
 
 def open_mask(path: PathLike, grid: Grid) -> RasterMask | Area:
@@ -163,6 +177,20 @@ def open_mask(path: PathLike, grid: Grid) -> RasterMask | Area:
         if not is_vector(path):
             raise
     return Area(shapely.union_all(read_polygons(path, grid, "mask")), grid)
+
+
+def _meets(own: Grid, grid: Grid) -> bool:
+    """Whether two grids share ground."""
+    if own.crs == grid.crs:
+        bounds = own.bounds
+    else:
+        try:
+            bounds = transform_bounds(own.crs, grid.crs, *own.bounds)
+        except RasterioError:
+            return False
+    if not np.isfinite(bounds).all():
+        return True  # a raster of half the world has no bounds in UTM
+    return bool(shapely.box(*bounds).intersects(shapely.box(*grid.bounds)))
 
 
 def _box(text: str) -> tuple[float, float, float, float] | None:

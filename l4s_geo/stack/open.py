@@ -99,12 +99,18 @@ def open_stack(inputs: Inputs) -> Iterator[Stack]:
         method = Method[inputs.resampling] if inputs.resampling else None
         units = None if inputs.units == "auto" else inputs.units
         stack = files.enter_context(Stack(scene, dem, units, area, method, grid))
+        if area and (inside := area.share_inside()) < 0.995:
+            stack.remarks.append(f"only {inside:.0%} of the area of interest lies on the scene")
         if scene.classes and inputs.mask_classes:
             classes = RasterMask(scene.classes, grid, "scene classification", tuple(inputs.mask_classes))
             stack.masks.append(files.enter_context(classes))
+            if not classes.meets:
+                stack.remarks.append(f"the scene classification {scene.classes.path} does not meet the scene")
         if inputs.mask is not None:
             mask = open_mask(inputs.mask, grid)
             stack.masks.append(files.enter_context(mask) if isinstance(mask, RasterMask) else mask)
+            if not mask.meets:
+                stack.remarks.append(f"the mask {os.fspath(inputs.mask)} does not meet the scene and hides nothing")
         if inputs.clouds:
             stack.masks.append(CloudMask(scene, grid, stack.units))
         yield stack
@@ -114,7 +120,8 @@ def fingerprint(inputs: Inputs, stack: Stack, *more: object) -> str:
     """Return a digest of all that a result depends on: inputs, files as they are now, and what is given besides."""
     beside = [os.fspath(p) if p is not None else "" for p in (inputs.slope, inputs.mask, inputs.aoi)]
     dems = list(stack.dem.paths) if stack.dem else []
-    files = [*sorted(ref.path for ref in stack.scene.bands.values()), *dems, *beside]
+    classes = [stack.scene.classes.path] if stack.scene.classes else []
+    files = [*sorted(ref.path for ref in stack.scene.bands.values()), *classes, *dems, *beside]
     places = [Path(vector_file(file)) for file in files]
     stamps = [(place.stat().st_size, place.stat().st_mtime_ns) if place.is_file() else () for place in places]
     how = (tuple(inputs.mask_classes), inputs.clouds, inputs.resampling, stack.units, stack.grid)

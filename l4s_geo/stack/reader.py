@@ -17,6 +17,7 @@ from l4s_geo.grid import Grid, Window
 from l4s_geo.sources import http
 from l4s_geo.sources.rasters import opened, read_error
 from l4s_geo.sources.scene import BandRef
+from l4s_geo.stack.fill import same_value
 from l4s_geo.stack.warp import exact_warp, repeats
 
 __all__ = ["Reader"]
@@ -115,8 +116,9 @@ def _read_into(
         part[:] = raster.read(indexes, window=window.ranges, out_dtype="float32", masked=True).filled(np.nan)
     else:
         raster.read(indexes, window=window.ranges, out=part)
+    floating = any(np.issubdtype(raster.dtypes[i - 1], np.floating) for i in indexes)
     for empty in {raster.nodatavals[i - 1] for i in indexes} | {nodata}:
         if empty is not None and not np.isnan(empty):
-            part[part == np.float32(empty)] = np.nan
-    if any(np.issubdtype(raster.dtypes[i - 1], np.floating) for i in indexes):
+            part[same_value(part, empty) if floating else part == np.float32(empty)] = np.nan
+    if floating:
         part[np.isinf(part)] = np.nan

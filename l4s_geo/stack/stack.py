@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
@@ -19,14 +20,19 @@ from l4s_geo.sources.http import is_network
 from l4s_geo.sources.rasters import sample
 from l4s_geo.sources.scene import Scene
 from l4s_geo.stack.dem import DEM
+from l4s_geo.stack.fill import clear_beyond, declared, empty_pixels
 from l4s_geo.stack.masks import Area, Mask
 from l4s_geo.stack.reader import Reader
+from l4s_geo.stack.slopes import check_degrees, is_slope, probe_windows
 from l4s_geo.stack.terrain import Terrain, horn, slope_of
+from l4s_geo.stack.voids import impossible
 from l4s_geo.units import Units, detect_units, raw_factors
 
 __all__ = ["Stack"]
 
 _STRIP = 512
+_MOST = 1e6
+"""More than any spectral value in any units."""
 
 
 class Stack(Closing):
@@ -57,16 +63,28 @@ class Stack(Closing):
 
         Raises:
             SceneError: the scene cannot be read or holds no valid pixel.
+            TerrainError: the scene's own slopes are not in degrees.
         """
-        self.scene = scene
         self.dem = dem
         self.masks: list[Mask] = []
         """The masks that hide pixels of the mapping grid; more may be added before anything is read."""
         self.area = area
+        self.remarks: list[str] = []
+        """What a user should know of masks and area, one sentence each."""
         self.grid: Grid = grid or mapping_grid(scene.grid)
+        if self.grid != scene.grid:
+            spectral = [b for b in scene.bands if b in SPECTRAL]
+            scene = replace(scene, bands=declared(scene.bands, spectral))
+        self.scene = scene
         self.units_given = (units or scene.units) is not None
         self.units: Units = units or scene.units or _detect(scene)
         self._reader = Reader(self.grid, resampling)
+        if "slope" in self.scene.bands and not dem:
+            try:
+                self._check_slope()
+            except BaseException:
+                self.close()
+                raise
 
     @property
     def bands(self) -> tuple[str, ...]:
@@ -190,25 +208,47 @@ class Stack(Closing):
         return elevation, slope_of(*horn(elevation, self.grid.transform.a))
 
     def _own(self, bands: Sequence[str], window: Window) -> NDArray[np.float32]:
-        """Read the scene's own bands as raw values, masked or not; NaN where invalid."""
+        """Read the scene's own bands as raw values, masked or not; NaN where invalid or impossible."""
+        out = self._stated(bands, window)
+        for values, band in zip(out, bands, strict=True):
+            if band == "slope":
+                values[~is_slope(values)] = np.nan
+            elif band == "DEM":
+                values[impossible(values)] = np.nan
+        return out
+
+    def _stated(self, bands: Sequence[str], window: Window) -> NDArray[np.float32]:
+        """Read the scene's own bands as raw values; slopes and elevations as they are, possible or not."""
         refs = [self.scene.bands[b] for b in bands]
         out = self._reader.read(refs, window)
+        factors = raw_factors(bands, self.units)
         spectral = [i for i, b in enumerate(bands) if b in SPECTRAL]
-        if self.units == "dn" and spectral:
-            # Sentinel-2 marks pixels without data by 0 in every band, whether or not the file says so.
-            empty = out[spectral[0]] == 0
-            for i in spectral[1:]:
-                if not empty.any():
-                    break
-                empty &= out[i] == 0
-            out[:, empty] = np.nan
-        for values, ref, factor in zip(out, refs, raw_factors(bands, self.units), strict=True):
+        if spectral:
+            scales = [refs[i].scale * float(factors[i]) for i in spectral]
+            out[:, empty_pixels(out[spectral], [bands[i] for i in spectral], scales)] = np.nan
+        for values, band, ref, factor in zip(out, bands, refs, factors, strict=True):
             if ref.scale * factor != 1:
-                values *= np.float32(ref.scale * factor)
+                with np.errstate(over="ignore"):
+                    values *= np.float32(ref.scale * factor)
+            if band in SPECTRAL:
+                clear_beyond(values)
             if ref.offset:
                 values += np.float32(ref.offset * factor)
                 np.maximum(values, 0, out=values)
         return out
+
+    def _check_slope(self) -> None:
+        """Refuse own slopes that are not in degrees, by their range and beside the own elevations' slopes."""
+        own = ["slope", "DEM"] if "DEM" in self.scene.bands else ["slope"]
+        stated, computed = [], []
+        for window in probe_windows(self.grid):
+            slope, *elevation = self._stated(own, window)
+            stated.append(slope.ravel())
+            for z in elevation:
+                z[impossible(z)] = np.nan
+                computed.append(slope_of(*horn(z, self.grid.transform.a)).ravel())
+        beside = np.concatenate(computed) if computed else None
+        check_degrees(np.concatenate(stated), beside, f"slope band of the scene {self.scene.name}")
 
 
 def _detect(scene: Scene) -> Units:
@@ -229,7 +269,8 @@ def _detect(scene: Scene) -> Units:
             f"The scene {scene.name} holds no valid pixel: all of {', '.join(chosen)} is nodata; check the file and "
             "its nodata value."
         )
-    return detect_units(np.where(pixels == 0, np.nan, pixels), chosen)
+    pixels[(pixels == 0) | (pixels <= -1) | (pixels > _MOST)] = np.nan
+    return detect_units(pixels, chosen)
 
 
 def _grow(window: Window, grid: Grid) -> tuple[Window, tuple[slice, slice]]:

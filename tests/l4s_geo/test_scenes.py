@@ -117,6 +117,7 @@ def test_a_stack_maps_like_its_scene(files, red_bundle: Path, tmp_path: Path, wi
 
 def test_a_warped_fourteen_band_scene_stacks_alike(write_raster, tmp_path: Path) -> None:
     dn = np.random.default_rng(0).integers(300, 3000, (14, 150, 160)).astype(np.uint16)
+    dn[12] %= 60  # degrees
     path = write_raster(
         "s.tif", dn, names=BANDS, crs="EPSG:4326", transform=Affine(9e-5, 0, 141.9, 0, -9e-5, 42.7), nodata=0
     )

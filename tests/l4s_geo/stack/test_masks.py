@@ -16,6 +16,7 @@ from l4s_geo import defaults
 from l4s_geo.bands import RGB
 from l4s_geo.errors import SceneError
 from l4s_geo.grid import Grid, Window
+from l4s_geo.scene_summary import introduction
 from l4s_geo.sources.scene import BandRef
 from l4s_geo.stack.masks import RasterMask, open_area, open_mask
 from l4s_geo.stack.open import Inputs, fingerprint, open_stack
@@ -51,6 +52,57 @@ def test_classes_of_a_coarser_raster_hide_pixels(write_raster) -> None:
 def test_a_raster_mask_hides_where_it_is_not_zero(write_raster) -> None:
     path = write_raster("mask.tif", expected().astype(np.uint8))
     np.testing.assert_array_equal(open_mask(path, GRID).read(GRID.whole), expected())
+
+
+@pytest.mark.parametrize(("dtype", "nodata"), [("uint8", 255), ("int16", -9999), ("float32", -1)])
+@pytest.mark.parametrize("step", [10, 20, 7])
+def test_the_nodata_of_a_mask_hides_nothing(write_raster, dtype: str, nodata: float, step: float) -> None:
+    values = np.zeros((300, 300), dtype)
+    values[:150] = nodata
+    values[150:] = 1
+    place = Affine(step, 0, ORIGIN[0], 0, -step, ORIGIN[1] - 600 + 150 * step)
+    mask = open_mask(write_raster("mask.tif", values, nodata=nodata, transform=place), GRID)
+    np.testing.assert_array_equal(mask.read(GRID.whole), np.arange(120)[:, None].repeat(100, 1) >= 60)
+
+
+def test_the_nodata_of_a_classification_is_a_class(write_raster) -> None:
+    classes = np.full((120, 100), 4, np.uint8)
+    classes[:30] = 0
+    path = write_raster("scl.tif", classes, nodata=0)
+    with RasterMask(BandRef(str(path)), GRID, "classes", defaults.MASK_CLASSES) as mask:
+        np.testing.assert_array_equal(mask.read(GRID.whole), classes == 0)
+
+
+@pytest.mark.parametrize("way", ["description", "--bands", "--band", "folder"])
+def test_the_classification_is_used_wherever_it_comes_from(write_raster, way: str) -> None:
+    dn = np.random.default_rng(0).integers(300, 3000, (3, 120, 100)).astype(np.uint16)
+    classes = np.random.default_rng(1).integers(1, 12, (120, 100)).astype(np.uint16)
+    together = np.concatenate([dn, classes[None]])
+    names = (*RGB, "SCL")
+    if way == "description":
+        inputs = Inputs(write_raster("scene.tif", together, names=names))
+    elif way == "--bands":
+        inputs = Inputs(write_raster("scene.tif", together), bands=names)
+    else:
+        files = {n: write_raster(f"f/{n}.tif", band) for n, band in zip(names, together, strict=True)}
+        inputs = Inputs(files if way == "--band" else files["SCL"].parent)
+    with open_stack(inputs) as stack:
+        valid = np.isfinite(stack.read(RGB, stack.grid.whole)).all(axis=0)
+    np.testing.assert_array_equal(valid, ~np.isin(classes, defaults.MASK_CLASSES))
+
+
+def test_a_mask_or_an_area_beside_the_scene_is_said(write_raster, tmp_path: Path) -> None:
+    scene = write_raster("scene.tif", np.full((3, 120, 100), 500, np.uint16), names=RGB)
+    raster = write_raster("far.tif", np.ones((20, 20), np.uint8), transform=Affine(10, 0, 700_000, 0, -10, 2_000_000))
+    far, near = tmp_path / "far.gpkg", square(tmp_path / "near.gpkg")
+    gpd.GeoSeries([shapely.box(0, 0, 1, 1)], crs=4326).to_file(far)
+    for mask in (raster, far):
+        with open_stack(Inputs(scene, mask=mask)) as stack:
+            assert stack.remarks == [f"the mask {mask} does not meet the scene and hides nothing"]
+            assert f"Note: {stack.remarks[0]}" in introduction(stack)
+    x, y = ORIGIN
+    with open_stack(Inputs(scene, mask=near, aoi=f"{x - 500},{y - 500},{x + 500},{y}")) as stack:
+        assert stack.remarks == ["only 50% of the area of interest lies on the scene"]
 
 
 def test_a_mask_that_covers_half_the_scene_hides_nothing_elsewhere(write_raster) -> None:

@@ -5,18 +5,21 @@ import pytest
 from affine import Affine
 
 from l4s_geo.bands import BANDS, RGB, scale_of
-from l4s_geo.errors import BandError, SceneError
+from l4s_geo.errors import BandError, SceneError, TerrainError
 from l4s_geo.grid import Window, mapping_grid
 from l4s_geo.sources.geotiff import open_band_files, open_raster
 from l4s_geo.stack.dem import DEM
 from l4s_geo.stack.open import Inputs, open_stack
 from l4s_geo.stack.stack import Stack
-from l4s_geo.stack.terrain import aspect_of
+from l4s_geo.stack.terrain import aspect_of, horn, slope_of
 from support import ORIGIN
 
 
 def digital_numbers(rows: int = 60, cols: int = 70, bands: int = 14) -> np.ndarray:
-    return np.random.default_rng(2).integers(300, 3000, (bands, rows, cols)).astype(np.uint16)
+    """Noise; of 14 bands the slope in degrees, too."""
+    out = np.random.default_rng(2).integers(300, 3000, (bands, rows, cols)).astype(np.uint16)
+    out[12:13] %= 60
+    return out
 
 
 def test_a_named_raster_is_read_in_the_order_asked_for(write_raster) -> None:
@@ -59,12 +62,120 @@ def test_nodata_infinity_and_sentinels_empty_pixels_are_invalid(write_raster) ->
     dn[1, 1, 1] = np.inf
     dn[2, 2, 2] = -9999
     dn[:, 3, 3] = 0
-    dn[0, 4, 4] = 0
+    dn[:, 4, 4] = 0, 120, 300  # shade or water
     path = write_raster("scene.tif", dn, names=("B4", "B3", "B2"), nodata=-9999)
     with Stack(open_raster(path)) as stack:
         valid = np.isfinite(stack.read(RGB, stack.grid.whole)).all(axis=0)
     assert [valid[i, i] for i in range(5)] == [False, False, False, False, True]
     assert valid.sum() == valid.size - 4
+
+
+STATED = {"dn": 1.0, "reflectance": 1e-4}
+
+
+@pytest.mark.parametrize("units", STATED)
+@pytest.mark.parametrize(
+    ("stored", "tag"),
+    [(-10000, None), (-1, None), (-9999, -10000), (-3.4028235e38, -3.40282e38), (3.4028235e38, None), (0, None)],
+)
+def test_fill_that_is_not_declared_is_no_ground(write_raster, units: str, stored: float, tag: float | None) -> None:
+    dn = digital_numbers(bands=3)
+    values = dn.astype(np.float32) * np.float32(STATED[units])
+    values[:, :20] = stored
+    with Stack(open_raster(write_raster("scene.tif", values, names=RGB, nodata=tag))) as stack:
+        assert stack.units == units
+        got = stack.read(RGB, stack.grid.whole)
+    assert np.isnan(got[:, :20]).all()
+    np.testing.assert_allclose(got[:, 20:], dn[:, 20:] / scale_of(RGB)[:, None, None], rtol=1e-5)
+
+
+@pytest.mark.parametrize(("stored", "tag"), [(-10000, None), (-1, None), (-9999, -9999.0001)])
+def test_fill_that_is_not_declared_is_not_mixed_into_a_warped_scene(
+    write_raster, stored: float, tag: float | None
+) -> None:
+    values = np.full((3, 200, 220), 1500, np.float32)
+    values[:, :90] = stored
+    place = {"crs": "EPSG:4326", "transform": Affine(9e-5, 0, 87, 0, -9e-5, 28)}
+    with Stack(open_raster(write_raster("scene.tif", values, names=RGB, nodata=tag, **place))) as stack:
+        got = stack.read_raw(RGB, stack.grid.whole)
+    known = np.isfinite(got)
+    assert 0.4 < known.mean() < 0.6
+    np.testing.assert_allclose(got[known], 1500, rtol=1e-5)
+
+
+def test_a_little_over_correction_is_ground(write_raster) -> None:
+    values = digital_numbers(bands=3).astype(np.float32) / 10000
+    values[0, :10] = -0.002
+    values[1, :10] = 0.03
+    with Stack(open_raster(write_raster("scene.tif", values, names=RGB))) as stack:
+        assert np.isfinite(stack.read(RGB, stack.grid.whole)).all()
+
+
+@pytest.mark.parametrize("missing", range(3))
+def test_the_fringe_of_a_swath_where_one_band_is_0_is_not_mapped(write_raster, missing: int) -> None:
+    dn = digital_numbers(bands=3)
+    dn[:, :, :4] = 0
+    dn[missing, :, 4:7] = 0
+    dn[(missing + 1) % 3, :, 4:7] = 900
+    with Stack(open_raster(write_raster("scene.tif", dn, names=RGB))) as stack:
+        valid = np.isfinite(stack.read(RGB, stack.grid.whole)).all(axis=0)
+    assert not valid[:, :7].any()
+    assert valid[:, 7:].all()
+
+
+def test_zeros_of_cirrus_are_ground(write_raster) -> None:
+    dn = digital_numbers(bands=13)
+    dn[10] = 0
+    names = tuple(f"B{n}" for n in (1, 2, 3, 4, 5, 6, 7, 8, "8A", 9, 10, 11, 12))
+    with Stack(open_raster(write_raster("scene.tif", dn, names=names))) as stack:
+        assert np.isfinite(stack.read(("B4", "B10"), stack.grid.whole)).all()
+
+
+FROM_DEGREES = {
+    "radians": np.radians,
+    "percent": lambda s: 100 * np.tan(np.radians(s)),
+    "rise over run": lambda s: np.tan(np.radians(s)),
+}
+
+
+@pytest.mark.parametrize("stated", FROM_DEGREES)
+@pytest.mark.parametrize("height", [20, 60])
+def test_the_scenes_own_slope_is_told_by_its_elevations(write_raster, stated: str, height: float) -> None:
+    y, x = np.mgrid[:60, :70]
+    elevation = (1000 + height * np.sin(x / 9) * np.cos(y / 11)).astype(np.float32)
+    degrees = slope_of(*horn(elevation, 10))
+    values = np.concatenate([digital_numbers(bands=3).astype(np.float32), degrees[None], elevation[None]])
+    names = (*RGB, "slope", "DEM")
+    with Stack(open_raster(write_raster("right.tif", values, names=names))) as stack:
+        np.testing.assert_array_equal(stack.slope(stack.grid.whole), degrees)
+    values[3] = FROM_DEGREES[stated](degrees)
+    path = write_raster("wrong.tif", values, names=names)
+    with pytest.raises(TerrainError, match=rf"slope band of the scene wrong .* looks like {stated}; expected degrees"):
+        Stack(open_raster(path))
+    dem = write_raster("dem.tif", elevation)
+    with open_stack(Inputs(path, dem=dem)) as stack:
+        np.testing.assert_allclose(stack.slope(stack.grid.whole)[1:-1, 1:-1], degrees[1:-1, 1:-1], atol=1e-3)
+
+
+@pytest.mark.parametrize("fill", [-9999, -32768, 65535])
+def test_fill_in_the_scenes_own_terrain_is_unknown(write_raster, fill: float) -> None:
+    y, x = np.mgrid[:60, :70]
+    elevation = (1000 + 40 * np.sin(x / 9) * np.cos(y / 11)).astype(np.float32)
+    slope = slope_of(*horn(elevation, 10))
+    elevation[:10] = slope[:10] = fill
+    values = np.concatenate([digital_numbers(bands=3).astype(np.float32), slope[None], elevation[None]])
+    with Stack(open_raster(write_raster("s.tif", values, names=(*RGB, "slope", "DEM")))) as stack:
+        terrain = stack.terrain(stack.grid.whole)
+    assert np.isnan(terrain.elevation[:10]).all()
+    assert np.isnan(terrain.slope[:10]).all()
+    np.testing.assert_array_equal(terrain.elevation[10:], elevation[10:])
+
+
+def test_swapped_slope_and_elevation_are_refused(write_raster) -> None:
+    dn = digital_numbers()
+    dn[[12, 13]] = dn[[13, 12]]
+    with pytest.raises(TerrainError, match="looks like elevations"):
+        Stack(open_raster(write_raster("scene.tif", dn)))
 
 
 def test_the_offset_of_later_baselines_is_taken_off(write_raster) -> None:

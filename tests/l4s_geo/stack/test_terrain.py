@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import rasterio
+import rasterio.transform
+import rasterio.warp
 from affine import Affine
 from rasterio.crs import CRS
 
 from l4s_geo.errors import TerrainError
-from l4s_geo.grid import Grid, Window
+from l4s_geo.grid import Grid, Window, mapping_grid
 from l4s_geo.stack.dem import DEM
-from l4s_geo.stack.terrain import MAX_VOID, fill_voids
+from l4s_geo.stack.terrain import MAX_VOID, fill_voids, horn, slope_of
 
 GRID = Grid(CRS.from_epsg(32645), Affine(10, 0, 300_000, 0, -10, 3_100_000), 150, 170)
 
@@ -49,6 +52,104 @@ def test_a_void_is_filled_alike_in_any_window(write_raster) -> None:
     assert np.isfinite(whole).all()
 
 
+def collared(fill: float) -> np.ndarray:
+    """A plane of mountains around whose right third, and in a hole of which, a fill value stands."""
+    out = plane(150, 170)
+    out[:, 110:] = fill
+    out[60:90, 20:50] = fill
+    return out
+
+
+@pytest.mark.parametrize("fill", [-32768, -9999, -3.4028235e38, 9999, 1e20, 0, -1, 255])
+@pytest.mark.parametrize("place", ["grid", "degrees"])
+def test_fill_values_that_are_not_declared_are_voids(write_raster, fill: float, place: str) -> None:
+    holed = collared(fill)
+    if place == "grid":
+        path = write_raster("dem.tif", holed)
+    else:
+        corners = rasterio.warp.transform_bounds(GRID.crs, "EPSG:4326", *GRID.bounds)
+        transform = rasterio.transform.from_bounds(*corners, 170, 150)
+        path = write_raster("dem.tif", holed, crs="EPSG:4326", transform=transform)
+    with DEM(path, GRID) as dem:
+        elevation, slope = dem.read(GRID.whole)
+    known = np.isfinite(elevation)
+    assert dem.covered == pytest.approx(known.mean(), abs=0.03)
+    assert known.mean() == pytest.approx((holed != np.float32(fill)).mean(), abs=0.05)
+    assert elevation[known].min() > plane(150, 170).min() - 1
+    assert elevation[known].max() < plane(150, 170).max() + 1
+    steepest = np.degrees(np.arctan(np.hypot(0.3, 0.2)))
+    assert np.nanmax(slope) < steepest + 2
+    (remark,) = dem.remarks
+    assert remark.startswith(
+        f"{(holed == np.float32(fill)).mean():.2%} of the DEM {path} around the scene hold {fill:g}"
+    )
+
+
+def test_what_is_declared_and_what_is_not_are_both_voids(write_raster) -> None:
+    holed = collared(-9999)
+    holed[100:130, 20:50] = -32768
+    holed[:10, :100] = 0
+    with DEM(write_raster("dem.tif", holed, nodata=-9999), GRID) as dem:
+        np.testing.assert_array_equal(np.isfinite(dem.read(GRID.whole)[0]), holed > 0)
+        assert "hold 0, -32768, which" in dem.remarks[0]
+
+
+def test_the_view_without_voids_keeps_every_other_value(write_raster) -> None:
+    rough = plane(150, 170) + np.random.default_rng(0).normal(0, 3, (150, 170)).astype(np.float32)
+    rough[:20] = -9999
+    with DEM(write_raster("dem.tif", rough), GRID) as dem:
+        np.testing.assert_array_equal(dem.read(GRID.whole)[0][20:], rough[20:])
+
+
+@pytest.mark.parametrize("fill", [-32768, 0])
+def test_the_void_of_one_tile_hides_no_data_of_another(write_raster, fill: float) -> None:
+    whole = plane(150, 170)
+    holed = collared(fill)
+    with DEM([write_raster("a.tif", holed), write_raster("b.tif", whole)], GRID) as tiles:
+        np.testing.assert_array_equal(tiles.read(GRID.whole)[0], whole)
+    with DEM([write_raster("c.tif", holed, nodata=-1), write_raster("d.tif", whole)], GRID) as tiles:
+        np.testing.assert_array_equal(tiles.read(GRID.whole)[0], whole)
+
+
+def coast(rows: int = 150, cols: int = 170) -> np.ndarray:
+    """Rounded hills that rise from a flat sea at 0, 30 m in 10 at the steepest."""
+    y, x = np.mgrid[:rows, :cols]
+    return np.round(np.maximum(0, 3 * (x - 60) + 40 * np.sin(y / 9))).astype(np.int16)
+
+
+@pytest.mark.parametrize(
+    "ground",
+    [
+        pytest.param(coast(), id="a sea at zero"),
+        pytest.param(coast() - 430, id="the Dead Sea"),
+        pytest.param(np.maximum(783, 6 * np.hypot(*np.mgrid[-75:75, -85:85]) + 583), id="a flat lake"),
+        pytest.param(coast() // 20 * 20, id="terraces"),
+        pytest.param(np.random.default_rng(0).integers(100, 3000, (150, 170)), id="nothing but noise"),
+        pytest.param(np.full((150, 170), 2), id="a plain"),
+    ],
+)
+def test_ground_is_taken_for_no_void(write_raster, ground: np.ndarray) -> None:
+    ground = ground.astype(np.int16)
+    with DEM(write_raster("dem.tif", ground), GRID) as dem:
+        np.testing.assert_array_equal(dem.read(GRID.whole)[0], ground)
+        assert not dem.remarks
+
+
+def test_real_elevations_are_no_voids_but_for_real_voids(data) -> None:
+    """The DEM of Darjeeling holds undeclared zeros among mountains; those of a range and of a coast do not."""
+    for name, voids in (("dem/darjeeling.tif", 1), ("dem/bigtujunga.tif", 0), ("iburi_2018/dsm.tif", 0)):
+        with rasterio.open(data / name) as dataset:
+            grid = mapping_grid(Grid(dataset.crs, dataset.transform, *dataset.shape))
+        with DEM(data / name, grid) as dem:
+            assert len(dem.remarks) == voids
+
+
+def test_elevations_in_centimetres_are_refused(write_raster) -> None:
+    rough = plane(150, 170) + np.random.default_rng(0).normal(0, 3, (150, 170)).astype(np.float32)
+    with pytest.raises(TerrainError, match="expected metres"):
+        DEM(write_raster("dem.tif", rough * 100), GRID)
+
+
 def test_tiles_make_a_mosaic_without_a_seam(write_raster) -> None:
     whole = plane(170, 190)
     left = write_raster("left.tif", whole[:, :100], transform=Affine(10, 0, 299_900, 0, -10, 3_100_100))
@@ -81,12 +182,84 @@ def test_a_ready_slope_is_taken(write_raster) -> None:
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "message"), [(0, 180, "percent"), (0, 1.4, "rise over run"), (-30, 40, "no slope")]
+    ("low", "high", "message"),
+    [
+        (0, 178, "percent"),
+        (0, 1.4, "radians|rise over run"),
+        (-30, 40, "no slope"),
+        (0, 360, "directions"),
+        (0, 0, "no slope"),
+    ],
 )
-def test_a_slope_that_is_not_in_degrees_is_refused(write_raster, low: float, high: float, message: str) -> None:
+def test_values_that_are_no_degrees_by_their_range_are_refused(
+    write_raster, low: float, high: float, message: str
+) -> None:
     slope = np.linspace(low, high, 150 * 170, dtype=np.float32).reshape(150, 170)
     with pytest.raises(TerrainError, match=message):
         DEM(write_raster("dem.tif", plane(150, 170)), GRID, write_raster("slope.tif", slope))
+
+
+def hills(height: float) -> np.ndarray:
+    y, x = np.mgrid[:150, :170]
+    return (1000 + height * np.sin(x / 9) * np.cos(y / 11)).astype(np.float32)
+
+
+FROM_DEGREES = {
+    "degrees": lambda s: s,
+    "radians": np.radians,
+    "percent": lambda s: 100 * np.tan(np.radians(s)),
+    "rise over run": lambda s: np.tan(np.radians(s)),
+}
+
+
+@pytest.mark.parametrize("stated", FROM_DEGREES)
+@pytest.mark.parametrize("height", [20, 60])
+def test_a_slope_is_told_by_the_dem(write_raster, stated: str, height: float) -> None:
+    """Gentle slopes in percent have the range of degrees; the remedy that the message names gives degrees."""
+    dem = write_raster("dem.tif", hills(height))
+    degrees = slope_of(*horn(hills(height), 10))
+    slope = write_raster("slope.tif", FROM_DEGREES[stated](degrees))
+    if stated == "degrees":
+        np.testing.assert_array_equal(DEM(dem, GRID, slope).read(GRID.whole)[1], degrees)
+        return
+    with pytest.raises(
+        TerrainError, match=rf"looks like {stated}; expected degrees, so convert it \(gdal_calc"
+    ) as error:
+        DEM(dem, GRID, slope)
+    formula = str(error.value).split("--calc='")[1].split("'")[0]
+    given = {"A": FROM_DEGREES[stated](degrees), "degrees": np.degrees, "arctan": np.arctan}
+    np.testing.assert_allclose(eval(formula, given), degrees, rtol=1e-4)
+
+
+@pytest.mark.parametrize("factor", [0.6, 1.0, 1.6])
+def test_slopes_of_another_dem_are_degrees_still(write_raster, factor: float) -> None:
+    scatter = np.exp(np.random.default_rng(0).normal(0, 0.3, (150, 170)))
+    degrees = np.minimum(slope_of(*horn(hills(40), 10)) * factor * scatter, 89)
+    with DEM(write_raster("dem.tif", hills(40)), GRID, write_raster("s.tif", degrees.astype(np.float32))) as dem:
+        assert np.isfinite(dem.read(GRID.whole)[1]).all()
+
+
+def test_gentle_slopes_of_flat_ground_are_degrees(write_raster) -> None:
+    flat = plane(150, 170, east=0.005, north=0.001)
+    slope = slope_of(*horn(flat, 10))
+    with DEM(write_raster("dem.tif", flat), GRID, write_raster("slope.tif", slope)) as dem:
+        np.testing.assert_array_equal(dem.read(GRID.whole)[1], slope)
+
+
+@pytest.mark.parametrize("fill", [-9999, 255, 3.4028235e38])
+def test_the_fill_of_a_slope_is_no_slope(write_raster, fill: float) -> None:
+    slope = slope_of(*horn(hills(40), 10))
+    slope[:, :30] = fill
+    with DEM(write_raster("dem.tif", hills(40)), GRID, write_raster("slope.tif", slope)) as dem:
+        np.testing.assert_array_equal(np.isfinite(dem.read(GRID.whole)[1]), slope != np.float32(fill))
+
+
+def test_the_real_slope_of_a_dem_is_degrees(data) -> None:
+    folder = data / "iburi_2018"
+    with rasterio.open(folder / "dsm.tif") as dataset:
+        grid = mapping_grid(Grid(dataset.crs, dataset.transform, *dataset.shape))
+    with DEM(folder / "dsm.tif", grid, folder / "slope.tif") as dem:
+        assert 20 < np.nanmax(dem.read(grid.whole)[1]) < 90
 
 
 def test_a_dem_in_feet_is_refused(write_raster) -> None:
