@@ -10,8 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+from click.testing import CliRunner
 
+from l4s_geo.cli.info import main as info
+from l4s_geo.cli.stack import main as stack_command
 from l4s_geo.errors import SceneError
+from l4s_geo.plan import Plan
 from l4s_geo.scene_summary import introduction
 from l4s_geo.sources.detect import open_scene
 from l4s_geo.sources.geotiff import open_raster
@@ -274,6 +278,17 @@ def test_a_given_offset_counts_digital_numbers_in_all_units(write_raster, dn, un
     same(raw(path, units=units, offset=-1000), dn)
     with pytest.raises(SceneError, match="is no number of digital numbers"):
         Inputs(path, offset=float("nan"))
+
+
+def test_every_door_takes_the_offset(write_raster, dn, tmp_path):
+    path = str(write_raster("scene.tif", later(dn), names=NAMES))
+    result = CliRunner().invoke(info, [path, "--offset", "-1000"], catch_exceptions=False)
+    assert "as the values suggest" in result.output
+    assert "offset -1000 applied" in result.output
+    stacked = tmp_path / "stack.tif"
+    CliRunner().invoke(stack_command, [path, "--offset", "-1000", "--out", str(stacked)], catch_exceptions=False)
+    same(raw(stacked), dn)
+    assert Plan.of(scene=path, offset=-1000.0).inputs.offset == -1000.0
 
 
 # Units.
