@@ -84,12 +84,13 @@ def _origin_of(path: str) -> _Origin | None:
 def _referred(path: str, depth: int) -> Iterator[str]:
     """Yield a file and those that it refers to, deeply."""
     yield path
-    if depth and path.lower().endswith(".vrt"):
-        with opened(path, "scene") as dataset:
-            files = list(dataset.files)
-        for file in files:
-            if file != path:
-                yield from _referred(file, depth - 1)
+    with opened(path, "scene") as dataset:
+        files = [file for file in dataset.files if file != path]
+    for file in files:
+        if depth and file.lower().endswith(".vrt") and not is_network(file):
+            yield from _referred(file, depth - 1)
+        else:
+            yield file
 
 
 def _told(file: str) -> _Origin | None:
