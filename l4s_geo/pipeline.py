@@ -58,6 +58,7 @@ def map_scene(
     dem: PathLike | Sequence[PathLike] | None = None,
     slope: PathLike | None = None,
     units: Units | Literal["auto"] = defaults.UNITS,
+    offset: float | None = None,
     resampling: Resampling | None = None,
     mask: PathLike | None = None,
     mask_classes: Sequence[int] = defaults.MASK_CLASSES,
@@ -99,7 +100,9 @@ def map_scene(
         dem: elevations in metres, any CRS and resolution, one file or several: for the terrain attributes, and for
             bundles that need slope or DEM.
         slope: a ready slope in degrees, used in place of one computed from the DEM.
-        units: "dn", "reflectance" or "l4s"; "auto" takes those that the source states, or detects them.
+        units: "dn", "reflectance", "percent" or "l4s"; "auto" takes those that the source states, or detects them.
+        offset: digital numbers to add to the stored values of the spectral bands: -1000 for baselines from 04.00 on;
+            0 switches off one that the source states, None takes what it states.
         resampling: "nearest", "bilinear", "cubic" or "average"; None repeats the pixels of coarser bands and
             interpolates where the grid changes.
         mask: a raster that is not 0, or a vector file with polygons, where nothing is to be mapped;

@@ -20,10 +20,9 @@ def introduction(stack: Stack) -> list[str]:
     facts = (known.product, known.level, known.acquired, baseline, f"bands {' '.join(scene.bands)}")
     lines = [f"Scene: {scene.name}, {', '.join(fact for fact in facts if fact)}"]
     lines += [f"Note: {note}" for note in scene.notes]
-    how = "as stated" if stack.units_given else "as the values suggest; --units overrules"
     offsets = sorted({ref.offset for name, ref in scene.bands.items() if name in SPECTRAL and ref.offset})
     applied = f", offset {', '.join(f'{offset:g}' for offset in offsets)} applied" if offsets else ""
-    lines.append(f"Units: {LONG_NAMES[stack.units]}, {how}{applied}")
+    lines.append(f"Units: {LONG_NAMES[stack.units]}, {stack.units_reason}{applied}")
     native = f"warped from {scene.grid.height} × {scene.grid.width} in {scene.grid.crs_name}"
     origin = "the scene's own" if grid == scene.grid else native
     lines.append(f"Grid: {grid.height} × {grid.width} pixels of 10 m in {grid.crs_name}, {origin}")

@@ -11,50 +11,54 @@ from numpy.typing import NDArray
 from l4s_geo.bands import REFLECTANCE_TO_DN, TERRAIN, scale_of
 from l4s_geo.errors import SceneError
 
-__all__ = ["LONG_NAMES", "UNITS", "Units", "detect_units", "raw_factors"]
+__all__ = ["LONG_NAMES", "UNITS", "Units", "detect_units", "evidence", "raw_factors"]
 
-Units = Literal["dn", "reflectance", "l4s"]
+Units = Literal["dn", "reflectance", "percent", "l4s"]
 """The units in which a scene's spectral bands may be stated."""
 
-UNITS: tuple[Units, ...] = ("dn", "reflectance", "l4s")
+UNITS: tuple[Units, ...] = ("dn", "reflectance", "percent", "l4s")
 """All units in which a scene's spectral bands may be stated."""
 
 LONG_NAMES: dict[Units, str] = {
     "dn": "digital numbers (reflectance × 10000)",
     "reflectance": "reflectance (0..1)",
+    "percent": "reflectance in percent (0..100)",
     "l4s": "L4S units (raw / M)",
 }
 """The units as people read them."""
 
-# The darkest tenth of a land scene's visible pixels has reflectances under 0.1, or 0.4 and more in L4S units, or
-# hundreds as digital numbers; water is darker in all three. The brightest pixels, clouds, reach a reflectance of
-# 1.6 and 33 L4S units.
+# The darkest tenth of a land scene's visible pixels has reflectances under 0.1, which are 0.4 to 1.3 in L4S units, or
+# hundreds as digital numbers; water is darker in all. The brightest pixels, clouds, reach a reflectance of 1.6 and 33
+# L4S units. Percent are five times L4S units: a bright scene of the one looks like a dark scene of the other.
 _DARKEST, _BRIGHTEST = 10, 99
 _REFLECTANCE_DARK, _REFLECTANCE_BRIGHT = 0.25, 1.6
-_L4S_DARK, _L4S_BRIGHT = 12.0, 40.0
+_L4S_DARK, _L4S_BRIGHT = 1.4, 8.0
+_PERCENT_DARK, _PERCENT_BRIGHT = 12.0, 40.0
+_PERCENT_MOST = 160.0
+# No digital number of ground or cloud is so large; and numbers that were stretched to 16 bits leave gaps between them.
+_DN_BRIGHT = 20_000.0
+_STRETCHED_TO = 65_000.0
+_GAPS = 0.8
+_8_BIT = 255.0
 
 
 def detect_units(sample: NDArray[np.float32], bands: Iterable[str]) -> Units:
     """Tell the units of a scene from a sample of its spectral bands.
 
-    The bands B2 to B4 are asked if the scene has them, because their divisors M are large enough to keep the
-    three value ranges a factor of five apart.
+    The bands B2 to B4 are asked if the scene has them, because their divisors M are large enough to keep digital
+    numbers, reflectance and L4S units a factor of five apart.
 
     Args:
         sample: (bands, pixels) float32 raw values; NaN marks invalid ones.
         bands: canonical names of the sample's bands.
 
     Returns:
-        "dn", "reflectance" or "l4s".
+        "dn", "reflectance", "percent" or "l4s".
 
     Raises:
-        SceneError: the values fit none of the three, or there are none.
+        SceneError: the values fit none of them, or more than one, or there are none.
     """
-    names = list(bands)
-    visible = [i for i, name in enumerate(names) if name in ("B2", "B3", "B4")]
-    chosen = visible or [i for i, name in enumerate(names) if name not in (*TERRAIN, "B10")]
-    values = sample[chosen]
-    values = values[np.isfinite(values)]
+    values = _telling(sample, bands)
     if values.size == 0:
         raise SceneError("The scene has no valid pixel in its spectral bands, so there is nothing to map.")
     dark, bright = np.percentile(values, [_DARKEST, _BRIGHTEST])
@@ -63,9 +67,53 @@ def detect_units(sample: NDArray[np.float32], bands: Iterable[str]) -> Units:
             f"The scene's spectral values are not positive (99 % are at or under {bright:g}); expected digital "
             "numbers, reflectance or L4S units."
         )
+    whole = bool((values == np.rint(values)).all())
+    if whole and values.max() <= _8_BIT:
+        raise SceneError(
+            f"The scene's spectral values are whole numbers up to {values.max():g}, as in an 8-bit picture; expected "
+            "digital numbers, reflectance or L4S units, so export the bands as they were measured (16 bits or floating "
+            "point), or say with --units what the values are."
+        )
+    if bright > _DN_BRIGHT or (whole and values.max() >= _STRETCHED_TO and _has_gaps(values)):
+        raise SceneError(
+            f"The scene's spectral values reach {values.max():g} (99 % are under {bright:g}), more than clouds have as "
+            "digital numbers, so they seem to be stretched to 16 bits; expected digital numbers, reflectance or L4S "
+            "units, so export the bands as they were measured, or say with --units what the values are."
+        )
     if dark < _REFLECTANCE_DARK and bright < _REFLECTANCE_BRIGHT:
         return "reflectance"
-    return "l4s" if dark < _L4S_DARK and bright < _L4S_BRIGHT else "dn"
+    if whole or bright > _PERCENT_MOST:
+        return "dn"
+    if dark < _L4S_DARK and bright < _L4S_BRIGHT:
+        return "l4s"
+    if dark > _PERCENT_DARK or bright > _PERCENT_BRIGHT:
+        return "percent"
+    raise SceneError(
+        f"The scene's spectral values ({evidence(sample, bands)}) may be reflectance in percent, or a bright scene's "
+        "L4S units; say which with --units percent or --units l4s."
+    )
+
+
+def evidence(sample: NDArray[np.float32], bands: Iterable[str]) -> str:
+    """Say in a few words which values `detect_units` judges by; its arguments are the same."""
+    dark, bright = np.percentile(_telling(sample, bands), [_DARKEST, _BRIGHTEST])
+    return f"a tenth are under {dark:.4g}, 99 % under {bright:.4g}"
+
+
+def _telling(sample: NDArray[np.float32], bands: Iterable[str]) -> NDArray[np.float32]:
+    """Return the valid values of the bands that tell the units."""
+    names = list(bands)
+    visible = [i for i, name in enumerate(names) if name in ("B2", "B3", "B4")]
+    chosen = visible or [i for i, name in enumerate(names) if name not in (*TERRAIN, "B10")]
+    values = sample[chosen]
+    return values[np.isfinite(values)]
+
+
+def _has_gaps(values: NDArray[np.float32]) -> bool:
+    """Whether whole numbers hardly ever come with the next one, where they are densest."""
+    low, high = np.percentile(values, [10, 60])
+    steps = np.diff(np.unique(values[(values >= low) & (values <= high)]))
+    return steps.size > 0 and float((steps > 1).mean()) > _GAPS
 
 
 def raw_factors(bands: Iterable[str], units: Units) -> NDArray[np.float64]:
@@ -83,5 +131,5 @@ def raw_factors(bands: Iterable[str], units: Units) -> NDArray[np.float64]:
     names = list(bands)
     if units == "l4s":
         return scale_of(names)
-    spectral = REFLECTANCE_TO_DN if units == "reflectance" else 1.0
+    spectral = {"dn": 1.0, "reflectance": REFLECTANCE_TO_DN, "percent": REFLECTANCE_TO_DN / 100}[units]
     return np.array([1.0 if name in TERRAIN else spectral for name in names])

@@ -1,7 +1,8 @@
 """Options that several commands share.
 
-`scene_options` adds SCENE and all that describes a scene (--band, --bands, --dem, --slope, --units, --resampling,
---mask, --mask-classes, --clouds, --aoi); the command gets them as one mapping, ready for `map_scene` or `Inputs`.
+`scene_options` adds SCENE and all that describes a scene (--band, --bands, --dem, --slope, --units, --offset,
+--resampling, --mask, --mask-classes, --clouds, --aoi); the command gets them as one mapping, ready for `map_scene` or
+`Inputs`.
 `device_options` adds --device, --precision and --batch, which the command gets by these names.
 """
 
@@ -72,11 +73,18 @@ _OPTIONS = [
     click.option("--slope", type=click.Path(), help="A ready slope in degrees, in place of one computed from the DEM."),
     click.option(
         "--units",
-        type=click.Choice(["auto", "dn", "reflectance", "l4s"]),
+        type=click.Choice(["auto", "dn", "reflectance", "percent", "l4s"]),
         default=defaults.UNITS,
         show_default=True,
-        help="What the scene's values are: digital numbers (reflectance × 10000), reflectance (0..1) or "
-        "Landslide4Sense units.",
+        help="What the scene's values are: digital numbers (reflectance × 10000), reflectance (0..1), "
+        "reflectance in percent or Landslide4Sense units.",
+    ),
+    click.option(
+        "--offset",
+        type=float,
+        metavar="DN",
+        help="Digital numbers to add to the stored values of the spectral bands: -1000 for baselines from 04.00 on; 0 "
+        "switches off one that the source states.  [default: what the source states]",
     ),
     click.option(
         "--resampling",
@@ -124,7 +132,10 @@ def scene_options(command: Callable[..., None]) -> Callable[..., None]:
     ) -> None:
         if (scene is None) == (not files):
             raise click.UsageError("Give either SCENE or --band BAND=FILE for each band.")
-        inputs = {name: rest.pop(name) for name in ("bands", "slope", "units", "resampling", "mask", "clouds", "aoi")}
+        inputs = {
+            name: rest.pop(name)
+            for name in ("bands", "slope", "units", "offset", "resampling", "mask", "clouds", "aoi")
+        }
         inputs |= {"scene": scene or files, "dem": list(dem) or None}
         if mask_classes is not None:
             inputs["mask_classes"] = mask_classes

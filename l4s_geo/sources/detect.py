@@ -9,6 +9,7 @@ from pathlib import Path
 from l4s_geo.errors import BandError
 from l4s_geo.sources.folder import open_folder
 from l4s_geo.sources.geotiff import open_band_files, open_raster
+from l4s_geo.sources.loose import presume_offset
 from l4s_geo.sources.patch import is_patch, open_patch
 from l4s_geo.sources.safe import is_safe, open_safe
 from l4s_geo.sources.scene import Scene
@@ -32,17 +33,17 @@ def open_scene(scene: PathLike | Mapping[str, PathLike], bands: Sequence[str] | 
         BandError: its bands cannot be told apart.
     """
     if isinstance(scene, Mapping):
-        described = open_band_files(scene)
+        described = presume_offset(open_band_files(scene))
     elif is_stac(os.fspath(scene)):
         described = open_stac(os.fspath(scene))
     elif is_safe(scene):
         described = open_safe(scene)
     elif Path(scene).is_dir():
-        described = open_folder(scene)
+        described = presume_offset(open_folder(scene))
     elif is_patch(scene):
         described = open_patch(scene)
     else:
-        return open_raster(scene, bands)
+        return presume_offset(open_raster(scene, bands))
     if bands:
         raise BandError(
             f"Band names were given for {described.name}, whose files say themselves which band they hold; names "

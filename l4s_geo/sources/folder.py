@@ -34,13 +34,12 @@ def open_folder(path: str | os.PathLike[str]) -> Scene:
         path: the folder; its subfolders are looked into only if they are named for a resolution, like R10m.
 
     Raises:
-        SceneError: it is not a folder, is part of a SAFE product, or a band file cannot be used.
+        SceneError: it is not a folder, or a band file cannot be used.
         BandError: it holds no band of Sentinel-2, or two files that could be the same band.
     """
     folder = Path(path)
     if not folder.is_dir():
         raise SceneError(f"The folder {folder} does not exist; give one that holds band files like B02.tif.")
-    _check_outside_product(folder)
     candidates: dict[str, list[Path]] = {}
     for file in _rasters(folder):
         if band := _band_of(file):
@@ -100,13 +99,3 @@ def _finest(band: str, files: Iterable[Path]) -> Path:
 def _pixel_size(band: str, file: Path) -> float:
     with opened(str(file), f"band {band}") as dataset:
         return abs(float(grid_of(dataset, f"band {band}").transform.a))
-
-
-def _check_outside_product(folder: Path) -> None:
-    """Refuse a folder inside a SAFE product: without the product's metadata its values' offset would stay unknown."""
-    for parent in folder.resolve().parents:
-        if parent.suffix.upper() == ".SAFE" and any(parent.glob("MTD_MSIL*.xml")):
-            raise SceneError(
-                f"The folder {folder} is part of the product {parent.name}, whose metadata say how its values become "
-                f"reflectance; give the product instead: {parent}."
-            )

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from l4s_geo.bands import BANDS, SENSED, SPECTRAL, parse_band
+from l4s_geo.bands import BANDS, SENSED, SPECTRAL, TERRAIN, parse_band
 from l4s_geo.errors import BandError, SceneError
 from l4s_geo.grid import Grid
-from l4s_geo.sources.rasters import grid_of, opened, sample
+from l4s_geo.sources.rasters import grid_of, opened, sample, tagged
 from l4s_geo.sources.scene import BandRef, Scene
+from l4s_geo.units import Units
 
 __all__ = ["open_band_files", "open_raster"]
 
@@ -44,25 +45,36 @@ def open_raster(path: PathLike, bands: Sequence[str] | None = None) -> Scene:
     text = os.fspath(path)
     with opened(text, "scene") as dataset:
         grid = grid_of(dataset, "scene")
-        descriptions = [description or "" for description in dataset.descriptions]
-        count = dataset.count
-    names, order = list(bands or descriptions), ""
-    if bands and len(bands) != count:
-        raise BandError(f"{len(bands)} band names were given for the {count} bands of {text}; give one for each.")
-    if bands and (unknown := [b for b in bands if not parse_band(b) and b.upper() not in _LEFT_ASIDE]):
-        raise BandError(f"Band name {unknown[0]!r} is unknown; the bands are {', '.join(BANDS)} and B8A.")
-    if not any(parse_band(name) for name in names):
-        names, order = _by_order(text, count)
-    parsed = [parse_band(name) for name in names]
-    present = [name for name in parsed if name]
-    if repeated := sorted({name for name in present if present.count(name) > 1}):
-        raise BandError(f"The scene {text} holds more than one band named {', '.join(repeated)}; keep one of each.")
-    refs = {name: BandRef(text, index) for index, name in enumerate(parsed, start=1) if name}
+        names, order = _names(text, bands, [description or "" for description in dataset.descriptions])
+        parsed = [parse_band(name) for name in names]
+        present = [name for name in parsed if name]
+        if repeated := sorted({name for name in present if present.count(name) > 1}):
+            raise BandError(f"The scene {text} holds more than one band named {', '.join(repeated)}; keep one of each.")
+        found = {name: tagged(dataset, text, name, index) for index, name in enumerate(parsed, start=1) if name}
     notes = (f"the bands have no names and were taken for {order}; --bands overrules",) if order else ()
+    refs = {name: ref for name, (ref, _) in found.items()}
     classes = [BandRef(text, index) for index, name in enumerate(names, start=1) if _is_classification(name)]
     if len(classes) > 1:
         raise BandError(f"The scene {text} holds more than one band named SCL; keep one of each.")
-    return Scene(Path(text).stem, refs, grid, classes=classes[0] if classes else None, notes=notes)
+    return Scene(Path(text).stem, refs, grid, _stated(found), classes=classes[0] if classes else None, notes=notes)
+
+
+def _names(path: str, bands: Sequence[str] | None, descriptions: list[str]) -> tuple[list[str], str]:
+    """Return the names of a raster's bands, and the order by which they were told, empty if they have names."""
+    if bands and len(bands) != len(descriptions):
+        raise BandError(
+            f"{len(bands)} band names were given for the {len(descriptions)} bands of {path}; give one for each."
+        )
+    if bands and (unknown := [b for b in bands if not parse_band(b) and b.upper() not in _LEFT_ASIDE]):
+        raise BandError(f"Band name {unknown[0]!r} is unknown; the bands are {', '.join(BANDS)} and B8A.")
+    names = list(bands or descriptions)
+    return (names, "") if any(parse_band(name) for name in names) else _by_order(path, len(names))
+
+
+def _stated(found: Mapping[str, tuple[BandRef, Units | None]]) -> Units | None:
+    """Return the units that the tags of all spectral bands settle, or None."""
+    units = {stated for band, (_, stated) in found.items() if band not in TERRAIN}
+    return units.pop() if len(units) == 1 else None
 
 
 def open_band_files(files: Mapping[str, PathLike], name: str | None = None) -> Scene:
@@ -78,13 +90,13 @@ def open_band_files(files: Mapping[str, PathLike], name: str | None = None) -> S
         SceneError: a file is missing, not a raster, not georeferenced, or of another extent.
         BandError: a name is none of the 14 bands, or a file has several bands.
     """
-    refs: dict[str, BandRef] = {}
+    found: dict[str, tuple[BandRef, Units | None]] = {}
     grids: dict[str, Grid] = {}
     for given, path in files.items():
         band = "SCL" if _is_classification(given) else parse_band(given)
         if band is None:
             raise BandError(f"Band name {given!r} is unknown; the bands are {', '.join(BANDS)} and B8A.")
-        if band in refs:
+        if band in found:
             raise BandError(f"Band {band} is given twice; give one file for each band.")
         with opened(os.fspath(path), f"band {band}") as dataset:
             if dataset.count != 1:
@@ -92,16 +104,18 @@ def open_band_files(files: Mapping[str, PathLike], name: str | None = None) -> S
                     f"The file {path} given for {band} has {dataset.count} bands; expected a single-band raster."
                 )
             grids[band] = grid_of(dataset, f"band {band}")
-        refs[band] = BandRef(os.fspath(path))
-    classes = refs.pop("SCL", None)
+            found[band] = tagged(dataset, os.fspath(path), band)
+    classes, _ = found.pop("SCL", (None, None))
     grids.pop("SCL", None)
+    refs = {band: ref for band, (ref, _) in found.items()}
     if not refs:
         raise BandError("No band file was given; expected some like B4=red.tif.")
     finest = min(grids, key=lambda band: abs(grids[band].transform.a))
     for band, grid in grids.items():
         _check_same_extent(band, grid, finest, grids[finest])
     first = Path(next(iter(refs.values())).path)
-    return Scene(name or first.resolve().parent.name or first.stem, refs, grids[finest], classes=classes)
+    grid = grids[finest]
+    return Scene(name or first.resolve().parent.name or first.stem, refs, grid, _stated(found), classes=classes)
 
 
 def _is_classification(name: str) -> bool:

@@ -13,17 +13,22 @@ from numpy.typing import NDArray
 from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
 
+from l4s_geo.bands import REFLECTANCE_TO_DN, TERRAIN
 from l4s_geo.errors import L4SError, SceneError
 from l4s_geo.grid import Grid
 from l4s_geo.sources.http import is_network, shown
 from l4s_geo.sources.jp2 import is_complete
 from l4s_geo.sources.patch import is_patch, patch_raster
 from l4s_geo.sources.scene import BandRef
+from l4s_geo.units import Units
 
-__all__ = ["check_complete", "grid_of", "opened", "read_error", "sample"]
+__all__ = ["check_complete", "grid_of", "opened", "read_error", "sample", "tagged"]
 
 
 _SAMPLE_SIDE = 512
+# Scales up to this turn digital numbers into reflectance, whose brightest values are under the second number.
+_REFLECTANCE_SCALE = 1e-3
+_ALREADY_REFLECTANCE = 2.0
 
 
 @contextmanager
@@ -103,6 +108,29 @@ def grid_of(dataset: Any, what: str, error: type[L4SError] = SceneError) -> Grid
             "georeferenced raster, so assign its corners first (gdal_edit.py -a_ullr …)."
         )
     return Grid(dataset.crs, dataset.transform, dataset.height, dataset.width)
+
+
+def tagged(dataset: Any, path: str, band: str, index: int = 1) -> tuple[BandRef, Units | None]:
+    """Describe a band of an open raster, with the scale and the offset that the raster's own tags state.
+
+    Tags that turn digital numbers into reflectance are rewritten so that they take no more than the offset off. Those
+    that a program left on values to which they have been applied already are left aside.
+
+    Returns:
+        The band, and its units, "dn", if the tags settle them.
+    """
+    scale, offset = float(dataset.scales[index - 1]), float(dataset.offsets[index - 1])
+    plain = BandRef(path, index)
+    if (scale, offset) == (1.0, 0.0) or not (np.isfinite(scale) and np.isfinite(offset) and scale > 0):
+        return plain, None
+    if band in TERRAIN or scale > _REFLECTANCE_SCALE:
+        return BandRef(path, index, scale, offset), None
+    if np.issubdtype(np.dtype(dataset.dtypes[index - 1]), np.floating):
+        values = sample(plain, f"band {band}")
+        values = values[np.isfinite(values)]
+        if values.size and np.percentile(values, 99) < _ALREADY_REFLECTANCE:
+            return plain, None
+    return BandRef(path, index, round(scale * REFLECTANCE_TO_DN, 9), round(offset * REFLECTANCE_TO_DN, 6)), "dn"
 
 
 def sample(ref: BandRef, what: str) -> NDArray[np.float32]:

@@ -13,8 +13,6 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from xml.etree.ElementTree import Element
 
@@ -26,37 +24,19 @@ from rasterio.errors import CRSError
 from l4s_geo.bands import REFLECTANCE_TO_DN, SENSED, SPECTRAL, parse_band
 from l4s_geo.errors import BandError, SceneError
 from l4s_geo.grid import PIXEL, Grid
+from l4s_geo.sources.product import ProductMetadata, product_metadata, text_of
 from l4s_geo.sources.rasters import check_complete, grid_of, opened
 from l4s_geo.sources.safe_files import TILE_METADATA, SafeFiles, is_safe, locate, read_xml
-from l4s_geo.sources.scene import Acquisition, BandRef, Scene
+from l4s_geo.sources.scene import BandRef, Scene
 
 __all__ = ["is_safe", "open_safe"]
 
-_IMAGE_TAGS = ("IMAGE_FILE", "IMAGE_FILE_2A", "IMAGE_ID", "IMAGE_ID_2A")
 _IMAGE = re.compile(r"_(B(?:0[1-9]|1[0-2]|8A)|SCL)(?:_(10|20|60)m)?$")
-_BY_ID = {str(number): band for number, band in enumerate(SENSED)}
 _METRES = {
     **dict.fromkeys(("B2", "B3", "B4", "B8"), 10),
     **dict.fromkeys(("B5", "B6", "B7", "B8A", "B11", "B12"), 20),
     **dict.fromkeys(("B1", "B9", "B10", "SCL"), 60),
 }
-_QUANTIFICATION = {
-    "L1C": ("QUANTIFICATION_VALUE",),
-    "L2A": ("BOA_QUANTIFICATION_VALUE", "L2A_BOA_QUANTIFICATION_VALUE"),
-}
-_OFFSET = {"L1C": "RADIO_ADD_OFFSET", "L2A": "BOA_ADD_OFFSET"}
-
-
-@dataclass(frozen=True)
-class _Metadata:
-    """What a product's metadata say of how its images are to be read."""
-
-    acquisition: Acquisition
-    quantification: float
-    offsets: Mapping[str, float]
-    """Offset of each band's stored values, by band; empty in products without offsets."""
-    images: Mapping[str, tuple[str, ...]]
-    """Base names of the images, without suffix, by granule folder."""
 
 
 def open_safe(path: str | os.PathLike[str]) -> Scene:
@@ -75,7 +55,7 @@ def open_safe(path: str | os.PathLike[str]) -> Scene:
         BandError: none of its images is there.
     """
     files = locate(Path(path))
-    metadata = _metadata(files)
+    metadata = product_metadata(files)
     folder = _one_granule(files, metadata)
     grid = _tile_grid(files, folder)
     images, missing = _images(files, folder, metadata)
@@ -92,47 +72,7 @@ def open_safe(path: str | os.PathLike[str]) -> Scene:
     return Scene(metadata.acquisition.product, bands, grid, "dn", classes, metadata.acquisition, notes)
 
 
-def _text(root: Element, *tags: str) -> str:
-    """Return the text of the first element with one of these tags that has any."""
-    return next((e.text.strip() for e in root.iter() if e.tag in tags and e.text and e.text.strip()), "")
-
-
-def _metadata(files: SafeFiles) -> _Metadata:
-    root = read_xml(files, files.metadata)
-    what = files.gdal_path(files.metadata)
-    stated = re.fullmatch("Level-(1C|2A)p?", _text(root, "PROCESSING_LEVEL"))
-    if not stated:
-        raise SceneError(
-            f"The product metadata {what} states the level {_text(root, 'PROCESSING_LEVEL') or '(none)'}; expected "
-            "Level-1C or Level-2A, so give such a product."
-        )
-    level = f"L{stated[1]}"
-    try:
-        quantification = float(_text(root, *_QUANTIFICATION[level]))
-        offsets = {_BY_ID[e.get("band_id", "")]: float(e.text or "") for e in root.iter(_OFFSET[level])}
-    except (ValueError, KeyError) as cause:
-        raise SceneError(
-            f"The product metadata {what} has no usable {_QUANTIFICATION[level][0]} or {_OFFSET[level]} ({cause}); "
-            "expected numbers, so download the product again."
-        ) from cause
-    missing = [band for band in SENSED if offsets and band not in offsets and not (level == "L2A" and band == "B10")]
-    if not (quantification > 0 and all(map(math.isfinite, (quantification, *offsets.values())))) or missing:
-        raise SceneError(
-            f"The product metadata {what} states the quantification value {quantification:g} and offsets for "
-            f"{', '.join(offsets) or 'no band'}; expected a positive value and an offset for every band or for none."
-        )
-    images: dict[str, tuple[str, ...]] = {}
-    for granule in (e for e in root.iter() if e.tag in ("Granule", "Granules")):
-        for entry in (e.text.strip() for e in granule if e.tag in _IMAGE_TAGS and e.text):
-            parts = PurePosixPath(entry).parts
-            folder = parts[1] if parts[0] == "GRANULE" and len(parts) > 2 else granule.get("granuleIdentifier", "")
-            images[folder] = (*images.get(folder, ()), parts[-1])
-    product = _text(root, "PRODUCT_URI", "PRODUCT_URI_2A").removesuffix(".SAFE") or files.path.stem
-    acquired, baseline = _text(root, "PRODUCT_START_TIME"), _text(root, "PROCESSING_BASELINE")
-    return _Metadata(Acquisition(product, level, acquired, baseline), quantification, offsets, images)
-
-
-def _one_granule(files: SafeFiles, metadata: _Metadata) -> str:
+def _one_granule(files: SafeFiles, metadata: ProductMetadata) -> str:
     """Return the folder of the granule to open."""
     product = metadata.acquisition.product
     inside = [PurePosixPath(name).parts for name in files.names]
@@ -172,7 +112,7 @@ def _tile_grid(files: SafeFiles, folder: str) -> Grid:
         )
     root = read_xml(files, name)
     try:
-        epsg = int(_text(root, "HORIZONTAL_CS_CODE").removeprefix("EPSG:"))
+        epsg = int(text_of(root, "HORIZONTAL_CS_CODE").removeprefix("EPSG:"))
         rows, cols = (int(_at_10m(root, "Size", field)) for field in ("NROWS", "NCOLS"))
         left, top, across, down = (float(_at_10m(root, "Geoposition", f)) for f in ("ULX", "ULY", "XDIM", "YDIM"))
         if not (rows > 0 and cols > 0 and across == PIXEL and down == -PIXEL and math.isfinite(left + top)):
@@ -189,7 +129,7 @@ def _at_10m(root: Element, tag: str, field: str) -> str:
     return root.findtext(f".//{tag}[@resolution='10']/{field}", "")
 
 
-def _images(files: SafeFiles, folder: str, metadata: _Metadata) -> tuple[dict[str, str], list[str]]:
+def _images(files: SafeFiles, folder: str, metadata: ProductMetadata) -> tuple[dict[str, str], list[str]]:
     """Return each band's finest image, and the scene classification's (SCL); and the names of missing bands.
 
     A copy coarser than the band itself does not stand for a missing image: the networks would see blocks.

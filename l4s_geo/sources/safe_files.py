@@ -21,7 +21,7 @@ from xml.parsers import expat
 from l4s_geo.errors import SceneError
 from l4s_geo.sources.rasters import read_error
 
-__all__ = ["TILE_METADATA", "SafeFiles", "is_safe", "locate", "read_xml"]
+__all__ = ["TILE_METADATA", "SafeFiles", "is_safe", "locate", "metadata_in", "read_xml"]
 
 # The long names are those of products from before December 2016, which hold several tiles.
 _PRODUCT_METADATA = re.compile(r"MTD_MSIL(1C|2A)\.xml|S2[A-D]_\w{4}_MTD_SAFL(1C|2A)\w*\.xml")
@@ -78,7 +78,7 @@ def is_safe(path: str | os.PathLike[str]) -> bool:
     """
     given = Path(path)
     if given.is_dir():
-        return given.suffix.upper() == ".SAFE" or bool(_metadata_in(given)) or given.absolute().parent.name == "GRANULE"
+        return given.suffix.upper() == ".SAFE" or bool(metadata_in(given)) or given.absolute().parent.name == "GRANULE"
     if given.suffix.lower() == ".zip" and given.is_file():
         try:
             with zipfile.ZipFile(given) as archive:
@@ -101,19 +101,20 @@ def locate(path: Path) -> SafeFiles:
         inside = frozenset(name.removeprefix(prefix) for name in names if name.startswith(prefix))
         return SafeFiles(path, prefix, inside, found[0].removeprefix(prefix))
     granule = None
-    root, found = path, _metadata_in(path)
+    root, found = path, metadata_in(path)
     if path.is_file():
         root, found = path.parent, [path.name] if _PRODUCT_METADATA.fullmatch(path.name) else []
     if not found and root.absolute().parent.name == "GRANULE":
         granule, root = root.absolute().name, root.absolute().parents[1]
-        found = _metadata_in(root)
+        found = metadata_in(root)
     _check_one_metadata(path, found)
     below = (item for item in (root / "GRANULE").rglob("*") if item.is_file())
     names = frozenset(item.relative_to(root).as_posix() for item in below)
     return SafeFiles(root, "", names | {found[0]}, found[0], granule)
 
 
-def _metadata_in(folder: Path) -> list[str]:
+def metadata_in(folder: Path) -> list[str]:
+    """Return the names of the files with a product's metadata that lie in a folder."""
     if not folder.is_dir():
         return []
     return sorted(item.name for item in folder.iterdir() if _PRODUCT_METADATA.fullmatch(item.name))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from l4s_geo.grid import Grid
 from l4s_geo.units import Units
 
-__all__ = ["Acquisition", "BandRef", "Scene"]
+__all__ = ["Acquisition", "BandRef", "Presumption", "Scene"]
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,16 @@ class Acquisition:
 
 
 @dataclass(frozen=True)
+class Presumption:
+    """An offset that what lies around a scene's files, or their names, lets expect; its values decide on it."""
+
+    offsets: Mapping[str, float]
+    """What is to be added to the stored digital numbers, by band."""
+    reason: str
+    """What lets expect it, as the subject of a sentence."""
+
+
+@dataclass(frozen=True)
 class Scene:
     """A scene as its source describes it; no pixel has been read."""
 
@@ -59,3 +69,5 @@ class Scene:
     """What the product's metadata say of its origin."""
     notes: tuple[str, ...] = ()
     """What a user should know of how the scene was understood, one sentence each."""
+    presumption: Presumption | None = None
+    """An offset that the values are still to confirm; not in `bands`."""

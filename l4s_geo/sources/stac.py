@@ -27,13 +27,13 @@ from l4s_geo.bands import REFLECTANCE_TO_DN, SENSED, SPECTRAL, parse_band
 from l4s_geo.errors import BandError, SceneError
 from l4s_geo.sources.geotiff import open_band_files
 from l4s_geo.sources.http import DOCUMENT_BYTES, fetch, http_options, is_url, shown
+from l4s_geo.sources.loose import BASELINE_OFFSET
 from l4s_geo.sources.scene import Acquisition, BandRef, Scene
 
 __all__ = ["is_stac", "open_stac"]
 
 Json = dict[str, Any]
 
-_BASELINE_OFFSET = -1000.0
 _ITEM_SUFFIXES = (".json", ".geojson")
 _RASTER_SUFFIXES = (".tif", ".tiff", ".jp2", ".vrt", ".img", ".nc", ".h5", ".hdf", ".zarr", ".zip", ".png", ".jpg")
 _NO_DATA_ROLES = {"thumbnail", "overview", "metadata"}
@@ -122,11 +122,11 @@ def open_stac(href: str | os.PathLike[str]) -> Scene:
         raise
     # Earth Search takes the offset off the pixels and states it all the same.
     offset_applied = properties.get("earthsearch:boa_offset_applied") is True
-    stated = acquisition.baseline or all(asset.scale is not None for asset in chosen.values())
+    stated = acquisition.baseline or scene.units or all(asset.scale is not None for asset in chosen.values())
     return replace(
         scene,
         bands={
-            band: BandRef(files[band], 1, *_to_dn(asset, acquisition.baseline, offset_applied), asset.nodata)
+            band: _to_dn(asset, scene.bands[band], acquisition.baseline, offset_applied)
             for band, asset in chosen.items()
         },
         units="dn" if stated else None,
@@ -192,14 +192,19 @@ def _assets(item: Json) -> Iterator[tuple[str, _Asset]]:
         yield band, _Asset(key, href, jpeg2000, _resolution(key, asset, facts), scale, offset, nodata)
 
 
-def _to_dn(asset: _Asset, baseline: str, offset_applied: bool) -> tuple[float, float]:
-    """Return scale and offset that turn an asset's stored values into digital numbers without offset."""
-    scale = 1.0 if asset.scale is None else round(asset.scale * REFLECTANCE_TO_DN, 9)
+def _to_dn(asset: _Asset, file: BandRef, baseline: str, offset_applied: bool) -> BandRef:
+    """Return a band with the scale and offset that turn its stored values into digital numbers without offset.
+
+    The item's word counts before that of the file's tags, and both before the baseline.
+    """
+    scale = file.scale if asset.scale is None else round(asset.scale * REFLECTANCE_TO_DN, 9)
     if offset_applied:
-        return scale, 0.0
-    if asset.offset is not None:
-        return scale, round(asset.offset * REFLECTANCE_TO_DN, 6)
-    return scale, _BASELINE_OFFSET if baseline >= "04.00" else 0.0
+        offset = 0.0
+    elif asset.offset is not None:
+        offset = round(asset.offset * REFLECTANCE_TO_DN, 6)
+    else:
+        offset = file.offset or (BASELINE_OFFSET if baseline >= "04.00" else 0.0)
+    return BandRef(file.path, 1, scale, offset, asset.nodata)
 
 
 def _band(*names: object) -> str | None:

@@ -18,7 +18,7 @@ from l4s_geo.errors import BandError, DeviceError
 from l4s_geo.grid import Grid, Window
 from l4s_geo.sources.scene import Scene
 from l4s_geo.stack.reader import Reader
-from l4s_geo.units import Units
+from l4s_geo.units import Units, raw_factors
 
 __all__ = ["CloudMask"]
 
@@ -39,7 +39,7 @@ class CloudMask:
         Args:
             scene: a Level-1C scene with the detector's ten bands, B8A and B10 among them.
             grid: the mapping grid.
-            units: the units of the scene's values, "dn" or "reflectance".
+            units: the units of the scene's values, not L4S units.
 
         Raises:
             BandError: the scene is Level-2A or in L4S units, or lacks bands that the detector needs.
@@ -51,7 +51,7 @@ class CloudMask:
         corner = Affine(side, 0, grid.transform.c, 0, -side, grid.transform.f)
         coarse = Grid(grid.crs, corner, -(-grid.height // _TIMES), -(-grid.width // _TIMES))
         refs = [scene.bands[band] for band in _BANDS]
-        per_value = 1 / REFLECTANCE_TO_DN if units == "dn" else 1.0
+        per_value = raw_factors(["B2"], units)[0] / REFLECTANCE_TO_DN
         probability = np.zeros(coarse.shape, np.float32)
         reader = Reader(coarse, Resampling.average)
         try:

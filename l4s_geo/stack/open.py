@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -38,6 +39,7 @@ READING_CACHE = 192 << 20
 """Bytes of GDAL's cache while reading: enough for a row of blocks of all bands of a whole Sentinel-2 tile."""
 STREAMING_CACHE = 32 << 20
 """Bytes of GDAL's cache where every block is read or written once."""
+_MAX_OFFSET = 10_000
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,9 @@ class Inputs:
     """A ready slope in degrees, used in place of one computed from the DEM."""
     units: Units | Literal["auto"] = defaults.UNITS
     """Units of the spectral values; "auto" takes those the source states, or detects them."""
+    offset: float | None = None
+    """Digital numbers to add to the stored values of the spectral bands, such as -1000; 0 switches off an offset that
+    the source states, and None takes it."""
     resampling: Resampling | None = None
     """How bands come to the mapping grid; None repeats coarser pixels and interpolates where the grid changes."""
     mask: PathLike | None = None
@@ -70,6 +75,11 @@ class Inputs:
     def __post_init__(self) -> None:
         if self.units not in ("auto", *UNITS):
             raise SceneError(f"Units {self.units!r} are unknown; expected auto or one of {', '.join(UNITS)}.")
+        if self.offset is not None and not (math.isfinite(self.offset) and abs(self.offset) <= _MAX_OFFSET):
+            raise SceneError(
+                f"The offset {self.offset:g} is no number of digital numbers; expected one from -{_MAX_OFFSET} to "
+                f"{_MAX_OFFSET}, such as -1000."
+            )
         if self.resampling is not None and self.resampling not in RESAMPLING:
             raise SceneError(f"Resampling {self.resampling!r} is unknown; expected one of {', '.join(RESAMPLING)}.")
         if unknown := [c for c in self.mask_classes if c not in SCL_CLASSES]:
@@ -98,7 +108,7 @@ def open_stack(inputs: Inputs) -> Iterator[Stack]:
         area = open_area(inputs.aoi, grid) if inputs.aoi is not None else None
         method = Method[inputs.resampling] if inputs.resampling else None
         units = None if inputs.units == "auto" else inputs.units
-        stack = files.enter_context(Stack(scene, dem, units, area, method, grid))
+        stack = files.enter_context(Stack(scene, dem, units, area, method, grid, inputs.offset))
         if area and (inside := area.share_inside()) < 0.995:
             stack.remarks.append(f"only {inside:.0%} of the area of interest lies on the scene")
         if scene.classes and inputs.mask_classes:
@@ -112,7 +122,7 @@ def open_stack(inputs: Inputs) -> Iterator[Stack]:
             if not mask.meets:
                 stack.remarks.append(f"the mask {os.fspath(inputs.mask)} does not meet the scene and hides nothing")
         if inputs.clouds:
-            stack.masks.append(CloudMask(scene, grid, stack.units))
+            stack.masks.append(CloudMask(stack.scene, grid, stack.units))
         yield stack
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -13,26 +12,23 @@ from rasterio.enums import Resampling
 
 from l4s_geo.bands import BANDS, SPECTRAL, TERRAIN, scale_of
 from l4s_geo.closing import Closing
-from l4s_geo.errors import BandError, SceneError, TerrainError
+from l4s_geo.errors import TerrainError
 from l4s_geo.grid import Grid, Window, mapping_grid
-from l4s_geo.sources.gdal import with_these_settings
 from l4s_geo.sources.http import is_network
-from l4s_geo.sources.rasters import sample
 from l4s_geo.sources.scene import Scene
 from l4s_geo.stack.dem import DEM
 from l4s_geo.stack.fill import clear_beyond, declared, empty_pixels
 from l4s_geo.stack.masks import Area, Mask
+from l4s_geo.stack.radiometry import settle
 from l4s_geo.stack.reader import Reader
 from l4s_geo.stack.slopes import check_degrees, is_slope, probe_windows
 from l4s_geo.stack.terrain import Terrain, horn, slope_of
 from l4s_geo.stack.voids import impossible
-from l4s_geo.units import Units, detect_units, raw_factors
+from l4s_geo.units import Units, raw_factors
 
 __all__ = ["Stack"]
 
 _STRIP = 512
-_MOST = 1e6
-"""More than any spectral value in any units."""
 
 
 class Stack(Closing):
@@ -49,6 +45,7 @@ class Stack(Closing):
         area: Area | None = None,
         resampling: Resampling | None = None,
         grid: Grid | None = None,
+        offset: float | None = None,
     ) -> None:
         """Open a scene's files on its mapping grid.
 
@@ -60,11 +57,15 @@ class Stack(Closing):
             resampling: how bands are brought to the mapping grid; None repeats the pixels of coarser bands, as in
                 the data set, and interpolates bilinearly where the grid changes.
             grid: the mapping grid, where a caller has worked it out already; None for `mapping_grid(scene.grid)`.
+            offset: digital numbers to add to the stored values of the spectral bands; None takes what the source
+                states.
 
         Raises:
-            SceneError: the scene cannot be read or holds no valid pixel.
+            SceneError: the scene cannot be read or holds no valid pixel, or its units or offset cannot hold.
             TerrainError: the scene's own slopes are not in degrees.
         """
+        known = settle(scene, units, offset)
+        scene = known.scene
         self.dem = dem
         self.masks: list[Mask] = []
         """The masks that hide pixels of the mapping grid; more may be added before anything is read."""
@@ -76,8 +77,9 @@ class Stack(Closing):
             spectral = [b for b in scene.bands if b in SPECTRAL]
             scene = replace(scene, bands=declared(scene.bands, spectral))
         self.scene = scene
-        self.units_given = (units or scene.units) is not None
-        self.units: Units = units or scene.units or _detect(scene)
+        self.units: Units = known.units
+        self.units_reason: str = known.reason
+        """Why the values were taken for these units, in a few words."""
         self._reader = Reader(self.grid, resampling)
         if "slope" in self.scene.bands and not dem:
             try:
@@ -234,7 +236,8 @@ class Stack(Closing):
                 clear_beyond(values)
             if ref.offset:
                 values += np.float32(ref.offset * factor)
-                np.maximum(values, 0, out=values)
+                if band not in TERRAIN:
+                    np.maximum(values, 0, out=values)
         return out
 
     def _check_slope(self) -> None:
@@ -249,28 +252,6 @@ class Stack(Closing):
                 computed.append(slope_of(*horn(z, self.grid.transform.a)).ravel())
         beside = np.concatenate(computed) if computed else None
         check_degrees(np.concatenate(stated), beside, f"slope band of the scene {self.scene.name}")
-
-
-def _detect(scene: Scene) -> Units:
-    names = [b for b in scene.bands if b in SPECTRAL]
-    if not names:
-        raise BandError(
-            f"The scene {scene.name} holds no band of Sentinel-2 (its bands: {', '.join(scene.bands)}); expected "
-            "some of B1…B12."
-        )
-    chosen = [b for b in ("B4", "B3", "B2") if b in names] or names
-    read = with_these_settings(lambda band: sample(scene.bands[band], f"band {band}").ravel())
-    with ThreadPoolExecutor(len(chosen)) as threads:
-        values = list(threads.map(read, chosen))
-    size = min(v.size for v in values)
-    pixels = np.stack([v[:size] for v in values])
-    if not np.isfinite(pixels).any() or not np.nanmax(pixels) > 0:
-        raise SceneError(
-            f"The scene {scene.name} holds no valid pixel: all of {', '.join(chosen)} is nodata; check the file and "
-            "its nodata value."
-        )
-    pixels[(pixels == 0) | (pixels <= -1) | (pixels > _MOST)] = np.nan
-    return detect_units(pixels, chosen)
 
 
 def _grow(window: Window, grid: Grid) -> tuple[Window, tuple[slice, slice]]:

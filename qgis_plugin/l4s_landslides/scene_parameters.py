@@ -25,7 +25,7 @@ from .errors import InputError
 from .layers import check_meets, extent_file, polygons_file, raster_file
 from .texts import tr
 
-UNITS = ("auto", "dn", "reflectance", "l4s")
+UNITS = ("auto", "dn", "reflectance", "percent", "l4s")
 ANY_FILE = "All files (*)"
 """QGIS's own filter for all files refuses names without a dot."""
 RESAMPLING = ("auto", "nearest", "bilinear", "cubic", "average")
@@ -66,7 +66,13 @@ def add_area(algorithm) -> None:
 def add_details(algorithm) -> None:
     """Add the options that most users leave alone, folded under Advanced."""
     names = tr("Names of the scene's bands in order (B2,B3,B4,…)")
-    units = [tr("Detect"), tr("Digital numbers (reflectance × 10000)"), tr("Reflectance (0…1)"), tr("Landslide4Sense")]
+    units = [
+        tr("Detect"),
+        tr("Digital numbers (reflectance × 10000)"),
+        tr("Reflectance (0…1)"),
+        tr("Reflectance in percent (0…100)"),
+        tr("Landslide4Sense"),
+    ]
     methods = [tr("Default"), *RESAMPLING[1:]]
     tiles = tr("Further DEM tiles")
     unit = UNITS.index(defaults.UNITS)

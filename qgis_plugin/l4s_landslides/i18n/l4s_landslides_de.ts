@@ -606,6 +606,10 @@ An environment that was set up before is replaced when the new one works. The lo
    <translation type="unfinished" />
   </message>
   <message>
+   <source>Reflectance in percent (0…100)</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
    <source>Landslide4Sense</source>
    <translation type="unfinished" />
   </message>

@@ -112,14 +112,6 @@ def test_a_folder_without_bands_says_what_is_looked_for(write_raster, tmp_path):
         open_folder(tmp_path / "nothing")
 
 
-def test_the_inside_of_a_product_is_refused_because_its_offset_would_be_lost(write_raster, tmp_path):
-    inside = write_raster("S2A.SAFE/GRANULE/L2A/IMG_DATA/R10m/T1_B02_10m.tif", band()).parent
-    assert list(open_folder(inside).bands) == ["B2"]
-    (tmp_path / "S2A.SAFE" / "MTD_MSIL2A.xml").write_text("<xml/>")
-    with pytest.raises(SceneError, match=r"give the product instead: .*S2A\.SAFE\."):
-        open_folder(inside)
-
-
 @pytest.fixture(params=["made", "real"])
 def level_2a(request, tmp_path) -> Path:
     """A folder of a Level-2A scene's bands at their native pixel sizes, beside a cloud mask."""

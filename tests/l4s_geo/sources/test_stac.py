@@ -403,7 +403,7 @@ def test_a_connection_that_always_breaks_within_a_file_is_reported(server, tmp_p
     write_item(tmp_path / "item.json", planetary_computer())
     scene = open_stac(f"{server.url}/item.json")
     server.faults["B04.tif"] = ("cut", 10**6)
-    with rasterio.Env(**http_options()), Stack(scene) as stack, pytest.raises(SceneError, match=r"B04\.tif"):
+    with rasterio.Env(**http_options()), pytest.raises(SceneError, match=r"B04\.tif"), Stack(scene) as stack:
         stack.read(["B4"], stack.grid.whole)
 
 

@@ -1,0 +1,360 @@
+"""How stored values become digital numbers: tags, products, names, units, and what the values say to it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from click.testing import CliRunner
+
+from l4s_geo.cli.info import main as info
+from l4s_geo.cli.stack import main as stack_command
+from l4s_geo.errors import SceneError
+from l4s_geo.plan import Plan
+from l4s_geo.scene_summary import introduction
+from l4s_geo.sources.detect import open_scene
+from l4s_geo.sources.geotiff import open_raster
+from l4s_geo.stack.open import Inputs, open_stack
+from l4s_geo.stack.stack import Stack
+from safe_products import build_safe, make_site
+from stac_items import item_of, write_item
+
+NAMES = ("B2", "B3", "B4")
+
+
+@pytest.fixture
+def dn() -> np.ndarray:
+    """Digital numbers of (3, 60, 70): B2, B3, B4 of forest with bare soil; one pixel without data."""
+    rng = np.random.default_rng(4)
+    soil = rng.random((60, 70)) ** 3
+    values = np.stack([450 + 500 * soil, 500 + 900 * soil, 300 + 1700 * soil]) + rng.normal(0, 15, (3, 60, 70))
+    values[:, 0, 0] = 0
+    return values.round().astype(np.uint16)
+
+
+def later(dn: np.ndarray) -> np.ndarray:
+    """What the baselines from 04.00 on store."""
+    return np.where(dn == 0, 0, dn + 1000).astype(np.uint16)
+
+
+def tag(path: Path, scale: float, offset: float) -> Path:
+    with rasterio.open(path, "r+") as dataset:
+        dataset.scales = (scale,) * dataset.count
+        dataset.offsets = (offset,) * dataset.count
+    return path
+
+
+def raw(scene, **how) -> np.ndarray:
+    with open_stack(Inputs(scene, **how)) as stack:
+        return stack.read_raw(NAMES, stack.grid.whole)
+
+
+def lines(scene, **how) -> str:
+    with open_stack(Inputs(scene, **how)) as stack:
+        return "\n".join(introduction(stack))
+
+
+def same(found: np.ndarray, dn: np.ndarray, tolerance: float = 0.01) -> None:
+    expected = np.where(dn == 0, np.nan, dn.astype(float))
+    np.testing.assert_allclose(found, expected, atol=tolerance)
+
+
+# Tags.
+
+
+def test_a_rasters_tags_of_scale_and_offset_are_read(write_raster, dn):
+    path = tag(write_raster("scene.tif", later(dn), names=NAMES, nodata=0), 1e-4, -0.1)
+    same(raw(path), dn)
+    assert "offset -1000 applied" in lines(path)
+
+
+@pytest.mark.parametrize("units", ["dn", "reflectance"])
+def test_both_words_for_tagged_values_mean_the_same(write_raster, dn, units):
+    same(raw(tag(write_raster("scene.tif", later(dn), names=NAMES), 1e-4, -0.1), units=units), dn)
+
+
+def test_units_that_contradict_the_tags_are_refused(write_raster, dn):
+    path = tag(write_raster("scene.tif", later(dn), names=NAMES), 1e-4, -0.1)
+    with pytest.raises(SceneError, match="says itself that its values are digital numbers"):
+        raw(path, units="l4s")
+
+
+def test_another_scale_than_sentinel_2s_is_taken_at_its_word(write_raster, dn):
+    stored = np.where(dn == 0, 0, dn * 2.0 + 4000).astype(np.uint16)
+    same(raw(tag(write_raster("scene.tif", stored, names=NAMES), 5e-5, -0.2)), dn)
+
+
+def test_tags_count_in_band_files_folders_and_a_vrt(write_raster, dn, tmp_path):
+    files = {n: tag(write_raster(f"f/{n}.tif", v, nodata=0), 1e-4, -0.1) for n, v in zip(NAMES, later(dn), strict=True)}
+    same(raw(files), dn)
+    same(raw(tmp_path / "f"), dn)
+    multi = tag(write_raster("multi.tif", later(dn), names=NAMES, nodata=0), 1e-4, -0.1)
+    vrt = tmp_path / "scene.vrt"
+    with rasterio.open(multi) as source:
+        from rasterio.shutil import copy
+
+        copy(source, vrt, driver="VRT")
+    same(raw(vrt), dn)
+
+
+@pytest.mark.parametrize("stated", [{"scale": 1e-4, "offset": -0.1}, {"scale": 1e-4}, {}])
+def test_tags_and_item_are_not_applied_both(write_raster, dn, tmp_path, stated):
+    assets = {}
+    for name, values in zip(NAMES, later(dn), strict=True):
+        tag(write_raster(f"{name}.tif", values, nodata=0), 1e-4, -0.1)
+        assets[name] = {"href": f"{name}.tif", "eo:bands": [{"name": name}], "raster:bands": [stated]}
+    same(raw(write_item(tmp_path / "item.json", item_of("x", "c", {}, assets))), dn)
+
+
+def test_tags_that_were_applied_already_are_left_aside(write_raster, dn):
+    reflectance = np.where(dn == 0, np.nan, dn / 1e4).astype(np.float32)
+    same(raw(tag(write_raster("scene.tif", reflectance, names=NAMES), 1e-4, -0.1)), dn)
+
+
+def test_digital_numbers_stored_as_floats_have_their_tags_applied(write_raster, dn):
+    same(raw(tag(write_raster("scene.tif", later(dn).astype(np.float32), names=NAMES), 1e-4, -0.1)), dn)
+
+
+def test_tags_of_terrain_count_and_elevations_below_the_sea_stay(write_raster, dn):
+    elevation = np.linspace(0, 2000, dn[0].size).reshape(dn[0].shape).round().astype(np.uint16)
+    path = write_raster("scene.tif", np.concatenate([dn, elevation[None]]), names=(*NAMES, "DEM"))
+    with rasterio.open(path, "r+") as dataset:
+        dataset.scales, dataset.offsets = (1, 1, 1, 0.5), (0, 0, 0, -50)
+    with open_stack(Inputs(path)) as stack:
+        (found,) = stack.read_raw(["DEM"], stack.grid.whole)
+    np.testing.assert_allclose(found.ravel()[1:], elevation.ravel()[1:] * 0.5 - 50, atol=0.01)
+
+
+# Products around loose files.
+
+
+@pytest.fixture(scope="module")
+def product(tmp_path_factory) -> Path:
+    return build_safe(make_site("L2A"), tmp_path_factory.mktemp("product"), "L2A", "05.09")
+
+
+@pytest.fixture(scope="module")
+def expected(product) -> np.ndarray:
+    return raw(product)
+
+
+def images(folder: Path) -> dict[str, Path]:
+    return {f"B{path.name[-9]}": path for path in folder.rglob("*_B0[234]_10m.jp2")}
+
+
+def test_the_inside_of_a_product_has_the_products_offset(product, expected):
+    (inside,) = product.glob("GRANULE/*/IMG_DATA/R10m")
+    np.testing.assert_array_equal(raw(inside), expected)
+    np.testing.assert_array_equal(raw(images(product)), expected)
+    assert "MTD_MSIL2A.xml lets expect the offset -1000, which was applied" in lines(inside)
+
+
+def test_a_product_folder_of_another_name_is_known_by_its_metadata(product, expected, tmp_path):
+    moved = Path(shutil.copytree(product, tmp_path / "download"))
+    for path in moved.glob("GRANULE/*/IMG_DATA/R10m/*"):
+        path.rename(path.with_name(path.name.split("_", 2)[2]))  # B02_10m.jp2: no day in the name
+    (inside,) = moved.glob("GRANULE/*/IMG_DATA/R10m")
+    np.testing.assert_array_equal(raw(inside), expected)
+    with open_stack(Inputs(inside)) as stack:
+        assert (stack.scene.acquisition.level, stack.scene.acquisition.baseline) == ("L2A", "05.09")
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_the_files_that_a_vrt_refers_to_are_asked(product, expected, tmp_path, nested):
+    files = {}
+    for band, path in images(product).items():
+        files[band] = tmp_path / f"{band}.vrt"
+        inner = tmp_path / f"inner_{band}.vrt" if nested else files[band]
+        from rasterio.shutil import copy
+
+        with rasterio.open(path) as source:
+            copy(source, inner, driver="VRT")
+        if nested:
+            with rasterio.open(inner) as source:
+                copy(source, files[band], driver="VRT")
+    np.testing.assert_array_equal(raw(files), expected)
+
+
+def test_a_product_info_tells_the_baseline(product, expected, tmp_path):
+    for band, path in images(product).items():
+        shutil.copy(path, tmp_path / f"{band.replace('B', 'B0')}.jp2")
+    (tmp_path / "productInfo.json").write_text(json.dumps({"name": product.name.removesuffix(".SAFE")}))
+    np.testing.assert_array_equal(raw(tmp_path), expected)
+
+
+def test_a_folder_with_a_products_name_tells_the_baseline(product, expected, tmp_path):
+    folder = tmp_path / product.name.removesuffix(".SAFE")
+    folder.mkdir()
+    for band, path in images(product).items():
+        shutil.copy(path, folder / f"{band.replace('B', 'B0')}.jp2")
+    np.testing.assert_array_equal(raw(folder), expected)
+
+
+def test_metadata_of_another_day_are_not_a_files(product, dn, write_raster, tmp_path):
+    shutil.copy(product / "MTD_MSIL2A.xml", tmp_path / "MTD_MSIL2A.xml")
+    files = {n: write_raster(f"T32TNS_20180101T101411_{n}_10m.tif", v) for n, v in zip(NAMES, dn, strict=True)}
+    same(raw(files), dn)
+
+
+@pytest.mark.parametrize(("day", "stored", "word"), [
+    ("20220125", later, "which was applied"),
+    ("20220125", np.asarray, "was taken for applied already"),
+    ("20220124", np.asarray, ""),
+])  # fmt: skip
+def test_esas_names_let_expect_an_offset_that_the_values_decide_on(write_raster, dn, day, stored, word):
+    values = zip(NAMES, stored(dn), strict=True)
+    files = {n: write_raster(f"T32TNS_{day}T101411_B0{n[1]}_10m.tif", v) for n, v in values}
+    same(raw(files), dn)
+    assert word in lines(files)
+    assert ("lets expect" in lines(files)) == bool(word)
+
+
+def test_values_that_look_lifted_are_said_to(write_raster, dn):
+    assert "--offset -1000 takes it off" in lines(write_raster("a.tif", later(dn), names=NAMES))
+    assert "takes it off" not in lines(write_raster("b.tif", dn, names=NAMES))
+
+
+# Offsets against the values.
+
+
+def stac_item(write_raster, values: np.ndarray, folder: Path) -> Path:
+    assets = {}
+    for name, band in zip(NAMES, values, strict=True):
+        write_raster(f"{name}.tif", band, nodata=0)
+        facts = {"scale": 1e-4, "offset": -0.1}
+        assets[name] = {"href": f"{name}.tif", "eo:bands": [{"name": name}], "raster:bands": [facts]}
+    return write_item(folder / "item.json", item_of("x", "c", {}, assets))
+
+
+def test_an_items_offset_that_is_not_in_the_pixels_is_refused(write_raster, dn, tmp_path):
+    item = stac_item(write_raster, dn, tmp_path)
+    with pytest.raises(SceneError, match=r"would bring \d\d% of the values of B4, B3, B2 to 0 or below.*--offset 0"):
+        raw(item)
+    same(raw(item, offset=0), dn)
+
+
+def test_a_tags_offset_that_is_not_in_the_pixels_is_refused(write_raster, dn):
+    path = tag(write_raster("scene.tif", dn, names=NAMES), 1e-4, -0.1)
+    with pytest.raises(SceneError, match="seems to be taken off already"):
+        raw(path)
+    same(raw(path, offset=0), dn)
+
+
+def test_a_products_offset_that_is_not_in_the_pixels_is_refused(product, expected, tmp_path):
+    moved = Path(shutil.copytree(product, tmp_path / product.name))
+    for path in images(moved).values():
+        with rasterio.open(path) as dataset:
+            profile, values = dataset.profile, dataset.read()
+        path.unlink()
+        with rasterio.open(path, "w", **profile | {"QUALITY": "100", "REVERSIBLE": "YES"}) as dataset:
+            dataset.write(np.where(values == 0, 0, values - 1000).astype(np.uint16))
+    with pytest.raises(SceneError, match="--offset 0"):
+        raw(moved)
+    np.testing.assert_array_equal(raw(moved, offset=0), expected)
+
+
+def test_dark_water_with_a_true_offset_is_not_refused(write_raster, dn, tmp_path):
+    water = later(dn)
+    water[:, :40] = np.random.default_rng(0).integers(970, 1030, (3, 40, 70))
+    found = raw(stac_item(write_raster, water, tmp_path))
+    np.testing.assert_array_equal(found[:, 1:40], np.maximum(water[:, 1:40].astype(float) - 1000, 0))
+
+
+def test_the_offset_of_a_real_product_is_in_its_values(data):
+    (product,) = (data / "s2_l2a_safe").glob("*.SAFE")
+    with Stack(open_scene(product)) as stack:
+        assert {ref.offset for ref in stack.scene.bands.values()} == {-1000.0}
+
+
+@pytest.mark.parametrize("units", ["dn", "reflectance", "percent"])
+def test_a_given_offset_counts_digital_numbers_in_all_units(write_raster, dn, units):
+    factor = {"dn": 1, "reflectance": 1e-4, "percent": 1e-2}[units]
+    path = write_raster("scene.tif", (later(dn) * factor).astype(np.float32), names=NAMES)
+    same(raw(path, units=units, offset=-1000), dn)
+    with pytest.raises(SceneError, match="is no number of digital numbers"):
+        Inputs(path, offset=float("nan"))
+
+
+def test_every_door_takes_the_offset(write_raster, dn, tmp_path):
+    path = str(write_raster("scene.tif", later(dn), names=NAMES))
+    result = CliRunner().invoke(info, [path, "--offset", "-1000"], catch_exceptions=False)
+    assert "as the values suggest" in result.output
+    assert "offset -1000 applied" in result.output
+    stacked = tmp_path / "stack.tif"
+    CliRunner().invoke(stack_command, [path, "--offset", "-1000", "--out", str(stacked)], catch_exceptions=False)
+    same(raw(stacked), dn)
+    assert Plan.of(scene=path, offset=-1000.0).inputs.offset == -1000.0
+
+
+# Units.
+
+
+@pytest.mark.parametrize("stretch", ["8 bits", "8 bits in 16", "percent in 8 bits"])
+def test_pictures_of_8_bits_are_no_reflectance(write_raster, dn, stretch):
+    values = {"8 bits": dn / 8.5, "8 bits in 16": dn / 8.5, "percent in 8 bits": dn / 100}[stretch].clip(0, 255)
+    path = write_raster("scene.tif", values.astype(np.uint16 if "16" in stretch else np.uint8), names=NAMES)
+    with pytest.raises(SceneError, match=r"8-bit picture.*--units"):
+        raw(path)
+    assert np.isfinite(raw(path, units="percent")[:, 1:]).all()
+
+
+@pytest.mark.parametrize("clouds", [False, True])
+def test_values_stretched_to_16_bits_are_no_digital_numbers(write_raster, dn, clouds):
+    dn = dn.astype(float)
+    dn[:, :1, 1:] = 18_000 if clouds else dn[:, :1, 1:]
+    low = dn[dn > 0].min()
+    values = 1 + (dn - low).clip(0) * (65534 / (dn.max() - low))
+    with pytest.raises(SceneError, match=r"stretched to 16 bits.*--units"):
+        raw(write_raster("scene.tif", values.astype(np.uint16), names=NAMES))
+
+
+def test_saturated_pixels_are_no_stretch(write_raster, dn):
+    dn[:, 5, :5] = 65535
+    same(raw(write_raster("scene.tif", dn, names=NAMES)), dn)
+
+
+def test_percent_are_told_or_asked_about(write_raster, dn):
+    bright = (np.where(dn == 0, np.nan, dn * 2.0 + 1500) / 100).astype(np.float32)
+    assert "in percent (0..100), as the values suggest (a tenth are under" in lines(
+        write_raster("bright.tif", bright, names=NAMES)
+    )
+    dark = (np.where(dn == 0, np.nan, dn) / 100).astype(np.float32)
+    path = write_raster("dark.tif", dark, names=NAMES)
+    with pytest.raises(SceneError, match="--units percent or --units l4s"):
+        raw(path)
+    same(raw(path, units="percent"), dn)
+
+
+# The order of the bands.
+
+SWAPPED = "B2 and B4 seem to have changed places"
+
+
+def test_red_and_blue_that_changed_places_are_told(write_raster, dn):
+    assert SWAPPED in lines(write_raster("scene.tif", dn[::-1], names=NAMES))
+    assert SWAPPED in lines(write_raster("plain.tif", (dn[::-1] / 1e4).astype(np.float32)), bands=NAMES)
+    files = {n: write_raster(f"{n}.tif", v) for n, v in zip(NAMES, dn[::-1], strict=True)}
+    assert SWAPPED in lines(files)
+    assert SWAPPED not in lines(write_raster("right.tif", dn, names=NAMES))
+
+
+def test_red_and_blue_of_every_patch_are_told_apart(labelled_patches, write_raster):
+    for number, patch in enumerate(labelled_patches[0]):
+        scene = open_raster(write_raster(f"{number}.tif", patch[1:4].astype(np.uint16), names=NAMES))
+        swapped = replace(scene, bands={**scene.bands, "B2": scene.bands["B4"], "B4": scene.bands["B2"]})
+        for described, wrong in ((scene, False), (swapped, True)):
+            with Stack(described, units="dn") as stack:
+                assert any(SWAPPED in note for note in stack.scene.notes) == wrong
+
+
+@pytest.mark.parametrize("scene", ["iburi_2018/post", "iburi_2018/pre", "s2_l2a_mekong"])
+def test_real_scenes_raise_no_false_alarm(data, scene):
+    said = lines(data / scene)
+    assert "Units: digital numbers" in said
+    assert SWAPPED not in said
+    assert "offset" not in said
