@@ -18,7 +18,7 @@ _COMMANDS = (
 )
 _EXTRA = (
     *("torch", "segmentation_models_pytorch", "timm", "lightning", "safetensors", "tensorboard", "yaml", "h5py"),
-    *("matplotlib", "onnx", "onnxscript"),
+    *("matplotlib", "onnx", "onnxscript", "tqdm"),
 )
 
 
