@@ -6,6 +6,7 @@ import csv
 import shlex
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from l4s_geo.bundles.item import read_bundle
 from l4s_training.cli import main
 from l4s_training.cli.fit import command
 from l4s_training.config.hyperparameters import PRECISIONS
+from l4s_training.data import bandsets
 from l4s_training.data.readers import read as sources
 from l4s_training.export.onnx_file import check_parity, to_onnx
 from l4s_training.runs.prediction import load_network, predict_all, run_predictor
@@ -147,18 +149,12 @@ def test_principal_components_are_trained_on_where_they_are_asked_for(write_h5, 
 
 def test_the_options_of_fit_have_the_defaults_of_the_hyperparameters():
     """The command states them by itself, so that its help does not wait for torch."""
-    names = {"lr": "learning_rate", "out": None, "data": None, "resume": None, "split_plan": None}
-    told = NetworkConfig(data=())
-    checked = set()
-    for option in command.params:
-        name = names.get(option.name, option.name)
-        if name is None or not hasattr(told, name):
-            continue
-        expected = getattr(told, name)
-        given = option.default
-        assert given == (",".join(expected) if name == "bands" else expected) or (not given and not expected), name
-        checked.add(name)
-    assert checked >= {"network", "bands", "normalization", "epochs", "learning_rate", "weight_decay", "warm_start"}
+    given = command.make_context("fit", ["--data", "x", "--out", "run"]).params
+    given |= {"data": ("x",), "learning_rate": given.pop("lr"), "bands": bandsets.parse(given["bands"])}
+    told = NetworkConfig(data=("x",))
+    shared = given.keys() & {field.name for field in fields(told)}
+    assert shared >= {"network", "bands", "normalization", "epochs", "learning_rate", "weight_decay", "warm_start"}
+    assert {name: given[name] for name in shared} == {name: getattr(told, name) for name in shared}
     (precision,) = (option for option in command.params if option.name == "precision")
     assert set(precision.type.choices) == set(PRECISIONS)
 
