@@ -17,7 +17,10 @@ __all__ = ["Moments"]
 
 @dataclass(frozen=True)
 class Moments:
-    """Count, mean and summed squared deviations of each band; each (bands,) float64. Sums join disjoint sets."""
+    """Count, mean and summed squared deviations of each band's pixels, each (bands,) float64.
+
+    The sum of two moments is that of both sets of pixels, which must be disjoint.
+    """
 
     count: NDArray[np.float64]
     mean: NDArray[np.float64]

@@ -23,19 +23,8 @@ LAYERS = {
         {"stack"},
         {"bundles", "sources"},
         {"crf", "output"},
-        {
-            "errors",
-            "bands",
-            "units",
-            "grid",
-            "xp",
-            "normalize",
-            "moments",
-            "window_median",
-            "progress",
-            "closing",
-            "defaults",
-        },
+        {"errors", "bands", "units", "grid", "xp", "normalize", "moments", "window_median"}
+        | {"progress", "closing", "defaults"},
     ),
     "l4s_training": (
         {"cli"},

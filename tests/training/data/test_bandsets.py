@@ -30,6 +30,16 @@ def test_a_set_has_as_many_bands_as_in_its_paper(name, count):
     assert bandsets.parse(name.lower()) == bands
 
 
+def test_bands_are_parsed_in_order():
+    assert bandsets.parse("b04, slope,B2") == ("B4", "slope", "B2")
+
+
+@pytest.mark.parametrize("text", ["", "B4,B8A", "B4,B04", "red"])
+def test_a_wrong_list_of_bands_is_refused(text):
+    with pytest.raises(DataError, match="--bands is"):
+        bandsets.parse(text)
+
+
 def test_height_means_slope_and_elevation():
     assert bandsets.parse("RGB+height") == (*RGB, *TERRAIN)
 

@@ -215,16 +215,6 @@ def test_a_band_that_the_pairs_lack_is_named(rgb_npz):
         sources.read(rgb_npz, ("B4", "B8"))
 
 
-@pytest.mark.parametrize("text", ["", "B4,B8A", "B4,B04", "red"])
-def test_a_wrong_list_of_bands_is_refused(text):
-    with pytest.raises(DataError, match="--bands is"):
-        sources.parse_bands(text)
-
-
-def test_bands_are_parsed_in_order():
-    assert sources.parse_bands("b04, slope,B2") == ("B4", "slope", "B2")
-
-
 def test_patches_check_their_shapes():
     with pytest.raises(DataError, match="masks of shape"):
         Patches(

@@ -26,7 +26,6 @@ from l4s_training.runs.prediction import load_network, predict_all, run_predicto
 from l4s_training.runs.record import result_of
 from l4s_training.runs.result import predictors_of
 from l4s_training.scoring.calibration import fit_calibration, logits_of
-from l4s_training.scoring.metrics import ThresholdCurve
 from l4s_training.scoring.pictures import ranked
 from l4s_training.training.network_run import read_network_run, write_network_run
 from small_training import build_small, write_official
@@ -221,20 +220,6 @@ def test_patches_are_ranked_by_their_f1():
     order = ranked(detected, masks)
     assert [i for i, _ in order] == [0, 1, 2]  # the empty one says nothing
     assert [s.f1 for _, s in order] == pytest.approx([1, 2 / 3, 0])
-
-
-def test_the_calibration_of_a_curve():
-    rng = np.random.default_rng(0)
-    probabilities = rng.random((4, 50, 50), dtype=np.float32)
-    masks = (rng.random(probabilities.shape) < probabilities).astype(np.uint8)
-    curve = ThresholdCurve.of(probabilities, masks)
-    for mean, share, pixels in curve.calibration():
-        inside = np.abs(probabilities - mean) < 0.05
-        assert pixels == pytest.approx(inside.sum(), rel=0.02)
-        assert share == pytest.approx(masks[inside].mean(), abs=0.02)
-    assert curve.calibration_error() < 0.03
-    assert ThresholdCurve.of(probabilities, 1 - masks).calibration_error() > 0.3
-    assert ThresholdCurve(curve.counts).best() == curve.best()
 
 
 def test_a_submission_is_what_the_competition_takes(finished, data, small, tmp_path):

@@ -11,17 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from l4s_geo.errors import DataError
-from l4s_training.data import bandsets
 from l4s_training.data.patches import Patches
 from l4s_training.data.readers import digital_numbers, l4s_files, rgb_pairs
 from l4s_training.data.readers.archive import Archive, open_archive
 
-__all__ = ["parse_bands", "read", "read_all", "read_unlabelled"]
-
-
-def parse_bands(text: str) -> tuple[str, ...]:
-    """Parse a set of bands by name or as a comma-separated list; see `bandsets.parse`."""
-    return bandsets.parse(text)
+__all__ = ["read", "read_all", "read_unlabelled"]
 
 
 def read(path: Path, bands: tuple[str, ...], labelled: bool = True, cache: str | Path | None = None) -> Patches:
