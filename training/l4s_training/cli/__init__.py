@@ -10,16 +10,17 @@ import click
 
 from l4s_geo.errors import L4SError
 
-__all__ = ["main"]
+__all__ = ["EXTRA", "main"]
 
 _COMMANDS = (
     *("run", "fit", "evaluate", "predict", "export", "card", "reproduce", "crossvalidate", "networks"),
     *("simulate", "patches", "negatives"),
 )
-_EXTRA = (
-    *("torch", "segmentation_models_pytorch", "timm", "lightning", "safetensors", "tensorboard", "yaml", "h5py"),
-    *("matplotlib", "onnx", "onnxscript", "tqdm"),
+EXTRA = (
+    *("torch", "segmentation_models_pytorch", "timm", "lightning", "safetensors", "tensorboard", "yaml", "tqdm"),
+    *("matplotlib", "onnx", "onnxscript"),
 )
+"""Modules that come with the extra ``train``."""
 
 
 class _LazyGroup(click.Group):
@@ -41,7 +42,7 @@ class _LazyGroup(click.Group):
             click.echo(f"Error: {error}", err=True)
             sys.exit(2)
         except ModuleNotFoundError as error:
-            if error.name not in _EXTRA:
+            if error.name not in EXTRA:
                 raise
             click.echo(
                 f"Error: {error.name} is not installed, and training needs it; install the extra: pip install "
