@@ -152,7 +152,7 @@ def _environment(params: Mapping[str, Any], reporter: MessageReporter) -> dict[s
 
 
 def _check(params: Mapping[str, Any], reporter: MessageReporter) -> dict[str, Any]:
-    """Open what a run would open, without reading pixels, and check that the bundle suits it."""
+    """Open what a run would open, with no more than a sample of its pixels, and check that the bundle suits it."""
     from l4s_geo import defaults
     from l4s_geo.bundles.registry import find_bundle, require_bands
     from l4s_geo.scene_summary import able_bundles

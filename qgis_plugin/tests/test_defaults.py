@@ -20,4 +20,5 @@ def test_a_run_has_the_engines_defaults(algorithm, name):
     made.initAlgorithm()
     request = {**model_request(made, {}, context), **SceneReader(made, {}, context).options()}
     assert {"bundle", "min_area", "overlap", "tta", "connectivity", "device", "units"} <= request.keys()
+    assert request.pop("patch") is False
     assert request == {option: ENGINE[option.upper()] for option in request}

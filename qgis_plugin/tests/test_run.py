@@ -72,6 +72,9 @@ def test_a_patch_lies_in_a_plane_without_a_place(run, engine, tmp_path, feedback
     patch, out = tmp_path / "image_12.h5", tmp_path / "patch.gpkg"
     code = (
         "import sys, h5py, numpy as np; ground = np.full((128, 128, 14), 1.3); ground[30:60, 40:80, 1:4] = 4; "
+        # A hillside that rises by 20 degrees to the right: slope and elevation must fit each other.
+        "ground[..., 12] = 20 / 20.29228266; "
+        "ground[..., 13] = (100 + 10 * np.tan(np.radians(20)) * np.arange(128)) / 772.83144788; "
         "h5py.File(sys.argv[1], 'w')['img'] = ground"
     )
     subprocess.run([engine, "-c", code, str(patch)], check=True)

@@ -13,6 +13,7 @@ import pyogrio
 import pytest
 import rasterio
 
+from l4s_geo.bands import scale_of
 from l4s_geo.pipeline import map_scene
 from l4s_geo.worker.protocol import MAX_LINE, PROTOCOL
 
@@ -47,8 +48,12 @@ def test_environment_names_the_device_and_the_bundles(worker):
 
 def test_a_patch_is_checked_and_mapped_if_the_driver_says_so(worker, red_bundle, tmp_path):
     scene, out = tmp_path / "image_12.h5", tmp_path / "patch.gpkg"
+    patch = np.where(np.arange(128)[:, None, None] < 20, 4.0, 1.0) * np.ones((128, 128, 14))
+    # A hillside that rises by 20° to the right: slope and elevation must fit each other.
+    patch[..., 12] = 20 / scale_of(["slope"])
+    patch[..., 13] = (100 + 10 * np.tan(np.radians(20)) * np.arange(128)) / scale_of(["DEM"])
     with h5py.File(scene, "w") as file:
-        file["img"] = np.where(np.arange(128)[:, None, None] < 20, 4.0, 1.0) * np.ones((128, 128, 14))
+        file["img"] = patch
     worker.ask("check", scene=str(scene), bundle=str(red_bundle))
     checked = worker.answer()["result"]
     assert (checked["crs"], checked["shape"]) == ("local coordinates (no CRS)", [128, 128])
@@ -124,13 +129,11 @@ def test_writes_a_stack(worker, scene):
     assert f"Written: {out}" in [m.get("text") for m in worker.messages]
 
 
-def test_check_reads_no_pixels_and_names_what_is_missing(worker, write_raster, scene):
-    import numpy as np
-
+def test_check_maps_nothing_and_names_what_is_missing(worker, write_raster, scene):
     worker.ask("check", scene=str(scene))
     assert worker.answer()["result"]["bands"] == ["B4", "B3", "B2"]
 
-    lacking = write_raster("blue.tif", np.ones((1, 10, 10), np.uint16), names=("B2",))
+    lacking = write_raster("blue.tif", np.full((1, 10, 10), 300, np.uint16), names=("B2",))
     worker.ask("check", scene=str(lacking), id="second")
     error = worker.answer("second")
     assert error["kind"] == "BandError"
