@@ -86,7 +86,9 @@ def test_the_prior_is_written(bundle):
     assert {"terrain_prior_without_f1", "terrain_prior_left_out_f1"} <= set(read_bundle(bundle).scores)
 
 
-def test_integers_of_eight_bits_halve_the_file(runs, bundle, tmp_path):
+def test_integers_of_eight_bits_halve_the_file(runs, bundle, tmp_path, monkeypatch):
+    # A network of a few steps on a few patches loses more or less by rounding, from processor to processor.
+    monkeypatch.setattr("l4s_training.export.export.WORTH", 0.1)
     result = call("export", runs[0], "--out", tmp_path / "small", "--name", "small", "--storage", "int8", "--no-flips")
     assert result.exit_code == 0, result.output
     small, half = (f / "unet-resnet18.onnx" for f in (tmp_path / "small", bundle))

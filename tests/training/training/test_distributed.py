@@ -52,7 +52,9 @@ def test_two_processes_equal_one(tmp_path):
     for devices in (1, 2):
         out = tmp_path / str(devices)
         command = [sys.executable, str(script), str(devices), str(out)]
-        environment = {"PYTHONPATH": str(tests), "PATH": "/usr/bin:/bin", "OMP_NUM_THREADS": "1"}
+        # The packages first: the folder tests/l4s_geo would stand for the engine.
+        path = ":".join(map(str, (tests.parent, tests.parent / "training", tests)))
+        environment = {"PYTHONPATH": path, "PATH": "/usr/bin:/bin", "OMP_NUM_THREADS": "1"}
         done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=500)
         assert done.returncode == 0, done.stderr
         records.append((json.loads((out / "config.json").read_text()), (out / "metrics.csv").read_text()))
