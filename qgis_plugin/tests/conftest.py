@@ -10,6 +10,7 @@ L4S_PYTHON names the engine's interpreter; by default it is that of .venv.
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import stat
@@ -66,15 +67,26 @@ def plugin(qgis_app, qgis_processing):
 
 @pytest.fixture(autouse=True)
 def fresh(plugin, qgis_new_project, monkeypatch, tmp_path):
-    """Give each test an empty project, and the engine by the environment variable."""
+    """Give each test an empty project, and the engine by the environment variable.
+
+    QGIS never lets go of an exception that leaves `processAlgorithm`, whose traceback holds the frames of its callers
+    and what these hold. A layer among it would be deleted when the interpreter ends, after QGIS, and end the process
+    with a segmentation fault: what a test leaves of its layers is deleted after it.
+    """
     from l4s_landslides import engine, scene_algorithm
-    from qgis.core import QgsSettings
+    from qgis.core import QgsMapLayer, QgsSettings
+    from qgis.PyQt import sip
 
     QgsSettings().remove(f"Processing/Configuration/{engine.SETTING}")
     monkeypatch.setattr(engine, "managed_folder", lambda: tmp_path / "profile" / "l4s_landslides")
     monkeypatch.setattr("l4s_landslides.managed.managed_folder", lambda: tmp_path / "profile" / "l4s_landslides")
     monkeypatch.setattr(scene_algorithm, "_checks", scene_algorithm._Checks())
     monkeypatch.setenv("L4S_PYTHON", _ENGINE)
+    yield
+    gc.collect()
+    for layer in [found for found in gc.get_objects() if isinstance(found, QgsMapLayer)]:
+        if sip.ispyowned(layer) and not sip.isdeleted(layer):
+            sip.delete(layer)
 
 
 @pytest.fixture
