@@ -15,6 +15,8 @@ __all__ = [
     "DEVICE",
     "FILL_HOLES",
     "MASK_CLASSES",
+    "MATCH_IOU",
+    "MATCH_SHARE",
     "MIN_AREA",
     "OVERLAP",
     "PRECISION",
@@ -67,3 +69,9 @@ DEVICE: Final = "auto"
 
 PRECISION: Final = "auto"
 """Floating-point numbers of the networks: 16 bits on a GPU, 32 elsewhere."""
+
+MATCH_IOU: Final = 0.5
+"""Intersection over union from which two landslides of two inventories are a match."""
+
+MATCH_SHARE: Final = 0.5
+"""Share of its area in the other inventory from which a landslide is found or right."""

@@ -35,3 +35,7 @@ class OutputError(L4SError, OSError):
 
 class DataError(L4SError, ValueError):
     """Training data is missing, damaged or does not fit together."""
+
+
+class EvaluationError(L4SError, ValueError):
+    """An inventory and a reference cannot be compared."""

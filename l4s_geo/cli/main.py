@@ -12,6 +12,7 @@ _COMMANDS = {
     "info": ("l4s_geo.cli.info", "What a scene is, and which bundles can map it."),
     "map": ("l4s_geo.cli.map", "Map the landslides of a scene (the same as l4s-map)."),
     "stack": ("l4s_geo.cli.stack", "Write a scene and its terrain as one 14-band raster."),
+    "evaluate": ("l4s_geo.cli.evaluate", "Compare an inventory with a reference."),
     "bundles": ("l4s_geo.cli.bundles", "List, show, add and remove models."),
 }
 

@@ -26,7 +26,7 @@ from pyproj.exceptions import ProjError
 from l4s_geo.errors import L4SError, SceneError
 from l4s_geo.grid import Grid
 
-__all__ = ["DRIVERS", "is_vector", "read_polygons", "vector_file"]
+__all__ = ["DRIVERS", "Features", "is_vector", "read_features", "read_polygons", "vector_file"]
 
 PathLike = str | os.PathLike[str]
 Box = tuple[float, float, float, float]
@@ -53,6 +53,26 @@ class _Layer:
     """None if the file does not say where it lies."""
     shapes: Callable[[Sequence[Box]], Iterable[shapely.Geometry]]
     """Gives the geometries whose bounds meet one of some boxes in the layer's CRS; all for no box."""
+    table: Callable[[], tuple[NDArray[np.object_], NDArray[np.int64] | None]]
+    """Reads all geometries at once, None where a feature has none, with the attribute `id` if it is a whole number."""
+
+
+@dataclass(frozen=True)
+class Features:
+    """The polygons of a layer, as many as it has features with one."""
+
+    what: str
+    """The file's part in the run and its name, for messages."""
+    crs: pyproj.CRS
+    """The layer's CRS."""
+    shapes: NDArray[np.object_]
+    """(n,) valid polygons and multipolygons, without heights."""
+    ids: NDArray[np.int64]
+    """(n,) the attribute `id`, else the feature's place in the layer, from 1 on."""
+    others: int
+    """Features with another geometry, points or lines."""
+    repaired: int
+    """How many of the polygons were invalid."""
 
 
 def vector_file(source: PathLike) -> str:
@@ -110,6 +130,52 @@ def read_polygons(source: PathLike, grid: Grid, what: str, error: type[L4SError]
             f"The {what} {path} holds a polygon that makes no sense ({cause}); it seems to be damaged, so copy or "
             "download it again."
         ) from cause
+
+
+def read_features(source: PathLike, what: str, error: type[L4SError] = SceneError) -> Features:
+    """Read all polygons of a vector file, each feature as one.
+
+    Args:
+        source: a vector file in any CRS; ``FILE|layername=NAME`` if the file has several layers.
+        what: the file's part in the run, for messages.
+        error: class to raise.
+
+    Raises:
+        L4SError: the file does not exist, is damaged or of no such format, has several layers of which none was
+            chosen, has no CRS, or holds other geometries but no polygon. A layer without features is none.
+    """
+    path, name = _split(source)
+    if not Path(path).exists():
+        raise error(f"The {what} {path} does not exist; give a vector file of polygons.")
+    with _layer(path, name, what, error) as layer:
+        if layer.crs is None:
+            raise error(f"The {what} {path} has no coordinate reference system; assign one first.")
+        try:
+            given, ids = layer.table()
+        except _UNREADABLE as cause:
+            raise error(
+                f"The {what} {path} cannot be read to its end ({cause}); it seems to be damaged, so copy or download "
+                "it again."
+            ) from cause
+    given = shapely.force_2d(given)
+    there = ~(shapely.is_missing(given) | shapely.is_empty(given))
+    valid = shapely.is_valid(given)
+    shapes = np.array([_only_polygons(shape) for shape in np.where(valid, given, shapely.make_valid(given))], object)
+    kept = there & ~shapely.is_missing(shapes)
+    if there.any() and not kept.any():
+        _require_polygons(given[there], f"{what} {path}", error)
+    ids = np.arange(1, len(given) + 1) if ids is None else ids
+    return Features(
+        f"{what} {path}", layer.crs, shapes[kept], ids[kept], int((there & ~kept).sum()), int((kept & ~valid).sum())
+    )
+
+
+def _only_polygons(shape: shapely.Geometry | None) -> shapely.Geometry | None:
+    """What is a polygon of a valid geometry; None if nothing is."""
+    if shape is None or shape.geom_type in _POLYGON_TYPES:
+        return shape
+    parts = [part for found in _polygons_of(shape) for part in shapely.get_parts(found)]
+    return shapely.MultiPolygon(parts) if parts else None
 
 
 def _way(crs: pyproj.CRS | None, grid: Grid, what: str, error: type[L4SError]) -> tuple[list[Box], Transformer | None]:
@@ -226,7 +292,9 @@ def _layer(path: str, name: str | None, what: str, error: type[L4SError]) -> Ite
             )
         if name is not None and name not in names:
             raise error(f"The {what} {path} has no layer {name}; expected one of {', '.join(names)}.")
-        yield _Layer(crs, lambda boxes: _read(collection, boxes, f"{what} {path}", error))
+        yield _Layer(
+            crs, lambda boxes: _read(collection, boxes, f"{what} {path}", error), lambda: _read_table(collection)
+        )
 
 
 def _geoparquet(path: str, what: str, error: type[L4SError]) -> _Layer:
@@ -234,7 +302,8 @@ def _geoparquet(path: str, what: str, error: type[L4SError]) -> _Layer:
     import geopandas as gpd
 
     try:
-        geometry = gpd.read_parquet(path).geometry
+        frame = gpd.read_parquet(path)
+        geometry = frame.geometry
     except _UNREADABLE as cause:
         raise error(f"The {what} {path} cannot be read as GeoParquet ({cause}); give a vector file.") from cause
     known: NDArray[np.object_] = geometry[geometry.notna()].to_numpy()
@@ -244,7 +313,10 @@ def _geoparquet(path: str, what: str, error: type[L4SError]) -> _Layer:
         meeting: NDArray[np.object_] = known[shapely.intersects(near, known)] if boxes else known
         return meeting
 
-    return _Layer(geometry.crs if _is_defined(geometry.crs) else None, shapes)
+    def table() -> tuple[NDArray[np.object_], NDArray[np.int64] | None]:
+        return geometry.to_numpy(), _ids(frame)
+
+    return _Layer(geometry.crs if _is_defined(geometry.crs) else None, shapes, table)
 
 
 def _opened(path: str, layer: str | int | None = None) -> Any:
@@ -326,6 +398,31 @@ def _read(collection: Any, boxes: Sequence[Box], what: str, error: type[L4SError
         raise error(
             f"The {what} cannot be read to its end ({cause}); it seems to be damaged, so copy or download it again."
         )
+
+
+def _read_table(collection: Any) -> tuple[NDArray[np.object_], NDArray[np.int64] | None]:
+    """Read an open layer at once, with the library that reads in bulk, from the driver that opened it."""
+    import pyogrio
+    from pyogrio.errors import DataLayerError, DataSourceError
+
+    try:
+        return _read_bulk(pyogrio, collection)
+    except (DataSourceError, DataLayerError) as cause:
+        raise ValueError(str(cause)) from cause
+
+
+def _read_bulk(pyogrio: Any, collection: Any) -> tuple[NDArray[np.object_], NDArray[np.int64] | None]:
+    if (driver := pyogrio.read_info(collection.path, layer=collection.name)["driver"]) != collection.driver:
+        raise ValueError(f"it is read as {collection.driver} and as {driver}")
+    columns = ["id"] if "id" in collection.schema["properties"] else []
+    frame = pyogrio.read_dataframe(collection.path, layer=collection.name, columns=columns)
+    return frame.geometry.to_numpy(), _ids(frame)
+
+
+def _ids(frame: Any) -> NDArray[np.int64] | None:
+    """The attribute `id` of a table, if it is a whole number everywhere."""
+    whole = "id" in frame.columns and frame["id"].dtype.kind in "iu"
+    return frame["id"].to_numpy(np.int64) if whole else None
 
 
 class _Complaints(logging.Handler):

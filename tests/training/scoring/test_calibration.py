@@ -13,7 +13,7 @@ from l4s_training.scoring.calibration import (
     fit_calibration,
     fit_ensemble,
 )
-from l4s_training.scoring.reliability import calibration_error
+from l4s_geo.evaluation.reliability import calibration_error
 
 
 def test_a_known_distortion_of_the_logits_is_undone():

@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from l4s_training.scoring.reliability import ERROR_BINS, Reliability
+from l4s_geo.evaluation.reliability import ERROR_BINS, Reliability
 
 __all__ = ["Scores", "ThresholdCurve"]
 
