@@ -3,8 +3,8 @@
     >>> import l4s_geo
     >>> landslides = l4s_geo.map_scene("scene.tif", dem="dem.tif", out="inventory.gpkg")
 
-`map_scene` maps a scene; `load_bundle` loads a model for use on arrays; every error a user can cause is an
-`L4SError`.
+`map_scene` maps a scene; `evaluate` compares an inventory with a reference; `load_bundle` loads a model for use on
+arrays; every error a user can cause is an `L4SError`.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 from l4s_geo.errors import L4SError
 
 if TYPE_CHECKING:
+    from l4s_geo.evaluation.evaluate import evaluate
     from l4s_geo.inference.runtime import load_bundle
     from l4s_geo.pipeline import map_scene
 
-__all__ = ["L4SError", "load_bundle", "map_scene"]
+__all__ = ["L4SError", "evaluate", "load_bundle", "map_scene"]
 
 
 def __getattr__(name: str) -> Any:
@@ -26,6 +27,10 @@ def __getattr__(name: str) -> Any:
         from l4s_geo.pipeline import map_scene
 
         return map_scene
+    if name == "evaluate":
+        from l4s_geo.evaluation.evaluate import evaluate
+
+        return evaluate
     if name == "load_bundle":
         from l4s_geo.inference.runtime import load_bundle
 

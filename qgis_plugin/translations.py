@@ -37,8 +37,8 @@ def _texts_of(node: ast.AST) -> list[ast.expr]:
         name = node.targets[0].id
         if name in ATTRIBUTES:
             return [node.value]
-        if name in ("_NUMBERS", "_COLOURS") and isinstance(node.value, ast.Dict):
-            return node.value.values if name == "_NUMBERS" else [key for key in node.value.keys if key is not None]
+        if name == "_NUMBERS" and isinstance(node.value, ast.Dict):
+            return node.value.values
     return []
 
 

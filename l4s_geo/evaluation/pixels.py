@@ -168,13 +168,14 @@ class PixelScores:
     @property
     def f1(self) -> float:
         """The harmonic mean of precision and recall; 0 if nothing is common."""
-        total = self.precision + self.recall
-        return 2 * self.precision * self.recall / total if total else 0.0
+        if not (self.precision > 0 and self.recall > 0):
+            return 0.0
+        return 2 * self.precision * self.recall / (self.precision + self.recall)
 
     @property
     def iou(self) -> float:
         """Intersection over union: 1 / (1 / precision + 1 / recall - 1); 0 if nothing is common."""
-        if not (self.precision and self.recall):
+        if not (self.precision > 0 and self.recall > 0):
             return 0.0
         return 1 / (1 / self.precision + 1 / self.recall - 1)
 

@@ -13,7 +13,7 @@ from l4s_geo.evaluation.evaluate import ClassRow, Evaluation
 from l4s_geo.evaluation.objects import outcomes
 from l4s_geo.evaluation.pixels import intervals, scores
 
-__all__ = ["Table", "figures", "tables"]
+__all__ = ["Table", "figures", "lines", "tables"]
 
 Table = tuple[str, tuple[str, ...], list[tuple[str, ...]]]
 """A title, the heads of the columns, and rows."""
@@ -125,6 +125,16 @@ def tables(found: Evaluation) -> Iterator[Table]:
                 ("Expected calibration error", f"{found.curve.reliability().error:.4f}"),
             ],
         )
+
+
+def lines(found: Evaluation) -> Iterator[str]:
+    """Return the tables and notes as lines of text."""
+    for title, _, rows in tables(found):
+        yield f"{title}:"
+        for name, *cells in rows:
+            yield f"  {name}: {'; '.join(cell for cell in cells if cell)}"
+    for note in found.layers.notes:
+        yield f"Note: {note}."
 
 
 def _landslides(found: Evaluation) -> list[tuple[str, ...]]:

@@ -200,6 +200,24 @@ def _stack(params: Mapping[str, Any], reporter: MessageReporter) -> dict[str, An
     return {}
 
 
+def _evaluate(params: Mapping[str, Any], reporter: MessageReporter) -> dict[str, Any]:
+    """Compare an inventory with a reference; the parameters are those of `l4s_geo.evaluate`, and `out`."""
+    reporter.stage("compare")
+    from l4s_geo.evaluation.evaluate import Settings, evaluate
+    from l4s_geo.evaluation.matches import write_matches
+    from l4s_geo.evaluation.summary import figures, lines
+
+    given = _only(params, evaluate, "out")
+    settings = given.pop("settings", {})
+    found = evaluate(**given, settings=Settings(**_only(settings, Settings)))
+    for line in lines(found):
+        reporter.say(line)
+    if params.get("out"):
+        reporter.stage("write")
+        write_matches(found, Path(params["out"]))
+    return figures(found)
+
+
 def _only(params: Mapping[str, Any], function: Callable[..., Any], *others: str) -> dict[str, Any]:
     """Leave out other parameters, and check that the rest are those of a function.
 
@@ -224,6 +242,7 @@ _METHODS: dict[str, Callable[[Mapping[str, Any], MessageReporter], dict[str, Any
     "check": _check,
     "map": _map,
     "stack": _stack,
+    "evaluate": _evaluate,
 }
 
 

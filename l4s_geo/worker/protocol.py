@@ -13,6 +13,7 @@ several runs at once starts several workers. A line is at most `MAX_LINE` bytes 
 | check | those of `l4s_geo.stack.open.Inputs`, bundle | scene, bands, level, crs, shape, bundles |
 | map | those of `l4s_geo.map_scene` but reporter | outputs, features, area_m2, provenance |
 | stack | those of `l4s_geo.stack.open.Inputs`, out | outputs |
+| evaluate | those of `l4s_geo.evaluate`, out | `l4s_geo.evaluation.summary.figures`, outputs |
 
 So the keywords of `l4s_geo.map_scene` and the fields of `l4s_geo.stack.open.Inputs` are part of the protocol: to rename
 one, or to let it mean something else, takes a new version; new ones that may be left out do not.
@@ -55,7 +56,7 @@ PROTOCOL = 1
 MAX_LINE = 1 << 20
 """Length of the longest request, bytes."""
 
-METHODS = ("environment", "check", "map", "stack")
+METHODS = ("environment", "check", "map", "stack", "evaluate")
 """Methods that a request may name."""
 
 Id = int | str | None

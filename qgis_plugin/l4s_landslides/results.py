@@ -32,7 +32,8 @@ class _Finisher(QgsProcessingLayerPostProcessorInterface):
     def postProcessLayer(self, layer, context, feedback):  # noqa: N802
         """Load the style that came with the file, and let the layer carry its provenance."""
         layer.loadDefaultStyle()
-        describe(layer, self._facts)
+        if self._facts:
+            describe(layer, self._facts)
         layer.triggerRepaint()
 
 
@@ -42,7 +43,7 @@ def finish(context: QgsProcessingContext, destination: str, facts: dict, name: s
     Args:
         context: the run's.
         destination: the result's file.
-        facts: the run's provenance.
+        facts: the run's provenance; nothing for a result that carries none.
         name: the layer's name; "" keeps what Processing chose.
     """
     if not context.willLoadLayerOnCompletion(destination):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import runpy
 
 import pytest
+from l4s_landslides import defaults
 from l4s_landslides.model_parameters import model_request
 from l4s_landslides.scene_parameters import SceneReader
 from qgis.core import QgsProcessingContext
@@ -22,3 +23,7 @@ def test_a_run_has_the_engines_defaults(algorithm, name):
     assert {"bundle", "min_area", "overlap", "tta", "connectivity", "device", "units"} <= request.keys()
     assert request.pop("patch") is False
     assert request == {option: ENGINE[option.upper()] for option in request}
+
+
+def test_a_comparison_has_the_engines_defaults():
+    assert (ENGINE["MATCH_IOU"], ENGINE["MATCH_SHARE"]) == (defaults.MATCH_IOU, defaults.MATCH_SHARE)

@@ -252,6 +252,29 @@ def test_compare_with_the_reference(run, samples):
     assert scores["HITS"] + scores["FALSE_ALARMS"] == len(features(samples / "o.gpkg"))
 
 
+def test_compare_on_the_ground_that_was_looked_at(run, samples, memory_polygons, feedback):
+    reference = QgsVectorLayer(str(samples / "valley_reference.gpkg"), "reference", "ogr")
+    box = reference.extent()
+    middle = (box.xMinimum() + box.xMaximum()) / 2
+    west = memory_polygons((box.xMinimum() - 50, box.yMinimum() - 50, middle, box.yMaximum() + 50))
+    out = str(samples / "comparison.gpkg")
+    scores = run(
+        "comparereference",
+        INVENTORY=reference,
+        REFERENCE=reference,
+        AREA=west,
+        DEM=str(samples / "valley_dem.tif"),
+        OUTPUT=out,
+    )
+    assert 0 < scores["FOUND"] < reference.featureCount()
+    layer = QgsVectorLayer(out, "", "ogr")
+    assert layer.featureCount() == 2 * scores["FOUND"]
+    assert {f["outcome"] for f in layer.getFeatures()} == {"hit"}
+    assert layer.renderer().type() == "categorizedSymbol"
+    assert "By slope:" in feedback.text
+    assert "Note: " not in feedback.text
+
+
 def test_check_environment(run, engine):
     results = run("checkenvironment", OUTPUT="TEMPORARY_OUTPUT")
     assert results["DEVICE"] in ("cpu", "cuda")

@@ -3,39 +3,29 @@
 from __future__ import annotations
 
 from qgis.core import (
-    QgsCategorizedSymbolRenderer,
-    QgsDistanceArea,
-    QgsFeature,
-    QgsFeatureRequest,
-    QgsFeatureSink,
-    QgsField,
-    QgsFields,
-    QgsFillSymbol,
+    QgsCoordinateReferenceSystem,
     QgsGeometry,
     QgsProcessing,
-    QgsProcessingException,
-    QgsProcessingLayerPostProcessorInterface,
     QgsProcessingOutputNumber,
+    QgsProcessingParameterDefinition,
     QgsProcessingParameterExtent,
-    QgsProcessingParameterFeatureSink,
     QgsProcessingParameterFeatureSource,
     QgsProcessingParameterNumber,
-    QgsRendererCategory,
-    QgsSpatialIndex,
-    QgsWkbTypes,
+    QgsProcessingParameterRasterLayer,
+    QgsProcessingParameterVectorDestination,
 )
-from qgis.PyQt.QtCore import QVariant
 
-from ..base import LandslideAlgorithm
+from .. import defaults, results
+from ..base import LandslideAlgorithm, processing_errors
 from ..errors import InputError
+from ..layers import extent_file, polygons_file, raster_file
 from ..texts import tr
 
-_COLOURS = {"hit": "#1a9641", "false alarm": "#e31a1c", "missed": "#2b83ba"}
 _NUMBERS = {
-    "PRECISION": "Precision, by area",
-    "RECALL": "Recall, by area",
-    "F1": "F1, by area",
-    "IOU": "Intersection over union",
+    "PRECISION": "Precision, by pixels",
+    "RECALL": "Recall, by pixels",
+    "F1": "F1, by pixels",
+    "IOU": "Intersection over union, by pixels",
     "HITS": "Landslides mapped that the reference has",
     "FALSE_ALARMS": "Landslides mapped that the reference does not have",
     "FOUND": "Landslides of the reference that were found",
@@ -44,46 +34,53 @@ _NUMBERS = {
 
 
 class CompareReference(LandslideAlgorithm):
-    """Compares two polygon layers in QGIS itself."""
+    """Has the engine compare two polygon layers."""
 
     NAME = "comparereference"
     TITLE = "Compare with a reference inventory"
     SUMMARY = "Compares an inventory with a reference: precision, recall, F1, and which landslides were missed."
     TAGS = ("evaluate", "accuracy", "validation", "precision", "recall", "F1", "IoU")
-    NEEDS_ENGINE = False
-    HELP = """Compares an inventory with a reference, by area and by landslide.
+    HELP = """Compares an inventory with a reference, by pixels of 10 m and by landslide. The log shows all figures: \
+with one pixel of tolerance, matched one to one, by size, slope and aspect, and the distribution of sizes.
 
-<b>By area</b>: precision is the share of the inventory's area that lies in the reference, recall the share of the \
-reference's area that lies in the inventory, F1 their harmonic mean.
+<b>By pixels</b>: precision is the share of the inventory's pixels that the reference has, recall the share of the \
+reference's pixels that the inventory has, F1 their harmonic mean. A pixel counts if half of it is covered.
 
-<b>By landslide</b>: one counts as found if at least the given share of its area lies in the other layer.
+<b>By landslide</b>: one counts as found, or as right, if at least the given share of its area lies in the other layer.
 
-Give the <b>extent</b> that both layers cover, or what lies outside one of them counts against the other. Results are \
-as good as the reference; one drawn by hand at another scale is often off by a pixel all around.
+Give the <b>ground that was looked at</b> in both, as polygons or as an extent, or what lies outside one of them \
+counts against the other. Results are as good as the reference; one drawn by hand at another scale is often off by a \
+pixel all around.
 
-The output holds the inventory's polygons as hit or false alarm, and the reference's that were missed."""
+The output holds the landslides of both layers with what became of them: hit, split, amalgamated, false, missed."""
 
     def initAlgorithm(self, configuration=None):  # noqa: N802
         """Declare the parameters."""
         polygons = [QgsProcessing.TypeVectorPolygon]
         self.addParameter(QgsProcessingParameterFeatureSource("INVENTORY", tr("Inventory"), polygons))
         self.addParameter(QgsProcessingParameterFeatureSource("REFERENCE", tr("Reference inventory"), polygons))
-        self.addParameter(QgsProcessingParameterExtent("EXTENT", tr("Extent that both cover"), optional=True))
-        share = tr("Share of its area from which a landslide counts as found")
         self.addParameter(
-            QgsProcessingParameterNumber(
-                "SHARE", share, QgsProcessingParameterNumber.Double, 0.1, minValue=0.001, maxValue=1
-            )
+            QgsProcessingParameterFeatureSource("AREA", tr("Ground that was looked at"), polygons, optional=True)
         )
+        self.addParameter(QgsProcessingParameterExtent("EXTENT", tr("Extent that both cover"), optional=True))
         self.addParameter(
-            QgsProcessingParameterFeatureSink("OUTPUT", tr("Comparison"), QgsProcessing.TypeVectorPolygon)
+            QgsProcessingParameterFeatureSource("DOUBTFUL", tr("Doubtful ground, not judged"), polygons, optional=True)
+        )
+        share = tr("Share of its area from which a landslide counts as found")
+        self.addParameter(_fraction("SHARE", share, defaults.MATCH_SHARE))
+        for name, text in (("PROBABILITY", tr("Probability raster of the inventory")), ("DEM", tr("DEM"))):
+            self._add_advanced(QgsProcessingParameterRasterLayer(name, text, optional=True))
+        iou = tr("Intersection over union from which two landslides match one to one")
+        self._add_advanced(_fraction("LEAST_IOU", iou, defaults.MATCH_IOU))
+        self.addParameter(
+            QgsProcessingParameterVectorDestination("OUTPUT", tr("Comparison"), QgsProcessing.TypeVectorPolygon)
         )
         for name, text in _NUMBERS.items():
             self.addOutput(QgsProcessingOutputNumber(name, tr(text)))
 
     def check(self, parameters, context):
-        """Check that both layers have a CRS."""
-        for name in ("INVENTORY", "REFERENCE"):
+        """Check that the layers have a CRS."""
+        for name in ("INVENTORY", "REFERENCE", "AREA", "DOUBTFUL"):
             source = self.parameterAsSource(parameters, name, context)
             if source is not None and not source.sourceCrs().isValid():
                 raise InputError(
@@ -91,117 +88,69 @@ The output holds the inventory's polygons as hit or false alarm, and the referen
                         source.sourceName()
                     )
                 )
+        if self._given(parameters, "AREA", context) and not self._extent(parameters, context).isNull():
+            raise InputError(tr("Give the ground that was looked at either as an extent or as polygons, not both."))
+
+    def prepareAlgorithm(self, parameters, context, feedback):  # noqa: N802
+        """Turn raster layers into files; in the main thread, where the project's layers live."""
+        self._rasters = {}
+        with processing_errors(feedback):
+            for name, what in (("PROBABILITY", tr("probability raster")), ("DEM", tr("DEM"))):
+                if parameters.get(name):
+                    layer = self.parameterAsRasterLayer(parameters, name, context)
+                    self._rasters[name.lower()] = raster_file(layer, what, parameters[name])
+        return True
 
     def processAlgorithm(self, parameters, context, feedback):  # noqa: N802
         """Compare."""
-        inventory = self.parameterAsSource(parameters, "INVENTORY", context)
-        reference = self.parameterAsSource(parameters, "REFERENCE", context)
-        if inventory is None or reference is None:
-            raise QgsProcessingException(self.invalidSourceError(parameters, "INVENTORY"))
-        crs = inventory.sourceCrs()
-        clip = QgsGeometry()
-        if not self.parameterAsExtent(parameters, "EXTENT", context).isNull():
-            clip = self.parameterAsExtentGeometry(parameters, "EXTENT", context, crs)
-        mapped = _polygons(inventory, crs, clip, context)
-        true = _polygons(reference, crs, clip, context)
-        measure = QgsDistanceArea()
-        measure.setSourceCrs(crs, context.transformContext())
-        measure.setEllipsoid(crs.ellipsoidAcronym())
-
-        numbers = _by_area(mapped, true, measure)
-        feedback.setProgress(40)
-        share = self.parameterAsDouble(parameters, "SHARE", context)
-        hit = _found(mapped, true, share, feedback)
-        found = _found(true, mapped, share, feedback)
-        numbers |= {
-            "HITS": sum(hit),
-            "FALSE_ALARMS": len(hit) - sum(hit),
-            "FOUND": sum(found),
-            "MISSED": len(found) - sum(found),
+        out = self.parameterAsOutputLayer(parameters, "OUTPUT", context)
+        request = {**self._rasters, "out": out}
+        with processing_errors(feedback):
+            for name in ("INVENTORY", "REFERENCE", "AREA", "DOUBTFUL"):
+                if self._given(parameters, name, context):
+                    request[name.lower()] = polygons_file(self.parameterAsSource(parameters, name, context))
+            if not self._extent(parameters, context).isNull():
+                request["area"] = extent_file(self._extent(parameters, context))
+        request["settings"] = {
+            "iou": self.parameterAsDouble(parameters, "LEAST_IOU", context),
+            "share": self.parameterAsDouble(parameters, "SHARE", context),
         }
-        for name, value in numbers.items():
-            feedback.pushInfo(
-                f"{tr(_NUMBERS[name])}: {value:.3f}" if isinstance(value, float) else f"{tr(_NUMBERS[name])}: {value}"
-            )
+        with self.worker(feedback) as worker:
+            figures = worker.request("evaluate", request)
+        results.finish(context, out, {}, tr("Comparison"))
+        return {"OUTPUT": out, **_numbers(figures)}
 
-        fields = QgsFields()
-        fields.append(QgsField("outcome", QVariant.String))
-        fields.append(QgsField("area_m2", QVariant.Double))
-        sink, destination = self.parameterAsSink(parameters, "OUTPUT", context, fields, QgsWkbTypes.MultiPolygon, crs)
-        if sink is None:
-            raise QgsProcessingException(self.invalidSinkError(parameters, "OUTPUT"))
-        pieces = [(g, "hit" if hit[i] else "false alarm") for i, g in enumerate(mapped)]
-        pieces += [(g, "missed") for i, g in enumerate(true) if not found[i]]
-        for geometry, outcome in pieces:
-            feature = QgsFeature(fields)
-            geometry.convertToMultiType()
-            feature.setGeometry(geometry)
-            feature.setAttributes([outcome, round(measure.measureArea(geometry), 1)])
-            sink.addFeature(feature, QgsFeatureSink.FastInsert)
-        del sink
-        if context.willLoadLayerOnCompletion(destination):
-            context.layerToLoadOnCompletionDetails(destination).setPostProcessor(_STYLE)
-        return {"OUTPUT": destination, **numbers}
+    def _add_advanced(self, parameter) -> None:
+        parameter.setFlags(parameter.flags() | QgsProcessingParameterDefinition.FlagAdvanced)
+        self.addParameter(parameter)
+
+    def _given(self, parameters, name, context) -> bool:
+        """Whether a layer was given."""
+        return bool(parameters.get(name)) and self.parameterAsSource(parameters, name, context) is not None
+
+    def _extent(self, parameters, context):
+        """The extent as a geometry in degrees; an empty one if none was given."""
+        if self.parameterAsExtent(parameters, "EXTENT", context).isNull():
+            return QgsGeometry()
+        wgs84 = QgsCoordinateReferenceSystem("EPSG:4326")
+        return self.parameterAsExtentGeometry(parameters, "EXTENT", context, wgs84)
 
 
-class _Style(QgsProcessingLayerPostProcessorInterface):
-    """Colours a comparison."""
-
-    def postProcessLayer(self, layer, context, feedback):  # noqa: N802
-        """Give each outcome its colour."""
-        categories = []
-        for outcome, colour in _COLOURS.items():
-            symbol = QgsFillSymbol.createSimple({"color": colour + "60", "outline_color": colour})
-            categories.append(QgsRendererCategory(outcome, symbol, tr(outcome)))
-        layer.setRenderer(QgsCategorizedSymbolRenderer("outcome", categories))
-        layer.triggerRepaint()
+def _fraction(name: str, text: str, default: float) -> QgsProcessingParameterNumber:
+    kind = QgsProcessingParameterNumber.Double
+    return QgsProcessingParameterNumber(name, text, kind, default, minValue=0.001, maxValue=1)
 
 
-_STYLE = _Style()
-
-
-def _polygons(source, crs, clip: QgsGeometry, context) -> list[QgsGeometry]:
-    """Read the polygons of a layer, valid, in a CRS, within a geometry."""
-    request = QgsFeatureRequest().setSubsetOfAttributes([])
-    request.setDestinationCrs(crs, context.transformContext())
-    out = []
-    for feature in source.getFeatures(request):
-        geometry = feature.geometry().makeValid()
-        if not clip.isNull():
-            geometry = geometry.intersection(clip)
-        geometry.convertGeometryCollectionToSubclass(QgsWkbTypes.PolygonGeometry)
-        if not geometry.isEmpty():
-            out.append(geometry)
-    return out
-
-
-def _by_area(mapped: list[QgsGeometry], true: list[QgsGeometry], measure: QgsDistanceArea) -> dict:
-    whole, other = QgsGeometry.unaryUnion(mapped), QgsGeometry.unaryUnion(true)
-    ours, theirs = measure.measureArea(whole), measure.measureArea(other)
-    both = measure.measureArea(whole.intersection(other)) if mapped and true else 0.0
-    precision = both / ours if ours else 0.0
-    recall = both / theirs if theirs else 0.0
-    total = ours + theirs - both
+def _numbers(figures: dict) -> dict:
+    """The algorithm's outputs, from the engine's figures; 0 where the engine knows none."""
+    scores, landslides = figures["pixels"]["scores"], figures["landslides"]
     return {
-        "PRECISION": precision,
-        "RECALL": recall,
-        "F1": 2 * both / (ours + theirs) if ours + theirs else 0.0,
-        "IOU": both / total if total else 0.0,
+        "PRECISION": scores["precision"] or 0.0,
+        "RECALL": scores["recall"] or 0.0,
+        "F1": scores["f1"] or 0.0,
+        "IOU": scores["iou"] or 0.0,
+        "HITS": landslides["right"],
+        "FALSE_ALARMS": landslides["inventory"] - landslides["right"],
+        "FOUND": landslides["found"],
+        "MISSED": landslides["reference"] - landslides["found"],
     }
-
-
-def _found(ones: list[QgsGeometry], others: list[QgsGeometry], share: float, feedback) -> list[bool]:
-    """Tell of which polygons at least a share of the area lies in the others."""
-    index = QgsSpatialIndex()
-    for number, geometry in enumerate(others):
-        feature = QgsFeature(number)
-        feature.setGeometry(geometry)
-        index.addFeature(feature)
-    out = []
-    for geometry in ones:
-        if feedback.isCanceled():
-            raise QgsProcessingException(tr("Cancelled; nothing was written."))
-        near = [others[number] for number in index.intersects(geometry.boundingBox())]
-        covered = geometry.intersection(QgsGeometry.unaryUnion(near)).area() if near else 0.0
-        out.append(covered >= share * geometry.area())
-    return out

@@ -78,31 +78,19 @@ The raster holds the bands of Landslide4Sense that are there, in its order and w
    <translation type="unfinished" />
   </message>
   <message>
-   <source>hit</source>
+   <source>Precision, by pixels</source>
    <translation type="unfinished" />
   </message>
   <message>
-   <source>false alarm</source>
+   <source>Recall, by pixels</source>
    <translation type="unfinished" />
   </message>
   <message>
-   <source>missed</source>
+   <source>F1, by pixels</source>
    <translation type="unfinished" />
   </message>
   <message>
-   <source>Precision, by area</source>
-   <translation type="unfinished" />
-  </message>
-  <message>
-   <source>Recall, by area</source>
-   <translation type="unfinished" />
-  </message>
-  <message>
-   <source>F1, by area</source>
-   <translation type="unfinished" />
-  </message>
-  <message>
-   <source>Intersection over union</source>
+   <source>Intersection over union, by pixels</source>
    <translation type="unfinished" />
   </message>
   <message>
@@ -130,19 +118,27 @@ The raster holds the bands of Landslide4Sense that are there, in its order and w
    <translation type="unfinished" />
   </message>
   <message>
-   <source>Compares an inventory with a reference, by area and by landslide.
+   <source>Compares an inventory with a reference, by pixels of 10 m and by landslide. The log shows all figures: with one pixel of tolerance, matched one to one, by size, slope and aspect, and the distribution of sizes.
 
-&lt;b&gt;By area&lt;/b&gt;: precision is the share of the inventory's area that lies in the reference, recall the share of the reference's area that lies in the inventory, F1 their harmonic mean.
+&lt;b&gt;By pixels&lt;/b&gt;: precision is the share of the inventory's pixels that the reference has, recall the share of the reference's pixels that the inventory has, F1 their harmonic mean. A pixel counts if half of it is covered.
 
-&lt;b&gt;By landslide&lt;/b&gt;: one counts as found if at least the given share of its area lies in the other layer.
+&lt;b&gt;By landslide&lt;/b&gt;: one counts as found, or as right, if at least the given share of its area lies in the other layer.
 
-Give the &lt;b&gt;extent&lt;/b&gt; that both layers cover, or what lies outside one of them counts against the other. Results are as good as the reference; one drawn by hand at another scale is often off by a pixel all around.
+Give the &lt;b&gt;ground that was looked at&lt;/b&gt; in both, as polygons or as an extent, or what lies outside one of them counts against the other. Results are as good as the reference; one drawn by hand at another scale is often off by a pixel all around.
 
-The output holds the inventory's polygons as hit or false alarm, and the reference's that were missed.</source>
+The output holds the landslides of both layers with what became of them: hit, split, amalgamated, false, missed.</source>
    <translation type="unfinished" />
   </message>
   <message>
    <source>Share of its area from which a landslide counts as found</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Intersection over union from which two landslides match one to one</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Comparison</source>
    <translation type="unfinished" />
   </message>
   <message>
@@ -154,16 +150,32 @@ The output holds the inventory's polygons as hit or false alarm, and the referen
    <translation type="unfinished" />
   </message>
   <message>
+   <source>Ground that was looked at</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
    <source>Extent that both cover</source>
    <translation type="unfinished" />
   </message>
   <message>
-   <source>Comparison</source>
+   <source>Doubtful ground, not judged</source>
    <translation type="unfinished" />
   </message>
   <message>
-   <source>Cancelled; nothing was written.</source>
-   <translation>Abgebrochen; nichts wurde geschrieben.</translation>
+   <source>Probability raster of the inventory</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>DEM</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Give the ground that was looked at either as an extent or as polygons, not both.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>probability raster</source>
+   <translation type="unfinished" />
   </message>
   <message>
    <source>The layer {} has no CRS, so it cannot be compared; set its CRS in its properties.</source>
@@ -704,6 +716,10 @@ An environment that was set up before is replaced when the new one works. The lo
   <message>
    <source>The engine {how} without an answer (exit status {code}{last}); try again.</source>
    <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Cancelled; nothing was written.</source>
+   <translation>Abgebrochen; nichts wurde geschrieben.</translation>
   </message>
   <message>
    <source>The interpreter {python} could not be started ({why}); {remedy}.</source>

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from l4s_geo.evaluation.curve import Curve
 
 

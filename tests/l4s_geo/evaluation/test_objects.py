@@ -7,6 +7,7 @@ import itertools
 import numpy as np
 import pytest
 import shapely
+
 from l4s_geo.evaluation.objects import crossing, intersect, match, outcomes
 
 

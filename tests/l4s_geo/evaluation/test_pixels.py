@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import shapely
 from affine import Affine
-from l4s_geo.evaluation.pixels import BLOCK, Cover, Tally, blocks, intervals, look, scores
-from l4s_geo.grid import Grid, Window
 from rasterio.crs import CRS
 from scipy import ndimage
+
+from l4s_geo.evaluation.pixels import BLOCK, Cover, Tally, blocks, intervals, look, scores
+from l4s_geo.grid import Grid, Window
 
 SIDE = 2 * BLOCK + 37
 GRID = Grid(CRS.from_epsg(32654), Affine(10, 0, 400_000, 0, -10, 4_700_000), SIDE, SIDE)

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from l4s_geo.evaluation.reliability import ERROR_BINS, calibration_error, reliability
 from l4s_training import _torchvision
 from l4s_training.scoring.metrics import ThresholdCurve
-from l4s_geo.evaluation.reliability import ERROR_BINS, calibration_error, reliability
 
 _torchvision.ensure()
 

@@ -7,6 +7,8 @@ import math
 import numpy as np
 import powerlaw
 import pytest
+from scipy import stats
+
 from l4s_geo.evaluation.sizes import (
     GENERAL,
     event_magnitude,
@@ -16,7 +18,6 @@ from l4s_geo.evaluation.sizes import (
     fit_truncated,
     power_law_cutoff,
 )
-from scipy import stats
 
 RHO, A, S = GENERAL
 

@@ -12,13 +12,13 @@ from click.testing import CliRunner, Result
 from l4s_geo import load_bundle
 from l4s_geo.bands import BANDS, RGB, scale_of
 from l4s_geo.bundles.item import read_bundle
+from l4s_geo.evaluation.reliability import calibration_error
 from l4s_training.adaptation import ensemble
 from l4s_training.cli import main
 from l4s_training.data.readers import read as sources
 from l4s_training.export.onnx_file import onnx_logits, to_onnx
 from l4s_training.runs.prediction import bundle_predictor, predict_all
 from l4s_training.scoring.metrics import Scores, ThresholdCurve
-from l4s_geo.evaluation.reliability import calibration_error
 from tests.training.conftest import scars
 
 PLAN = ["--blocks", "6", "--validation-blocks", "2,3", "--test-blocks", "5", "--guard", "0", "--apart", ""]

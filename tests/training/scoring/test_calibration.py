@@ -6,6 +6,7 @@ import torch
 from scipy.optimize import minimize
 from scipy.special import expit
 
+from l4s_geo.evaluation.reliability import calibration_error
 from l4s_training.scoring.calibration import (
     IDENTITY,
     Calibrated,
@@ -13,7 +14,6 @@ from l4s_training.scoring.calibration import (
     fit_calibration,
     fit_ensemble,
 )
-from l4s_geo.evaluation.reliability import calibration_error
 
 
 def test_a_known_distortion_of_the_logits_is_undone():

@@ -19,6 +19,7 @@ from l4s_geo.bands import scale_of
 from l4s_geo.bundles.bundle import Confidence, Refinement
 from l4s_geo.bundles.terrain_prior import TerrainPrior
 from l4s_geo.crf.parameters import CRFParameters
+from l4s_geo.evaluation.reliability import calibration_error
 from l4s_training.data.readers import read as sources
 from l4s_training.export.ensemble import ExportedEnsemble
 from l4s_training.export.held_out import HeldOut
@@ -26,7 +27,6 @@ from l4s_training.export.terrain_prior import coarse_slope, learn_prior, leave_o
 from l4s_training.runs.prediction import predict_all, with_flips
 from l4s_training.scoring.metrics import Scores, ThresholdCurve
 from l4s_training.scoring.objects import confidence, detections, recall_by_size, references
-from l4s_geo.evaluation.reliability import calibration_error
 
 __all__ = ["WORTH", "HeldOutPrediction", "Measured", "PatchScores", "measure", "predict_held_out"]
 

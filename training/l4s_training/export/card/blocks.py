@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from l4s_geo.evaluation.reliability import calibration_error, reliability
 from l4s_geo.inference.runtime import LoadedBundle
 from l4s_training.data import splits
 from l4s_training.data.patches import Patches
@@ -17,7 +18,6 @@ from l4s_training.export.card.scenes import RGB_PAIRS
 from l4s_training.runs.prediction import bundle_predictor, predict_all, with_flips
 from l4s_training.scoring.metrics import Scores
 from l4s_training.scoring.objects import recall_by_size, references
-from l4s_geo.evaluation.reliability import calibration_error, reliability
 
 __all__ = ["BlockPrediction", "block_scores", "pooled_lines", "predict_test_blocks", "spread_lines"]
 

@@ -1,0 +1,239 @@
+"""The comparison as users run it: files in, figures out, and every kind of bad input."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pytest
+import rasterio
+import shapely
+from affine import Affine
+from click.testing import CliRunner
+
+import l4s_geo
+from l4s_geo.cli.evaluate import main
+from l4s_geo.errors import EvaluationError
+from l4s_geo.evaluation.evaluate import Settings
+from l4s_geo.evaluation.facing import Sun
+from l4s_geo.evaluation.pixels import scores
+from l4s_geo.evaluation.summary import figures
+
+LEFT, TOP = 450_000.0, 4_700_000.0
+
+
+def box(col: float, row: float, width: float, height: float) -> shapely.Polygon:
+    """A rectangle of pixels of 10 m, counted from a corner."""
+    return shapely.box(LEFT + 10 * col, TOP - 10 * (row + height), LEFT + 10 * (col + width), TOP - 10 * row)
+
+
+def save(path: Path, *shapes, crs: int | None = 32654, layer: str = "landslides", **columns) -> Path:
+    frame = gpd.GeoDataFrame(columns, geometry=list(shapes), crs=crs)
+    frame.to_file(path, layer=layer)
+    return path
+
+
+@pytest.fixture
+def pair(tmp_path) -> tuple[Path, Path]:
+    """20 of 30 mapped pixels are right, of 40 true ones half are found, in two landslides of which one is missed."""
+    mapped = save(tmp_path / "mapped.gpkg", box(0, 0, 5, 4), box(20, 20, 5, 2), id=[4, 9])
+    reference = save(tmp_path / "reference.gpkg", box(0, 0, 5, 4), box(40, 0, 5, 4))
+    return mapped, reference
+
+
+def test_figures_of_a_small_case(pair):
+    found = l4s_geo.evaluate(*pair)
+    exact = scores(found.pixels)
+    assert (exact.precision, exact.recall) == (20 / 30, 20 / 40)
+    assert exact.f1 == pytest.approx(4 / 7)
+    assert found.ground == (3000, 4000, 2000)
+    assert found.mapping_error == pytest.approx(1 - 2 / 5)
+    assert found.offset == (0, 0, 0)
+    assert len(found.matching.pairs) == 1
+    assert any("no area was given" in note for note in found.layers.notes)
+    size = found.classes[0]
+    assert (size.name, size.reference, size.found, size.mapped, size.right) == ("from 500 m²", 2, 1, 2, 1)
+    assert json.loads(json.dumps(figures(found)))["landslides"]["found"] == 1
+
+
+def test_another_crs_is_brought_to_the_inventorys(pair, tmp_path):
+    mapped, reference = pair
+    degrees = tmp_path / "degrees.geojson"
+    gpd.read_file(reference).to_crs(4326).to_file(degrees)
+    assert figures(l4s_geo.evaluate(mapped, degrees))["pixels"] == figures(l4s_geo.evaluate(*pair))["pixels"]
+    # An inventory in degrees is compared in metres.
+    turned = l4s_geo.evaluate(degrees, mapped)
+    assert turned.layers.grid.crs.to_epsg() == 32654
+    assert scores(turned.pixels).precision == pytest.approx(0.5, abs=0.05)
+
+
+def test_area_and_doubt_limit_both(pair, tmp_path):
+    mapped, reference = pair
+    area = save(tmp_path / "area.gpkg", box(-1, -1, 30, 30))
+    doubt = save(tmp_path / "doubt.gpkg", box(19, 19, 8, 8))
+    within = l4s_geo.evaluate(mapped, reference, area=area)
+    assert scores(within.pixels).recall == 1
+    assert scores(within.pixels).precision == pytest.approx(20 / 30)
+    assert not within.layers.notes
+    judged = l4s_geo.evaluate(mapped, reference, area=area, doubtful=doubt)
+    assert scores(judged.pixels).precision == 1
+    assert len(judged.shared.mapped_area) == 1
+
+
+def test_a_landslide_mostly_outside_the_area_is_none(tmp_path):
+    mapped = save(tmp_path / "m.gpkg", box(0, 0, 10, 4), box(20, 0, 5, 5))
+    area = save(tmp_path / "a.gpkg", box(0, 0, 4, 4), box(18, 0, 10, 10))
+    found = l4s_geo.evaluate(mapped, mapped, area=area)
+    assert len(found.shared.mapped_area) == 1
+
+
+def test_reference_in_layers(pair, tmp_path):
+    mapped, _ = pair
+    both = tmp_path / "both.gpkg"
+    save(both, box(0, 0, 5, 4), layer="scar")
+    save(both, box(20, 20, 5, 2), layer="deposit")
+    found = l4s_geo.evaluate(mapped, [f"{both}|layername=scar", f"{both}|layername=deposit"])
+    assert scores(found.pixels).f1 == 1
+    with pytest.raises(EvaluationError, match="layers"):
+        l4s_geo.evaluate(mapped, both)
+
+
+def raster(path: Path, values: np.ndarray, transform: Affine | None = None, dtype: str = "float32") -> Path:
+    transform = transform or Affine(10, 0, LEFT, 0, -10, TOP)
+    profile = {"driver": "GTiff", "count": 1, "dtype": dtype, "crs": "EPSG:32654", "transform": transform}
+    with rasterio.open(path, "w", height=values.shape[0], width=values.shape[1], **profile) as out:
+        out.write(values.astype(dtype), 1)
+    return path
+
+
+def test_probabilities(pair, tmp_path):
+    values = np.full((60, 60), 0.1, np.float32)
+    values[0:4, 0:5] = 0.9
+    values[20:22, 20:25] = 0.6
+    found = l4s_geo.evaluate(*pair, probability=raster(tmp_path / "p.tif", values))
+    assert found.curve is not None
+    assert found.curve.landslide.sum() == 40
+    assert found.curve.other.sum() == 3600 - 40
+    assert found.curve.average_precision == pytest.approx(0.5 + 0.5 * 40 / 3600)
+    threshold, f1 = found.curve.best
+    assert 0.6 < threshold <= 0.9
+    assert f1 == pytest.approx(2 / 3)
+
+
+@pytest.mark.parametrize(
+    ("values", "transform", "dtype", "message"),
+    [
+        (np.full((60, 60), 0.1), Affine(20, 0, LEFT, 0, -20, TOP), "float32", "another grid"),
+        (np.full((60, 60), 30), None, "uint8", "bands of uint8"),
+        (np.full((60, 60), 7.0), None, "float32", "probabilities, 0 to 1"),
+    ],
+)
+def test_rasters_that_hold_no_probabilities(pair, tmp_path, values, transform, dtype, message):
+    with pytest.raises(EvaluationError, match=message):
+        l4s_geo.evaluate(*pair, probability=raster(tmp_path / "p.tif", values, transform, dtype))
+
+
+def test_terrain(pair, tmp_path):
+    cols, _ = np.meshgrid(np.arange(-20, 120), np.arange(-20, 120))
+    # The ground rises by 25 degrees to the east, so it faces west.
+    around = Affine(10, 0, LEFT - 200, 0, -10, TOP + 200)
+    dem = raster(tmp_path / "dem.tif", 100 + 10 * cols * np.tan(np.radians(25)), around)
+
+    found = l4s_geo.evaluate(*pair, dem=dem, settings=Settings(sun=Sun(270, 30)))
+    rows = {(row.kind, row.name): row for row in found.classes}
+    assert rows["slope", "20° to 30°"].reference == 2
+    assert rows["aspect", "west"].mapped == 2
+    # cos i of a slope that faces the sun: sin(30° + 25°).
+    assert rows["illumination", "from 0.3 (lit)"].reference == 2
+    turned = l4s_geo.evaluate(*pair, dem=dem, settings=Settings(sun=Sun(90, 20)))
+    assert {row.name: row.reference for row in turned.classes}["cos i < 0 (own shade)"] == 2
+
+
+def test_no_overlap(pair, tmp_path):
+    far = save(tmp_path / "far.gpkg", box(9000, 0, 5, 5))
+    with pytest.raises(EvaluationError, match=r"inventory .* and the reference .* do not meet"):
+        l4s_geo.evaluate(pair[0], far)
+    with pytest.raises(EvaluationError, match=r"the area .* do not meet"):
+        l4s_geo.evaluate(*pair, area=far)
+
+
+@pytest.mark.parametrize("empty", [0, 1])
+def test_an_empty_side(pair, tmp_path, empty):
+    nothing = tmp_path / "empty.gpkg"
+    gpd.read_file(pair[0]).iloc[:0].to_file(nothing, layer="landslides")
+    files = list(pair)
+    files[empty] = nothing
+    found = l4s_geo.evaluate(*files)
+    summary = figures(found)
+    assert summary["pixels"]["scores"]["f1"] == 0
+    assert summary["pixels"]["scores"]["recall" if empty else "precision"] is None
+    assert CliRunner().invoke(main, [str(files[0]), "--reference", str(files[1])]).exit_code == 0
+
+
+def test_both_empty(pair, tmp_path):
+    nothing = tmp_path / "empty.gpkg"
+    gpd.read_file(pair[0]).iloc[:0].to_file(nothing, layer="landslides")
+    with pytest.raises(EvaluationError, match="Neither"):
+        l4s_geo.evaluate(nothing, nothing)
+
+
+def test_points_and_lines(pair, tmp_path):
+    points = save(tmp_path / "points.gpkg", shapely.Point(LEFT, TOP))
+    with pytest.raises(EvaluationError, match="no polygon but Point"):
+        l4s_geo.evaluate(pair[0], points)
+    mixed = tmp_path / "mixed.geojson"
+    gpd.GeoDataFrame(geometry=[box(0, 0, 5, 4), shapely.Point(LEFT, TOP)], crs=32654).to_crs(4326).to_file(mixed)
+    found = l4s_geo.evaluate(pair[0], mixed)
+    assert any(note.startswith("1 points or lines of the reference") for note in found.layers.notes)
+
+
+def test_invalid_and_crossing_polygons(pair, tmp_path):
+    bow = shapely.Polygon([(LEFT, TOP), (LEFT + 100, TOP - 100), (LEFT + 100, TOP), (LEFT, TOP - 100)])
+    other = save(tmp_path / "other.gpkg", bow, box(2, 2, 6, 6))
+    found = l4s_geo.evaluate(pair[0], other)
+    assert any("1 invalid polygons" in note for note in found.layers.notes)
+    assert any("overlap others of it" in note for note in found.layers.notes)
+    assert found.ground[1] == pytest.approx(shapely.union(shapely.make_valid(bow), box(2, 2, 6, 6)).area)
+
+
+@pytest.mark.parametrize("settings", [{"iou": 0}, {"share": 1.2}, {"min_area": 0}])
+def test_settings_out_of_range(settings):
+    with pytest.raises(EvaluationError, match="expected"):
+        Settings(**settings)
+
+
+def test_without_a_crs(pair, tmp_path):
+    lost = save(tmp_path / "lost.gpkg", box(0, 0, 5, 4), crs=None)
+    with pytest.raises(EvaluationError, match="no coordinate reference system"):
+        l4s_geo.evaluate(pair[0], lost)
+
+
+def test_the_command(pair, tmp_path):
+    out, numbers = tmp_path / "matches.gpkg", tmp_path / "numbers.json"
+    arguments = [str(pair[0]), "--reference", str(pair[1]), "--out", str(out), "--json", str(numbers)]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 0, result.output
+    assert "Precision" in result.output
+    assert "0.667" in result.output
+    layer = gpd.read_file(out, layer="landslides")
+    assert sorted(zip(layer["side"], layer["outcome"], strict=True)) == [
+        ("inventory", "false"),
+        ("inventory", "hit"),
+        ("reference", "hit"),
+        ("reference", "missed"),
+    ]
+    hit = layer[(layer["side"] == "reference") & (layer["outcome"] == "hit")].iloc[0]
+    assert (hit["match"], hit["iou"], hit["covered"]) == (4, 1, 1)
+    assert json.loads(numbers.read_text())["pixels"]["scores"]["recall"] == 0.5
+
+
+def test_the_command_ends_in_a_sentence(pair, tmp_path):
+    result = CliRunner().invoke(main, [str(pair[0]), "--reference", str(tmp_path / "none.gpkg")])
+    assert result.exit_code == 2
+    assert "does not exist" in result.output
+    result = CliRunner().invoke(main, [str(pair[0]), "--reference", str(pair[1]), "--out", str(tmp_path / "a.shp")])
+    assert result.exit_code == 2
+    assert not list(tmp_path.glob("a.*"))
+    assert CliRunner().invoke(main, [str(pair[0]), "--reference", str(pair[1]), "--sun", "south"]).exit_code == 2
