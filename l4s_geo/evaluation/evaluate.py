@@ -236,8 +236,10 @@ def _ground(layers: Layers) -> tuple[float, float, float]:
 
 
 def _dissolved(shapes: NDArray[np.object_]) -> NDArray[np.object_]:
-    """The polygons if none of them share ground, else the parts of their union."""
-    return shapely.get_parts(shapely.union_all(shapes)) if crossing(shapes).any() else shapes
+    """The polygons, those that share ground with others united."""
+    several = crossing(shapes)
+    united = shapely.get_parts(shapely.union_all(shapes[several]))
+    return np.concatenate([shapes[~several], united])
 
 
 def _offset(layers: Layers, matching: Matching) -> tuple[float, float, float] | None:

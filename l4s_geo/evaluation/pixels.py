@@ -59,8 +59,9 @@ class Cover:
             return np.zeros(part.shape, bool)
         fine = tuple(_POINTS * side for side in part.shape)
         inside = rasterize(pieces, out_shape=fine, transform=part.transform @ Affine.scale(1 / _POINTS), dtype="uint8")
-        points = inside.reshape(part.height, _POINTS, part.width, _POINTS).sum(axis=(1, 3))
-        covered: NDArray[np.bool_] = 2 * points >= _POINTS**2
+        lines = inside.reshape(part.height, _POINTS, -1).sum(axis=1, dtype=np.uint8)
+        points = sum(lines[:, first::_POINTS] for first in range(_POINTS))
+        covered: NDArray[np.bool_] = points > _POINTS**2 // 2
         return covered
 
 
