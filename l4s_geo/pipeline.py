@@ -39,6 +39,7 @@ from l4s_geo.progress import Reporter, Silent, Stopwatch
 from l4s_geo.provenance import provenance
 from l4s_geo.scene_summary import cautions, details, findings, introduction
 from l4s_geo.sources.gdal import with_these_settings
+from l4s_geo.stack.assumed import assumptions_of, remarks_of
 from l4s_geo.stack.open import STREAMING_CACHE, Resampling, fingerprint, gdal_settings, open_stack
 from l4s_geo.stack.stack import Stack
 from l4s_geo.units import Units
@@ -177,8 +178,12 @@ def run_plan(plan: Plan, reporter: Reporter | None = None) -> MappedScene:
     with ExitStack() as files:
         with watch("open"):
             stack = files.enter_context(open_stack(plan.inputs))
+            assumptions = assumptions_of(stack)
             for line in introduction(stack):
                 tell.say(line)
+            tell.assumes(assumptions)
+            for remark in remarks_of(stack):
+                tell.say(f"Note: {remark}")
         plan = plan.fitted_to(stack)
         for line in cautions(stack, plan.bundle, plan.terrain_prior == "auto"):
             tell.say(line)

@@ -108,7 +108,7 @@ __all__ = ["main"]
 )
 @click.option("--resume", is_flag=True, help="Go on where a stopped or killed run of the same command ended.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
-@click.option("-v", "--verbose", is_flag=True, help="Print more about the bundle and the run.")
+@click.option("-v", "--verbose", is_flag=True, help="Print more about the bundle and the run, and what libraries say.")
 @click.version_option(package_name="l4s-geo")
 def main(inputs: dict[str, Any], connectivity: str, quiet: bool, verbose: bool, **options: Any) -> None:
     """Map the landslides of a Sentinel-2 scene as polygons.
@@ -125,7 +125,7 @@ def main(inputs: dict[str, Any], connectivity: str, quiet: bool, verbose: bool, 
       l4s-map image_12.h5 --patch --out patch.gpkg
       l4s-map scene.tif --aoi 85.2,27.9,85.6,28.2 --out slides.gpkg --probability probability.tif
     """  # noqa: D301
-    with user_errors(), Console(quiet, verbose) as console:
+    with user_errors(verbose), Console(quiet, verbose) as console:
         from l4s_geo.pipeline import map_scene
 
         map_scene(**inputs, **options, connectivity=4 if connectivity == "4" else 8, reporter=console)

@@ -24,6 +24,7 @@ from l4s_geo.output.probability_raster import SUFFIXES
 from l4s_geo.output.resume import ResumeStore
 from l4s_geo.output.staging import check_output, staged
 from l4s_geo.progress import Reporter
+from l4s_geo.stack.assumed import assumptions_of, remarks_of
 from l4s_geo.stack.open import Inputs, fingerprint, gdal_settings, open_stack
 from l4s_geo.stack.stack import Stack
 
@@ -55,6 +56,9 @@ def write_stack(inputs: Inputs, out: str | os.PathLike[str], *, resume: bool = F
         bands = [b for b in BANDS if b in stack.bands]
         strips = grid.rows(_STRIP)
         reporter.say(f"Stack: {', '.join(bands)}, {grid.height} × {grid.width} pixels of 10 m in {grid.crs_name}")
+        reporter.assumes(assumptions_of(stack))
+        for remark in remarks_of(stack):
+            reporter.say(f"Note: {remark}")
         parts = ResumeStore(path, fingerprint(inputs, stack, "stack", bands), resume)
         done = parts.names()
         if parts.resumed:

@@ -16,8 +16,8 @@ from l4s_geo import defaults
 from l4s_geo.bands import RGB
 from l4s_geo.errors import SceneError
 from l4s_geo.grid import Grid, Window
-from l4s_geo.scene_summary import introduction
 from l4s_geo.sources.scene import BandRef
+from l4s_geo.stack.assumed import remarks_of
 from l4s_geo.stack.masks import RasterMask, open_area, open_mask
 from l4s_geo.stack.open import Inputs, fingerprint, open_stack
 from support import ORIGIN, UTM
@@ -99,7 +99,7 @@ def test_a_mask_or_an_area_beside_the_scene_is_said(write_raster, tmp_path: Path
     for mask in (raster, far):
         with open_stack(Inputs(scene, mask=mask)) as stack:
             assert stack.remarks == [f"the mask {mask} does not meet the scene and hides nothing"]
-            assert f"Note: {stack.remarks[0]}" in introduction(stack)
+            assert stack.remarks[0] in remarks_of(stack)
     x, y = ORIGIN
     with open_stack(Inputs(scene, mask=near, aoi=f"{x - 500},{y - 500},{x + 500},{y}")) as stack:
         assert stack.remarks == ["only 50% of the area of interest lies on the scene"]
