@@ -143,9 +143,39 @@ def map_scene(
         L4SError: one of its children, if an input cannot be used, the device is not to be had or an output cannot
             be written; nothing is left half-written.
     """
-    keywords = locals()  # all of them by name: each goes to the value of the plan that checks it
-    reporter = keywords.pop("reporter")
-    return run_plan(Plan.of(**keywords), reporter).landslides
+    plan = Plan.of(
+        scene=scene,
+        bands=bands,
+        dem=dem,
+        slope=slope,
+        units=units,
+        offset=offset,
+        resampling=resampling,
+        mask=mask,
+        mask_classes=mask_classes,
+        clouds=clouds,
+        aoi=aoi,
+        out=out,
+        probability=probability,
+        spread=spread,
+        bundle=bundle,
+        threshold=threshold,
+        min_area=min_area,
+        overlap=overlap,
+        tta=tta,
+        skip_flat=skip_flat,
+        crf=crf,
+        terrain_prior=terrain_prior,
+        connectivity=connectivity,
+        fill_holes=fill_holes,
+        simplify=simplify,
+        device=device,
+        precision=precision,
+        batch=batch,
+        resume=resume,
+        patch=patch,
+    )
+    return run_plan(plan, reporter).landslides
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,26 @@ from l4s_geo.cli.options import device_options, scene_options
 __all__ = ["main"]
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+_USAGE = """\
+Usage: l4s-map SCENE --out INVENTORY [--dem DEM] [OPTIONS]
+
+  l4s-map scene.tif --dem dem.tif --out inventory.gpkg
+
+SCENE is a Sentinel-2 product, a STAC item, a folder of band files or a raster. A DEM gives the terrain attributes and
+fewer false alarms. `l4s-map --help` lists the options, `l4s info SCENE` says what a scene is taken for."""
+
+
+class _Taught(click.Command):
+    """A command that, given nothing at all, shows how it is used."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args:
+            click.echo(_USAGE, err=True)
+            ctx.exit(2)
+        return super().parse_args(ctx, args)
+
+
+@click.command(cls=_Taught, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @scene_options
 @click.option(
     "--out",

@@ -16,10 +16,10 @@ import numpy as np
 import shapely
 from affine import Affine
 from numpy.typing import NDArray
+from rasterio.crs import CRS
 from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
 from rasterio.features import geometry_mask
-from rasterio.warp import transform_bounds
 
 from l4s_geo.closing import Closing
 from l4s_geo.errors import L4SError, SceneError
@@ -184,13 +184,9 @@ def open_mask(path: PathLike, grid: Grid) -> RasterMask | Area:
 
 def _share(own: Grid, grid: Grid) -> float:
     """Return the share of a mapping grid's ground that a raster's bounds cover."""
-    if own.crs == grid.crs:
-        bounds = own.bounds
-    else:
-        try:
-            bounds = transform_bounds(own.crs, grid.crs, *own.bounds)
-        except RasterioError:
-            return 0.0
+    bounds = own.bounds_in(grid.crs)
+    if bounds is None:
+        return 0.0
     if not np.isfinite(bounds).all():
         return 1.0  # a raster of half the world has no bounds in UTM
     ground = shapely.box(*grid.bounds)
@@ -229,12 +225,10 @@ def _to_grid(box: shapely.Geometry, degrees: bool, grid: Grid) -> shapely.Geomet
 
 def _degrees(grid: Grid) -> str:
     """Say where a grid lies in longitudes and latitudes, as far as that is known."""
-    if grid.is_local:
+    bounds = None if grid.is_local else grid.bounds_in(CRS.from_epsg(4326))
+    if bounds is None:
         return ""
-    try:
-        west, south, east, north = transform_bounds(grid.crs, "EPSG:4326", *grid.bounds)
-    except RasterioError:
-        return ""
+    west, south, east, north = bounds
     return f", which is {west:.4f},{south:.4f},{east:.4f},{north:.4f} in degrees"
 
 
