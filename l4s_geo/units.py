@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from l4s_geo.bands import REFLECTANCE_TO_DN, TERRAIN, scale_of
 from l4s_geo.errors import SceneError
 
-__all__ = ["LONG_NAMES", "UNITS", "Units", "check_units", "detect_units", "evidence", "raw_factors"]
+__all__ = ["LONG_NAMES", "STACK_UNITS", "UNITS", "Units", "check_units", "detect_units", "evidence", "raw_factors"]
 
 Units = Literal["dn", "reflectance", "percent", "l4s"]
 """The units in which a scene's spectral bands may be stated."""
@@ -26,6 +26,9 @@ LONG_NAMES: dict[Units, str] = {
     "l4s": "L4S units (raw / M)",
 }
 """The units as people read them."""
+
+STACK_UNITS = "dn, degrees, metres"
+"""What a raster that ``l4s stack`` wrote says of its units, in its tag ``units``."""
 
 # The darkest tenth of a land scene's visible pixels has reflectances under 0.1, which are 0.4 to 1.3 in L4S units, or
 # hundreds as digital numbers; water is darker in all. The brightest pixels, clouds, reach a reflectance of 1.6 and 33

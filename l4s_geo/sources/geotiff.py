@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,8 @@ from l4s_geo.bands import BANDS, SENSED, SPECTRAL, TERRAIN, parse_band
 from l4s_geo.errors import BandError, SceneError
 from l4s_geo.grid import Grid
 from l4s_geo.sources.rasters import grid_of, opened, sample, tagged
-from l4s_geo.sources.scene import BandRef, Scene
-from l4s_geo.units import Units
+from l4s_geo.sources.scene import Acquisition, BandRef, Scene
+from l4s_geo.units import STACK_UNITS, Units
 
 __all__ = ["open_band_files", "open_raster"]
 
@@ -52,13 +53,28 @@ def open_raster(path: PathLike, bands: Sequence[str] | None = None) -> Scene:
         present = [name for name in parsed if name]
         if repeated := sorted({name for name in present if present.count(name) > 1}):
             raise BandError(f"The scene {text} holds more than one band named {', '.join(repeated)}; keep one of each.")
+        units, acquisition = _own_tags(dataset.tags())
         found = {name: tagged(dataset, text, name, index) for index, name in enumerate(parsed, start=1) if name}
     refs = {name: ref for name, (ref, _) in found.items()}
     classes = [BandRef(text, index) for index, name in enumerate(names, start=1) if _is_classification(name)]
     if len(classes) > 1:
         raise BandError(f"The scene {text} holds more than one band named SCL; keep one of each.")
     order = replace(order, value=" ".join(refs))
-    return Scene(Path(text).stem, refs, grid, _stated(found), classes[0] if classes else None, order=order)
+    return Scene(
+        Path(text).stem, refs, grid, units or _stated(found), classes[0] if classes else None, acquisition, order=order
+    )
+
+
+def _own_tags(tags: Mapping[str, str]) -> tuple[Units | None, Acquisition]:
+    """Return what a raster that ``l4s stack`` wrote says of its units and of its product."""
+    try:
+        facts = json.loads(tags.get("l4s", "{}"))
+    except (ValueError, RecursionError):
+        facts = {}
+    if not isinstance(facts, dict) or facts.get("units") != STACK_UNITS:
+        return None, Acquisition()
+    known = {field.name: facts.get(field.name, "") for field in fields(Acquisition)}
+    return "dn", Acquisition(**{name: value if isinstance(value, str) else "" for name, value in known.items()})
 
 
 def _names(path: str, bands: Sequence[str] | None, descriptions: list[str]) -> tuple[list[str], Assumption]:

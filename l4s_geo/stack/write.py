@@ -27,6 +27,7 @@ from l4s_geo.progress import Reporter
 from l4s_geo.stack.assumed import assumptions_of, remarks_of
 from l4s_geo.stack.open import Inputs, fingerprint, gdal_settings, open_stack
 from l4s_geo.stack.stack import Stack
+from l4s_geo.units import STACK_UNITS
 
 __all__ = ["write_stack"]
 
@@ -70,7 +71,7 @@ def write_stack(inputs: Inputs, out: str | os.PathLike[str], *, resume: bool = F
                 write = partial(_write_strip, array=values(stack, bands, source), grid=grid.part(strip))
                 parts.write(name, write)
             reporter.progress(number + 1, len(strips))
-        facts = {"units": "dn, degrees, metres", "scene": stack.scene.name, **asdict(stack.scene.acquisition)}
+        facts = {"units": STACK_UNITS, "scene": stack.scene.name, **asdict(stack.scene.acquisition)}
     with gdal_settings(), staged(path) as (staging,):
         mosaic = parts.folder / "stack.vrt"
         mosaic.write_text(_mosaic(grid, bands, strips, facts), encoding="utf-8")

@@ -18,11 +18,13 @@ from l4s_geo.cli.info import main as info
 from l4s_geo.cli.stack import main as stack_command
 from l4s_geo.errors import SceneError
 from l4s_geo.plan import Plan
+from l4s_geo.progress import Silent
 from l4s_geo.sources.detect import open_scene
 from l4s_geo.sources.geotiff import open_raster
 from l4s_geo.stack.assumed import assumptions_of, remarks_of
 from l4s_geo.stack.open import Inputs, open_stack
 from l4s_geo.stack.stack import Stack
+from l4s_geo.stack.write import write_stack
 from safe_products import build_safe, make_site
 from stac_items import item_of, write_item
 
@@ -161,6 +163,16 @@ def test_the_inside_of_a_product_has_the_products_offset(product, expected):
     offset = assumed(inside).offset
     assert (offset.value, offset.origin) == ("-1000 applied", "metadata")
     assert "MTD_MSIL2A.xml lets expect the offset -1000" in offset.because
+
+
+def test_a_stack_of_a_product_keeps_what_is_known_of_it(product, expected, tmp_path):
+    out = tmp_path / "stack.tif"
+    write_stack(Inputs(product), out, reporter=Silent())
+    before, after = assumed(product), assumed(out)
+    assert (after.date, after.sensor) == (before.date, before.sensor)
+    assert after.units.origin == "metadata"
+    assert (after.offset.value, after.offset.origin) == ("none applied", "metadata")
+    np.testing.assert_array_equal(raw(out), expected)
 
 
 def test_a_product_folder_of_another_name_is_known_by_its_metadata(product, expected, tmp_path):
@@ -348,6 +360,12 @@ def test_reflectance_times_1000_is_asked_about(write_raster, dn):
         raw(path)
     assert "told by --units" in lines(path, units="dn")
     same(raw(tag(path, 0.001, 0)), dn, tolerance=6)
+
+
+def test_a_real_scene_of_reflectance_times_1000_is_asked_about(data):
+    path = data / "s2_aberystwyth" / "s2_20210527_10band.tif"
+    with pytest.raises(SceneError, match="may be reflectance × 1000"):
+        raw(path)
 
 
 @pytest.mark.parametrize("times", [39, 39.2, 257])
