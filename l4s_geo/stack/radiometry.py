@@ -81,12 +81,8 @@ def settle(scene: Scene, units: Units | None = None, offset: float | None = None
     if offset is None and _is_settled(scene) and (units is None or units == scene.units):
         stated = scene.units or "dn"
         return Radiometry(scene, stated, _assumed(stated, "metadata"), _stated_offset(scene, stated))
-    if scene.presumption and scene.presumption.obstacle and offset is None:
-        raise SceneError(
-            f"The offset of the scene {scene.name} cannot be told, since {scene.presumption.reason} cannot be used "
-            f"({scene.presumption.obstacle.rstrip('.')}); mend or remove the file, or give --offset, "
-            f"{BASELINE_OFFSET:g} for baselines from 04.00 on and 0 for earlier ones."
-        )
+    if offset is None:
+        _check_readable(scene)
     found = _sample(scene)
     given = scene
     if offset is not None:
@@ -102,6 +98,17 @@ def settle(scene: Scene, units: Units | None = None, offset: float | None = None
         notes += _floor_notes(scene, found, settled)
     notes = (*scene.notes, *notes, *_order_notes(scene, found, settled))
     return Radiometry(replace(scene, notes=notes, presumption=None), settled, stated_units, added)
+
+
+def _check_readable(scene: Scene) -> None:
+    """Refuse a scene whose offset damaged metadata would tell."""
+    presumption = scene.presumption
+    if presumption and presumption.obstacle:
+        raise SceneError(
+            f"The offset of the scene {scene.name} cannot be told, since {presumption.reason} cannot be used "
+            f"({presumption.obstacle.rstrip('.')}); mend or remove the file, or give --offset, {BASELINE_OFFSET:g} for "
+            "baselines from 04.00 on and 0 for earlier ones."
+        )
 
 
 def _assumed(units: Units, origin: Origin, because: str = "") -> Assumption:
