@@ -18,6 +18,7 @@ from affine import Affine
 from numpy.typing import NDArray
 from rasterio.io import MemoryFile
 
+from l4s_geo.assumptions import Assumption
 from l4s_geo.bands import BANDS, scale_of
 from l4s_geo.errors import L4SError, SceneError
 from l4s_geo.grid import LOCAL, PIXEL, Grid
@@ -53,7 +54,8 @@ def open_patch(path: PathLike) -> Scene:
         grid = Grid(dataset.crs, dataset.transform, dataset.height, dataset.width)
     note = "a patch has no coordinates; metres are counted from its upper left corner, 10 a pixel, y negative downwards"
     refs = {band: BandRef(text, index) for index, band in enumerate(BANDS, start=1)}
-    return Scene(Path(text).stem, refs, grid, units="l4s", notes=(note,))
+    order = Assumption(" ".join(BANDS), "default", "every patch has these")
+    return Scene(Path(text).stem, refs, grid, units="l4s", notes=(note,), order=order)
 
 
 @contextmanager
