@@ -24,7 +24,7 @@ def test_one_with_unsaved_changes_is_not_replaced(tmp_path: Path) -> None:
         editing.execute("PRAGMA journal_mode=WAL")
         editing.execute("CREATE TABLE notes (text TEXT)")
         editing.commit()
-        with pytest.raises(OutputError, match="open in another program"):
+        with pytest.raises(OutputError, match=r"open for writing in \S+ \(process"):
             check_replaceable(path)
     editing.close()
     check_replaceable(path)

@@ -91,7 +91,7 @@ def test_everything_a_format_needs_arrives(worker, scene, red_bundle, suffix):
 
     provenance = worker.answer()["result"]["provenance"]
     assert provenance["bundle"] == "red"
-    assert provenance == json.loads(out.with_suffix(".provenance.json").read_text(encoding="utf-8"))
+    assert provenance == json.loads(out.with_name(f"{out.name}.provenance.json").read_text(encoding="utf-8"))
     assert len(gpd.read_file(out, layer=0)) == 1
     assert out.with_suffix(".qml").is_file()
 
