@@ -12,7 +12,7 @@ import os
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,7 +75,7 @@ def _claim(place: Path, output: Path) -> Iterator[Claim]:
 
 
 def _locked(path: Path, output: Path) -> int:
-    """Open a lock file, lock it, and write into it whose it is.
+    """Open a lock file, lock it, and sign it.
 
     Raises:
         OutputError: another process has locked it.
@@ -90,9 +90,7 @@ def _locked(path: Path, output: Path) -> int:
                     "this one another name."
                 )
             if _has_name(descriptor, path):
-                os.ftruncate(descriptor, 0)
-                os.lseek(descriptor, 0, os.SEEK_SET)
-                os.write(descriptor, f"{os.getpid()} {socket.gethostname()}\n".encode())
+                _sign(descriptor)
                 return descriptor
         except BaseException:
             os.close(descriptor)
@@ -122,6 +120,14 @@ def _lock(descriptor: int) -> bool:
     return True
 
 
+def _sign(descriptor: int) -> None:
+    """Write into a lock file whose it is; the lock holds without, where the disk is full."""
+    with suppress(OSError):
+        os.ftruncate(descriptor, 0)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        os.write(descriptor, f"{os.getpid()} {socket.gethostname()}\n".encode())
+
+
 def _named(descriptor: int) -> tuple[int, str]:
     """Return the process that a lock file names, and its machine; 0 if it names none."""
     os.lseek(descriptor, 0, os.SEEK_SET)
@@ -132,7 +138,7 @@ def _named(descriptor: int) -> tuple[int, str]:
 def _holder(descriptor: int) -> str:
     process, host = _named(descriptor)
     if not process:
-        return "a process that has just begun"
+        return "which process, its lock does not say"
     return f"process {process}" + ("" if host == socket.gethostname() else f" on {host}")
 
 
@@ -158,7 +164,5 @@ def _has_name(descriptor: int, path: Path) -> bool:
 
 
 def _remove(path: Path) -> None:
-    try:
+    with suppress(OSError):  # a file that stays keeps nobody out
         path.unlink(missing_ok=True)
-    except OSError:
-        return  # it keeps nobody out
