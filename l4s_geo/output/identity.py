@@ -46,9 +46,9 @@ def local_files(name: str | os.PathLike[str]) -> list[Path]:
     if text.startswith(_REMOTE) or (re.match(r"[a-z0-9+]+://", text) and not text.startswith("file://")):
         return []
     pieces = [text.split("|")[0], *re.split(r'[:"|,?{}]+', text)]
-    found = (_existing(Path(_VIRTUAL.sub("/", piece.removeprefix("file://")).replace("//", "/"))) for piece in pieces)
-    relative = (_existing(Path(_VIRTUAL.sub("", piece))) for piece in pieces)
-    return list(dict.fromkeys(path for path in (*found, *relative) if path))
+    bare = [_VIRTUAL.sub(start, piece.removeprefix("file://")) for piece in pieces for start in ("/", "")]
+    found = (_existing(Path(piece.replace("//", "/"))) for piece in bare)
+    return list({path.resolve(): path for path in found if path}.values())
 
 
 def check_apart(outputs: Iterable[Path], inputs: Files) -> None:
@@ -78,7 +78,7 @@ def check_apart(outputs: Iterable[Path], inputs: Files) -> None:
 
 def _existing(path: Path) -> Path | None:
     """Return a path, or the file that it leads into, as into a zip; None if there is neither."""
-    if not path.parts:
+    if not path.name:  # the root, or nothing at all
         return None
     try:
         return path if path.exists() else next((folder for folder in path.parents if folder.is_file()), None)
