@@ -135,7 +135,8 @@ def map_scene(
         device: "auto", "cpu", "cuda" (all GPUs), "cuda:N" (one of them), "tensorrt" or "openvino".
         precision: "fp32", "fp16" (GPU only), or "auto": fp16 on a GPU.
         batch: windows that a network takes at once; None chooses by the device's memory.
-        resume: go on where a run of the same call was stopped or killed; what it had finished is not repeated.
+        resume: go on where a run of the same call was stopped or killed; what it had finished is not repeated. It
+            lies in the hidden folder ``.NAME.l4s-parts`` beside the first output, which goes when a run is done.
         patch: whether the inventory of a scene without coordinates (a patch) may be written, in metres from its upper
             left corner; otherwise that is an error.
         reporter: hears how the run goes.
