@@ -11,9 +11,10 @@ from pathlib import Path
 
 from l4s_geo.errors import OutputError
 from l4s_geo.output.geopackage import has_style
+from l4s_geo.output.open_files import writers
 from l4s_geo.output.style import is_own_style, style_file
 
-__all__ = ["PROVENANCE", "RASTERS", "check_siblings", "check_stems", "clear_siblings", "siblings"]
+__all__ = ["PROVENANCE", "RASTERS", "check_siblings", "check_stems", "check_unused", "clear_siblings", "siblings"]
 
 PROVENANCE = ".provenance.json"
 """Ends the name of the file that holds an inventory's provenance, after the inventory's own name."""
@@ -70,6 +71,19 @@ def check_siblings(path: Path, styled: bool = True) -> None:
                 f"{other} is there without {path.name} and would be replaced as a part of it; move it elsewhere, or "
                 "choose another name."
             )
+
+
+def check_unused(path: Path) -> None:
+    """Check that no program has a file, or a part of a Shapefile, open for writing: its next save would mix the two.
+
+    Raises:
+        OutputError: one has.
+    """
+    if programs := writers(path, *siblings(path, styled=False)):
+        raise OutputError(
+            f"{path} is open for writing in {', '.join(programs)}, whose next save would mix with the new file; save "
+            "and close it there, or choose another name."
+        )
 
 
 def check_stems(*outputs: Path) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from l4s_geo.errors import OutputError, OutputKeptError
 from l4s_geo.output.geopackage import check_replaceable
-from l4s_geo.output.siblings import check_siblings, clear_siblings
+from l4s_geo.output.siblings import check_siblings, check_unused, clear_siblings
 from l4s_geo.output.style import restyle, style_file
 
 __all__ = ["check_output", "destination", "staged"]
@@ -45,8 +45,7 @@ def check_output(path: Path, suffixes: tuple[str, ...], what: str, styled: bool 
         raise OutputError(f"The folder {folder} for the {what} does not exist; create it first.")
     if place.is_dir():
         raise OutputError(f"The {what} {path} is a folder; give the name of a file.")
-    check_replaceable(place)
-    check_siblings(place, styled)
+    _check_replaceable(place, styled)
     try:
         with tempfile.TemporaryFile(dir=folder):
             pass
@@ -110,6 +109,13 @@ def _hidden(name: str) -> str:
     return f".{name}.l4s-staged"
 
 
+def _check_replaceable(place: Path, styled: bool) -> None:
+    """Check that a result can take its place without loss of what somebody else has open or has made."""
+    check_replaceable(place)
+    check_unused(place)
+    check_siblings(place, styled)
+
+
 def _publish(folder: Path, place: Path) -> str:
     """Move a result to its place.
 
@@ -117,8 +123,7 @@ def _publish(folder: Path, place: Path) -> str:
         Why it had to get another name, and which; "" if it did not.
     """
     try:
-        check_replaceable(place)
-        check_siblings(place, style_file(folder / place.name).exists())
+        _check_replaceable(place, style_file(folder / place.name).exists())
         clear_siblings(place)
         _move(folder, place)
     except (OutputError, PermissionError) as obstacle:  # Windows lets nobody replace a file that is open

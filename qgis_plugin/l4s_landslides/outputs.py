@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from pathlib import Path
 
 from qgis.core import QgsMapLayer, QgsProcessing
 
@@ -21,10 +20,10 @@ def output_path(value, context) -> str:
 
 
 def check_replaceable(path: str, context) -> None:
-    """Check that a file can be replaced without harm to what QGIS shows or edits.
+    """Check that a file can be replaced without harm to what the project edits; the engine sees to other programs.
 
     Raises:
-        InputError: a layer of it is being edited, or edits wait in SQLite's log, which would spoil the new file.
+        InputError: a layer of it is being edited.
     """
     if not path:
         return
@@ -36,14 +35,6 @@ def check_replaceable(path: str, context) -> None:
                     "another file."
                 ).format(name=layer.name(), path=path)
             )
-    log = Path(f"{path}-wal")
-    if log.is_file() and log.stat().st_size:
-        raise InputError(
-            tr(
-                "The file {path} was edited and is still open in QGIS or another program; remove its layers from the "
-                "project, or give the result another file."
-            ).format(path=path)
-        )
 
 
 def check_apart(outputs: Iterable[str], layers: Iterable[QgsMapLayer | None]) -> None:

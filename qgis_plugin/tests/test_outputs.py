@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -93,3 +94,21 @@ def test_an_inventory_and_a_raster_of_one_stem_have_styles_of_their_own(run, sam
         layer.loadDefaultStyle()
     assert [item.label().split()[0] for item in inventory.renderer().legendSymbolItems()] == ["High", "Medium", "Low"]
     assert raster.renderer().type() == "singlebandpseudocolor"
+
+
+def test_a_log_that_a_crash_left_does_not_stand_in_the_way(run, samples):
+    """What it holds belongs to the old file, and would spoil the new one."""
+    out = samples / "o.gpkg"
+    out.write_bytes((samples / "valley_reference.gpkg").read_bytes())
+    code = (
+        "import os, sqlite3, sys; editing = sqlite3.connect(sys.argv[1]); "
+        "editing.execute('PRAGMA journal_mode=WAL'); editing.execute('DELETE FROM landslides'); "
+        "editing.commit(); os._exit(0)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(out)], check=True)
+    assert Path(f"{out}-wal").stat().st_size
+    results = run("maplandslides", INPUT=str(samples / "valley.tif"), EXTENT=PART, OUTPUT=str(out))
+    with closing(sqlite3.connect(out)) as database:
+        assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert database.execute("SELECT count(*) FROM landslides").fetchone() == (results["COUNT"],)
+    assert [p.name for p in samples.glob("o.gpkg*")] == ["o.gpkg"]

@@ -622,10 +622,6 @@ An environment that was set up before is replaced when the new one works. The lo
    <translation>Umgebung einrichten…</translation>
   </message>
   <message>
-   <source>The file {path} was edited and is still open in QGIS or another program; remove its layers from the project, or give the result another file.</source>
-   <translation type="unfinished" />
-  </message>
-  <message>
    <source>The layer {name} shows {path} and is being edited; save or discard the edits, or give the result another file.</source>
    <translation type="unfinished" />
   </message>

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import geopandas as gpd
@@ -34,6 +35,7 @@ from l4s_geo.inventory.table import DTYPES
 from l4s_geo.output.claim import claimed
 from l4s_geo.output.probability_raster import write_surface
 from l4s_geo.output.staging import staged
+from l4s_geo.pipeline import map_scene
 from l4s_geo.progress import Silent
 from l4s_geo.stack.open import Inputs
 from l4s_geo.stack.write import write_stack
@@ -194,3 +196,28 @@ def test_a_disk_that_is_nearly_full(outputs, small_disk: Path, kind: str) -> Non
         ballast.unlink()
     assert not whole[0]
     assert check(path, write, read, expected)
+
+
+@pytest.mark.parametrize("suffix", [".gpkg", ".fgb", ".shp"])
+def test_a_whole_run_on_a_disk_that_is_nearly_full(small_disk: Path, write_raster, red_bundle, suffix: str) -> None:
+    """An inventory with a raster, and the work that a run goes on from, on one disk; the scene on another."""
+    dn = np.random.default_rng(5).integers(480, 520, (3, 300, 260)).astype(np.uint16)
+    dn[0, 40:60, 50:90] = 3000
+    scene = write_raster("scene.tif", dn, names=RGB)
+    out, probability = small_disk / f"i{suffix}", small_disk / "p.tif"
+    write = partial(map_scene, scene, bundle=red_bundle, probability=probability)
+    write(out=out)
+
+    def read(path: Path) -> object:
+        columns = gpd.read_file(path, layer=0, engine="pyogrio").drop(columns="created").to_json()
+        return columns, read_raster(probability)
+
+    expected = read(out)
+    free = shutil.disk_usage(small_disk).free
+    whole = []
+    for room in [0, 4096, 65536, *np.linspace(2**17, 5 << 20, 9).astype(int).tolist()]:
+        (small_disk / "ballast").write_bytes(bytes(free - room))
+        whole.append(check(out, lambda path: write(out=path), read, expected))
+        (small_disk / "ballast").unlink()
+    assert not whole[0]
+    assert whole[-1]

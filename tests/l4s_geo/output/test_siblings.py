@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import geopandas as gpd
@@ -139,3 +140,19 @@ def test_a_style_that_appears_while_the_run_goes_on_keeps_its_place(tmp_path: Pa
     assert (found.pop("a.geojson"), found.pop("a.qml"), found.pop("a-2.qml")) == ("old", SOMEBODYS, "another file")
     assert found.keys() == {"a-3.geojson", "a-3.qml", "a-3.geojson.provenance.json"}
     assert is_own_style(tmp_path / "a-3.geojson")
+
+
+@pytest.mark.skipif(not Path("/proc/self/fdinfo").is_dir(), reason="finds programs in /proc")
+@pytest.mark.parametrize(("name", "held"), [("a.shp", "a.dbf"), ("a.fgb", "a.fgb"), ("p.tif", "p.tif")])
+def test_what_a_program_has_open_for_writing_is_not_replaced(tmp_path: Path, name: str, held: str) -> None:
+    for file in {name, held}:
+        (tmp_path / file).write_text("old")
+    with (tmp_path / held).open("r+"):
+        with pytest.raises(OutputError, match=rf"{name} is open for writing in \S+ \(process {os.getpid()}\)"):
+            check_output(tmp_path / name, (Path(name).suffix,), "output")
+        with pytest.raises(OutputKeptError), staged(tmp_path / name) as (part,):
+            part.write_text("new")
+    assert (tmp_path / name).read_text() == "old"
+    assert (tmp_path / name).with_stem(f"{Path(name).stem}-2").read_text() == "new"
+    with (tmp_path / held).open("r"):
+        check_output(tmp_path / name, (Path(name).suffix,), "output")
