@@ -82,7 +82,7 @@ def _locked(path: Path, output: Path) -> int:
         OSError: it cannot be written.
     """
     while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        descriptor = _opened(path)
         try:
             if not _lock(descriptor):
                 raise OutputError(
@@ -96,6 +96,16 @@ def _locked(path: Path, output: Path) -> int:
             os.close(descriptor)
             raise
         os.close(descriptor)  # of a run that ended between the two
+
+
+def _opened(path: Path) -> int:
+    """Open a lock file, which another user may have left; a lock needs no right to write."""
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    except PermissionError:
+        if not path.exists():
+            raise
+        return os.open(path, os.O_RDONLY)
 
 
 def _lock(descriptor: int) -> bool:

@@ -159,3 +159,18 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     refused = pytest.raises(OutputError, match=r"The folder .*nowhere cannot be written to")
     with refused, claimed(tmp_path / "nowhere" / "i"):
         pass
+
+
+def test_what_another_user_left_keeps_nobody_out(tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / ".i.l4s-lock").write_text("17 elsewhere")
+    original = os.open
+
+    def refuse(path: object, flags: int, *mode: int) -> int:
+        if flags & os.O_RDWR:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return original(path, flags, *mode)
+
+    monkeypatch.setattr(os, "open", refuse)
+    with claimed(tmp_path / "i"):
+        pass
+    assert list(tmp_path.iterdir()) == []
