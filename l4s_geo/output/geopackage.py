@@ -94,10 +94,14 @@ def has_style(path: Path) -> bool:
         return False
 
 
-def check_whole(path: Path) -> None:
-    """Check that a GeoPackage that has been written is sound, with metadata, a style and a spatial index of the layer.
+def check_whole(path: Path, metadata: bool = True) -> None:
+    """Check that a GeoPackage that has been written is sound, with a style and a spatial index of the layer.
 
     GDAL leaves the index out without an error if there is no room for it.
+
+    Args:
+        path: the file.
+        metadata: whether the layer is to have metadata as well.
 
     Raises:
         OSError: it is not.
@@ -107,7 +111,7 @@ def check_whole(path: Path) -> None:
             faults = [fault for (fault,) in database.execute("PRAGMA quick_check(1)") if fault != "ok"]
             counts = {
                 table: database.execute(f"SELECT count(*) FROM {table}").fetchone()[0]  # noqa: S608
-                for table in (LAYER, f"rtree_{LAYER}_geom", "gpkg_metadata_reference", "layer_styles")
+                for table in (LAYER, f"rtree_{LAYER}_geom", "layer_styles", *(["gpkg_metadata_reference"] * metadata))
             }
     except sqlite3.Error as error:
         raise OSError(f"{path.name} was not written to its end ({error})") from error

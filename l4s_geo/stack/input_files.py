@@ -16,7 +16,7 @@ from l4s_geo.sources.vectors import vector_file
 from l4s_geo.stack.open import Inputs
 from l4s_geo.stack.stack import Stack
 
-__all__ = ["input_files"]
+__all__ = ["files_of", "input_files"]
 
 _SHAPEFILE = (".shp", ".shx", ".dbf", ".prj", ".cpg")
 
@@ -40,12 +40,17 @@ def input_files(inputs: Inputs, stack: Stack) -> Files:
     found["scene"] += [f for f in dict.fromkeys(f for i in images for f in i.resolve().parents) if f.suffix == ".SAFE"]
     found["DEM"] = _rasters(stack.dem.paths) if stack.dem else []
     found["slope"] = _rasters([os.fspath(inputs.slope)] if inputs.slope is not None else [])
-    found["mask"] = _vector_or_raster(inputs.mask)
-    found["area of interest"] = _vector_or_raster(inputs.aoi)
+    found["mask"] = files_of(inputs.mask)
+    found["area of interest"] = files_of(inputs.aoi)
     return found
 
 
-def _vector_or_raster(given: str | os.PathLike[str] | None) -> list[Path]:
+def files_of(given: str | os.PathLike[str] | None) -> list[Path]:
+    """Find the files of a vector file or a raster: itself, the parts of a Shapefile, what a virtual raster is made of.
+
+    Args:
+        given: its name, perhaps with a layer; None for no file.
+    """
     if given is None:
         return []
     found = local_files(vector_file(given))

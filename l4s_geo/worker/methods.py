@@ -216,11 +216,13 @@ def _evaluate(params: Mapping[str, Any], reporter: MessageReporter) -> dict[str,
     """Compare an inventory with a reference; the parameters are those of `l4s_geo.evaluate`, and `out`."""
     reporter.stage("compare")
     from l4s_geo.evaluation.evaluate import Settings, evaluate
-    from l4s_geo.evaluation.matches import write_matches
+    from l4s_geo.evaluation.matches import check_results, write_matches
     from l4s_geo.evaluation.summary import figures, lines
 
     given = _only(params, evaluate, "out")
     settings = given.pop("settings", {})
+    if params.get("out"):
+        check_results([Path(params["out"])], **given)
     found = evaluate(**given, settings=Settings(**_only(settings, Settings)))
     for line in lines(found):
         reporter.say(line)

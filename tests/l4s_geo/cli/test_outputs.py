@@ -143,6 +143,18 @@ class TestInputs:
         refused(run("map", scene, "--out", tmp_path / "i.gpkg", "--bundle", packed), "is the bundle that the run reads")
         assert packed.read_bytes() == before
 
+    @pytest.mark.parametrize("option", ["inventory", "--reference", "--area", "--doubtful"])
+    def test_a_comparison_over_what_is_compared(self, tmp_path: Path, option: str) -> None:
+        box = shapely.box(ORIGIN[0], ORIGIN[1] - 2000, ORIGIN[0] + 2000, ORIGIN[1])
+        for name in ("i", "--reference", "--area", "--doubtful"):
+            gpd.GeoDataFrame(geometry=[box], crs=UTM).to_file(tmp_path / f"{name}.gpkg", layer="landslides")
+        (tmp_path / "link.gpkg").symlink_to(tmp_path / ("i.gpkg" if option == "inventory" else f"{option}.gpkg"))
+        before = contents(tmp_path)
+        given = [part for name in ("--reference", "--area", "--doubtful") for part in (name, tmp_path / f"{name}.gpkg")]
+        result = run("evaluate", tmp_path / "i.gpkg", *given, "--out", tmp_path / "link.gpkg")
+        refused(result, f"is the {option.removeprefix('--')} that the run reads")
+        assert contents(tmp_path) == before
+
     def test_one_output_over_another(self, scene: Path, red_bundle: Path, tmp_path: Path) -> None:
         (tmp_path / "q.tif").symlink_to(tmp_path / "p.tif")
         given = ("--out", tmp_path / "i.gpkg", "--bundle", red_bundle, "--tta", "flips", "--spread", tmp_path / "q.tif")
@@ -222,7 +234,8 @@ def test_a_geopackage_that_is_opened_while_the_networks_run(
             editing.execute("SELECT * FROM landslides").fetchall()
             return original(self, *arguments)
 
-        monkeypatch.setattr("l4s_geo.output.geopackage.writers", lambda *_: [])  # this process is not to be told
+        for module in ("geopackage", "siblings"):  # this process is not to be told
+            monkeypatch.setattr(f"l4s_geo.output.{module}.writers", lambda *_: [])
         monkeypatch.setattr(LoadedBundle, "predict_with_spread", open_and_predict)
         result = run("map", scene, "--out", out, "--bundle", red_bundle)
         refused(result, "The result is complete and is kept in", "i-2.gpkg")
