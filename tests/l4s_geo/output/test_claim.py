@@ -109,8 +109,8 @@ def test_of_two_claims_none_is_left_if_one_fails(tmp_path: Path, holder) -> None
     [
         ("", True),
         ("no number", True),
-        (f"{2**22 + 1} {socket.gethostname()}", True),
-        (f"{os.getpid()} {socket.gethostname()}", False),
+        (f"{2**22 + 1} {{host}}", True),
+        ("{process} {host}", False),
         ("17 elsewhere", False),
     ],
 )
@@ -121,7 +121,7 @@ def test_without_locks_the_process_that_is_named_decides(tmp_path: Path, monkeyp
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr("fcntl.flock", unsupported)
-    (tmp_path / ".i.l4s-lock").write_text(text)
+    (tmp_path / ".i.l4s-lock").write_text(text.format(process=os.getpid(), host=socket.gethostname()))
     if free:
         with claimed(tmp_path / "i"):
             assert (tmp_path / ".i.l4s-lock").read_text().split() == [str(os.getpid()), socket.gethostname()]
