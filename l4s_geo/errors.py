@@ -33,6 +33,10 @@ class OutputError(L4SError, OSError):
     """A result cannot be written where it was asked for."""
 
 
+class OutputKeptError(OutputError):
+    """A result is complete, and stands under another name than it was to have."""
+
+
 class DataError(L4SError, ValueError):
     """Training data is missing, damaged or does not fit together."""
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 
 from l4s_geo import defaults
+from l4s_geo.crf.mean_field import require_backend
 from l4s_geo.errors import DeviceError, SceneError, TerrainError
 from l4s_geo.grid import PIXEL
 from l4s_geo.inference.devices import Precision
@@ -30,6 +31,8 @@ from l4s_geo.inference.tta import TestTimeAugmentation
 from l4s_geo.inventory.formats import write_inventory
 from l4s_geo.inventory.landslides import describe_landslides, find_landslides
 from l4s_geo.inventory.vectorize import Connectivity
+from l4s_geo.output.claim import claimed
+from l4s_geo.output.identity import check_apart, local_files
 from l4s_geo.output.probability_raster import RasterLayer, write_surface
 from l4s_geo.output.resume import ResumeStore
 from l4s_geo.output.scratch_raster import ScratchRaster
@@ -40,6 +43,7 @@ from l4s_geo.provenance import provenance
 from l4s_geo.scene_summary import cautions, details, findings, introduction
 from l4s_geo.sources.gdal import with_these_settings
 from l4s_geo.stack.assumed import assumptions_of, remarks_of
+from l4s_geo.stack.input_files import input_files
 from l4s_geo.stack.open import STREAMING_CACHE, Resampling, fingerprint, gdal_settings, open_stack
 from l4s_geo.stack.stack import Stack
 from l4s_geo.units import Units
@@ -131,7 +135,8 @@ def map_scene(
         device: "auto", "cpu", "cuda" (all GPUs), "cuda:N" (one of them), "tensorrt" or "openvino".
         precision: "fp32", "fp16" (GPU only), or "auto": fp16 on a GPU.
         batch: windows that a network takes at once; None chooses by the device's memory.
-        resume: go on where a run of the same call was stopped or killed; what it had finished is not repeated.
+        resume: go on where a run of the same call was stopped or killed; what it had finished is not repeated. It
+            lies in the hidden folder ``.NAME.l4s-parts`` beside the first output, which goes when a run is done.
         patch: whether the inventory of a scene without coordinates (a patch) may be written, in metres from its upper
             left corner; otherwise that is an error.
         reporter: hears how the run goes.
@@ -244,7 +249,11 @@ def map_stack(
     Raises:
         L4SError: see `map_scene`.
     """
-    with _work_in_progress(stack, model, plan, created) as parts:
+    bundle = {"bundle": local_files(plan.bundle.location)}
+    check_apart(plan.outputs.files, {**input_files(plan.inputs, stack), **bundle})
+    if plan.refinement:
+        require_backend("cpu" if model.xp is np else "cuda")
+    with claimed(*plan.outputs.paths), _work_in_progress(stack, model, plan, created) as parts:
         run = _Run(stack, model, plan, parts, tell, watch)
         prediction = _predict(run)
         layers = _refine(run, prediction)
@@ -280,13 +289,13 @@ def _work_in_progress(stack: Stack, model: LoadedBundle, plan: Plan, created: st
         first = plan.outputs.first or Path(files.enter_context(TemporaryDirectory(prefix="l4s-"))) / "scene"
         parts = ResumeStore(first, key, plan.resume, {"created": created})
         try:
-            yield parts
+            with parts.done_with():
+                yield parts
         except (SceneError, TerrainError):
             # A damaged file stays damaged; a network may come back.
             if not stack.is_remote:
                 parts.discard()
             raise
-        parts.discard()
 
 
 def _predict(run: _Run) -> Prediction:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, fields, replace
+from itertools import combinations
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -15,8 +16,10 @@ from l4s_geo.inference.devices import Device, Precision
 from l4s_geo.inference.predict import PredictSettings
 from l4s_geo.inventory.formats import FORMATS, require_coordinates
 from l4s_geo.inventory.vectorize import VectorizeSettings
+from l4s_geo.output.identity import is_same
 from l4s_geo.output.probability_raster import SUFFIXES
-from l4s_geo.output.staging import check_output
+from l4s_geo.output.siblings import check_stems, siblings
+from l4s_geo.output.staging import check_output, destination
 from l4s_geo.stack.open import Inputs
 from l4s_geo.stack.stack import Stack
 
@@ -47,19 +50,25 @@ class Outputs:
             (self.probability, SUFFIXES, "probability raster"),
             (self.spread, SUFFIXES, "spread raster"),
         )
-        earlier: set[Path] = set()
         for path, suffixes, what in kinds:
             if path:
                 check_output(path, suffixes, what)
-        for path in filter(None, self.paths):
-            if path.absolute() in earlier:
-                raise OutputError(f"Two outputs have the name {path}; give each a file of its own.")
-            earlier.add(path.absolute())
+        places = [destination(path) for path in self.paths if path]
+        for one, other in combinations(places, 2):
+            if is_same(one, other):
+                raise OutputError(f"Two outputs have the name {other}; give each a file of its own.")
+        check_stems(*places)
 
     @property
     def paths(self) -> tuple[Path | None, Path | None, Path | None]:
         """Paths of inventory, probability and spread, in this order."""
         return self.inventory, self.probability, self.spread
+
+    @property
+    def files(self) -> list[Path]:
+        """All files that come into being, where they come to stand: those asked for, and what belongs to them."""
+        places = [destination(path) for path in self.paths if path]
+        return [file for place in places for file in (place, *siblings(place))]
 
     @property
     def first(self) -> Path | None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import tempfile
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from difflib import get_close_matches
 from pathlib import Path
 
 from l4s_geo.bands import TERRAIN
 from l4s_geo.bundles.bundle import Bundle
-from l4s_geo.bundles.item import read_bundle, write_bundle
+from l4s_geo.bundles.install import install_bundle, is_bundle
+from l4s_geo.bundles.item import read_bundle
 from l4s_geo.errors import BandError, BundleError, OutputError
 
 __all__ = [
@@ -71,7 +71,7 @@ def add_bundle(path: PathLike) -> Bundle:
     Raises:
         BundleError: it is damaged, its name is taken by an embedded bundle or is no plain name, or what stands in its
             place is not a bundle.
-        OutputError: it cannot be written.
+        OutputError: it cannot be written, or another run adds a bundle of that name.
     """
     bundle = find_bundle(path)
     _check_name(bundle.name)
@@ -79,17 +79,10 @@ def add_bundle(path: PathLike) -> Bundle:
         raise BundleError(f"The name {bundle.name!r} belongs to an embedded bundle; export yours under another name.")
     networks = {member.file: bundle.network(member) for member in bundle.members}
     target = _user_folder() / bundle.name
-    if os.path.lexists(target) and not _is_bundle(target):
-        raise BundleError(f"{target} is in the way and is not a bundle; move it elsewhere, nothing of it is deleted.")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".adding-", dir=target.parent) as staging:
-            ready, former = Path(staging) / "new", Path(staging) / "old"
-            write_bundle(bundle, networks, ready, bundle.card())
-            _read_back(ready, networks)
-            if target.exists():
-                os.replace(target, former)
-            os.replace(ready, target)
+        install_bundle(bundle, networks, target, bundle.card())
+    except OutputError:
+        raise
     except OSError as error:
         raise OutputError(f"The bundle cannot be kept in {target} ({error}); set L4S_BUNDLES to a folder.") from error
     return bundle
@@ -106,7 +99,7 @@ def remove_bundle(name: str) -> None:
     if name not in _places():
         raise BundleError(f"There is no bundle {name!r} to remove; installed are {', '.join(_places())}.")
     place = _places()[name]
-    if not _is_bundle(place):
+    if not is_bundle(place):
         raise BundleError(f"{place} is a link to a bundle elsewhere; remove the link yourself, the bundle stays.")
     shutil.rmtree(place)
 
@@ -163,22 +156,6 @@ def _check_name(name: str) -> None:
             f"The bundle's name {name!r} is not a plain name; expected 1 to 100 letters, digits, '-', '_' and '.', a "
             "letter or digit first, so export it under another."
         )
-
-
-def _is_bundle(folder: Path) -> bool:
-    """Whether a folder is a bundle's own, and no link to one."""
-    return not folder.is_symlink() and folder.is_dir() and (folder / "bundle.json").is_file()
-
-
-def _read_back(folder: Path, networks: Mapping[str, bytes]) -> None:
-    """Check that a bundle stands on the disk as it was written, which a nearly full one does not always say.
-
-    Raises:
-        OSError: it does not.
-    """
-    for member in read_bundle(folder).members:
-        if (folder / member.file).read_bytes() != networks[member.file]:
-            raise OSError(f"{member.file} was not written to its end")
 
 
 def _places() -> dict[str, Path]:

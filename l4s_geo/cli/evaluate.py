@@ -99,7 +99,7 @@ def main(
     with user_errors():
         from l4s_geo.evaluation.evaluate import Settings, evaluate
         from l4s_geo.evaluation.facing import Sun
-        from l4s_geo.evaluation.matches import write_matches
+        from l4s_geo.evaluation.matches import check_results, write_matches
         from l4s_geo.evaluation.summary import figures
         from l4s_geo.output.atomic import atomic_write
         from l4s_geo.output.staging import check_output
@@ -108,6 +108,9 @@ def main(
             check_output(Path(out), (".gpkg",), "comparison")
         if json_file and json_file != "-":
             check_output(Path(json_file), (".json",), "file of figures")
+        read = {"inventory": inventory, "reference": reference, "area": area, "doubtful": doubtful}
+        results = [Path(name) for name in (out, json_file) if name and name != "-"]
+        check_results(results, **read, probability=probability, dem=dem)
         given = Settings(**settings, sun=Sun(*sun) if sun else None)
         found = evaluate(inventory, reference, area, doubtful, probability, dem or None, given)
         if out:

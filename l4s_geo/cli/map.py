@@ -125,7 +125,12 @@ class _Taught(click.Command):
     is_flag=True,
     help="Write the inventory of a scene without coordinates (image_N.h5), in metres from its upper left corner.",
 )
-@click.option("--resume", is_flag=True, help="Go on where a stopped or killed run of the same command ended.")
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Go on where a stopped or killed run of the same command ended. What it had done lies in .NAME.l4s-parts "
+    "beside the output; the folder goes when a run is done, and may be deleted.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
 @click.option("-v", "--verbose", is_flag=True, help="Print more about the bundle and the run, and what libraries say.")
 @click.version_option(package_name="l4s-geo")

@@ -15,7 +15,12 @@ __all__ = ["main"]
 @click.command(context_settings={"max_content_width": 100})
 @scene_options
 @click.option("--out", required=True, type=click.Path(), help="Raster to write, .tif.")
-@click.option("--resume", is_flag=True, help="Go on where a stopped run of the same command ended.")
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Go on where a stopped run of the same command ended. What it had done lies in .NAME.l4s-parts beside the "
+    "output; the folder goes when a run is done, and may be deleted.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
 def main(inputs: dict[str, Any], out: str, resume: bool, quiet: bool) -> None:
     """Write SCENE and its terrain as one raster on the 10 m mapping grid.

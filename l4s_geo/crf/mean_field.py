@@ -40,7 +40,7 @@ from l4s_geo.crf.parameters import CRFParameters, halo, radius
 from l4s_geo.errors import DeviceError
 from l4s_geo.grid import Window
 
-__all__ = ["refine", "refine_strips"]
+__all__ = ["refine", "refine_strips", "require_backend"]
 
 BLOCK = 1024
 """Rows and columns of the blocks that `refine_strips` works on, without their halo."""
@@ -156,6 +156,15 @@ def _mean_field(backend: Backend, field: Field, probability: Floats, parameters:
     refined = (1 + belief) / 2
     host: Floats = refined if xp is np else xp.asnumpy(refined)
     return host
+
+
+def require_backend(device: Literal["cpu", "cuda"]) -> None:
+    """Check that the CRF can run, before anything that it would end in vain.
+
+    Raises:
+        DeviceError: a package is missing, or there is no GPU.
+    """
+    _backend(device)
 
 
 def _backend(device: str) -> Callable[[Field, CRFParameters], Backend]:

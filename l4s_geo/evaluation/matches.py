@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,14 +14,34 @@ import pyproj
 from l4s_geo.evaluation.evaluate import Evaluation
 from l4s_geo.evaluation.layers import Side
 from l4s_geo.evaluation.objects import outcomes
-from l4s_geo.output.geopackage import LAYER, add_style
-from l4s_geo.output.staging import check_output, staged
+from l4s_geo.output.claim import claimed
+from l4s_geo.output.geopackage import LAYER, add_style, check_whole
+from l4s_geo.output.identity import check_apart
+from l4s_geo.output.staging import check_output, destination, staged
 from l4s_geo.output.style import style
+from l4s_geo.stack.input_files import files_of
 
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame
 
-__all__ = ["matches", "write_matches"]
+PathLike = str | os.PathLike[str]
+
+__all__ = ["check_results", "matches", "write_matches"]
+
+
+def check_results(outputs: Iterable[Path], **read: PathLike | Sequence[PathLike] | None) -> None:
+    """Check, before anything is compared, that no result of a comparison would replace what is compared.
+
+    Args:
+        outputs: the results.
+        read: the arguments of `l4s_geo.evaluate` that are files, by their names.
+
+    Raises:
+        OutputError: one would.
+    """
+    several = {what: [given] if isinstance(given, str | os.PathLike) else given or () for what, given in read.items()}
+    files = {what: [file for one in given for file in files_of(one)] for what, given in several.items()}
+    check_apart([destination(output) for output in outputs], files)
 
 
 def matches(found: Evaluation) -> GeoDataFrame:
@@ -59,7 +81,7 @@ def write_matches(found: Evaluation, path: Path) -> None:
     from pyogrio.errors import DataSourceError, FeatureError, GeometryError
 
     check_output(path, (".gpkg",), "comparison")
-    with staged(path) as (beside,):
+    with claimed(path), staged(path) as (beside,):
         if beside is None:  # for the type checker: a path is staged as a path
             return
         try:
@@ -75,6 +97,7 @@ def write_matches(found: Evaluation, path: Path) -> None:
         except (DataSourceError, FeatureError, GeometryError) as error:
             raise OSError(str(error)) from error
         add_style(beside, style("comparison"), "Landslides by what became of them")
+        check_whole(beside, metadata=False)
 
 
 def _frame(side: str, own: Side, other: Side, words: np.ndarray, pairs: np.ndarray, iou: np.ndarray) -> pd.DataFrame:

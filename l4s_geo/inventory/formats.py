@@ -1,4 +1,7 @@
-"""An inventory on disk: a format by the suffix of its name, with provenance and style."""
+"""An inventory on disk: a format by the suffix of its name, with provenance and style.
+
+Drivers do not always say that a disk was full. So each file is read again before anybody takes it for the inventory.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,9 @@ from l4s_geo.errors import OutputError
 from l4s_geo.grid import Grid
 from l4s_geo.inventory.style import inventory_style
 from l4s_geo.inventory.table import COLUMNS, SHAPEFILE_NAMES
-from l4s_geo.output.geopackage import LAYER, add_style
+from l4s_geo.output.geopackage import LAYER, add_style, check_whole
+from l4s_geo.output.siblings import PROVENANCE
+from l4s_geo.output.style import write_style
 
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame
@@ -53,6 +58,9 @@ def write_inventory(frame: GeoDataFrame, path: Path, provenance: Mapping[str, An
         frame: polygons with the columns of `l4s_geo.inventory.table.COLUMNS`.
         path: where to write.
         provenance: facts about the run; JSON-serialisable.
+
+    Raises:
+        OSError: it cannot be written, or not all of it.
     """
     FORMATS[path.suffix.lower()](frame, path, json.dumps(dict(provenance), indent=1))
 
@@ -61,6 +69,7 @@ def _write_gpkg(frame: GeoDataFrame, path: Path, provenance: str) -> None:
     # QGIS 3.22 warns about GeoPackage 1.4, which newer GDAL writes by default.
     _write_ogr(frame, path, "GPKG", layer=LAYER, VERSION="1.3", layer_metadata={"l4s": provenance})
     add_style(path, inventory_style(), "Landslides by confidence")
+    check_whole(path)
 
 
 def _write_geojson(frame: GeoDataFrame, path: Path, provenance: str) -> None:
@@ -84,12 +93,19 @@ def _write_shapefile(frame: GeoDataFrame, path: Path, provenance: str) -> None:
 
 
 def _write_geoparquet(frame: GeoDataFrame, path: Path, provenance: str) -> None:
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    frame.to_parquet(path, index=False)
-    table = pq.read_table(path)
-    pq.write_table(table.replace_schema_metadata({**(table.schema.metadata or {}), b"l4s": provenance.encode()}), path)
-    path.with_suffix(".qml").write_text(inventory_style(), encoding="utf-8")
+    try:
+        frame.to_parquet(path, index=False)
+        table = pq.read_table(path)
+        facts = {**(table.schema.metadata or {}), b"l4s": provenance.encode()}
+        pq.write_table(table.replace_schema_metadata(facts), path)
+        if not pq.read_table(path).equals(table):
+            raise OSError(f"{path.name} was not written to its end")
+    except pa.ArrowException as error:
+        raise OSError(f"{path.name} was not written to its end ({error})") from error
+    write_style(path, inventory_style())
 
 
 def _write_ogr(frame: GeoDataFrame, path: Path, driver: str, **options: Any) -> None:
@@ -100,13 +116,30 @@ def _write_ogr(frame: GeoDataFrame, path: Path, driver: str, **options: Any) -> 
         several = bool((frame.geom_type == "MultiPolygon").any())
         kind = "MultiPolygon" if several else "Polygon"
         pyogrio.write_dataframe(frame, path, driver=driver, geometry_type=kind, promote_to_multi=several, **options)
+        _check_whole(frame, path)
     except (DataSourceError, FeatureError, GeometryError) as error:
         raise OSError(str(error)) from error
 
 
+def _check_whole(frame: GeoDataFrame, path: Path) -> None:
+    """Check that a file holds an inventory's features, each with its number and its outline.
+
+    Raises:
+        OSError: it does not.
+    """
+    import pyogrio
+
+    found = pyogrio.read_dataframe(path)
+    if not len(found) and not len(frame):
+        return
+    whole = {"id", "geometry"} <= set(found.columns) and found.geom_type.isin(["Polygon", "MultiPolygon"]).all()
+    if not whole or sorted(found["id"]) != sorted(frame["id"]):  # FlatGeobuf has an order of its own
+        raise OSError(f"{path.name} was not written to its end, {len(frame)} landslides")
+
+
 def _write_sidecars(path: Path, provenance: str) -> None:
-    path.with_suffix(".qml").write_text(inventory_style(), encoding="utf-8")
-    path.with_suffix(".provenance.json").write_text(provenance + "\n", encoding="utf-8")
+    write_style(path, inventory_style())
+    path.with_name(path.name + PROVENANCE).write_text(provenance + "\n", encoding="utf-8")
 
 
 FORMATS: dict[str, Callable[[Any, Path, str], None]] = {

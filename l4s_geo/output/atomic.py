@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from l4s_geo.errors import OutputError
+from l4s_geo.output.claim import claimed
 
 __all__ = ["SUFFIX", "atomic_write", "replacing"]
 
@@ -42,7 +43,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_write(path: Path, advice: str = _ADVICE, errors: tuple[type[Exception], ...] = ()) -> Iterator[Path]:
-    """Do as `replacing` does, and turn a failure to write into an error for the user.
+    """Claim the file, do as `replacing` does, and turn a failure to write into an error for the user.
 
     Args:
         path: the final name.
@@ -53,11 +54,13 @@ def atomic_write(path: Path, advice: str = _ADVICE, errors: tuple[type[Exception
         A path to write to.
 
     Raises:
-        OutputError: the disk is full, or cannot be written to.
+        OutputError: the disk is full, or cannot be written to; or another run writes the same file.
     """
     failures: tuple[type[Exception], ...] = (OSError, *errors)
     try:
-        with replacing(path) as part:
+        with claimed(path), replacing(path) as part:
             yield part
+    except OutputError:
+        raise
     except failures as error:
         raise OutputError(f"{path} cannot be written ({error}); {advice}") from error

@@ -21,11 +21,12 @@ from l4s_geo.grid import Grid, Window
 from l4s_geo.output.cog import add_source, vrt, write_cog
 from l4s_geo.output.geotiff import create
 from l4s_geo.output.scratch_raster import ScratchRaster
-from l4s_geo.output.style import style
+from l4s_geo.output.siblings import RASTERS
+from l4s_geo.output.style import style, write_style
 
 __all__ = ["SUFFIXES", "RasterLayer", "halve", "write_surface"]
 
-SUFFIXES = (".tif", ".tiff")
+SUFFIXES = RASTERS
 """Suffixes that a raster may have."""
 
 RasterLayer = Literal["probability", "spread"]
@@ -68,7 +69,7 @@ def write_surface(
         source.write_text(ET.tostring(root, encoding="unicode"), encoding="utf-8")
         # Noise in the last digits: higher levels and predictors take longer and gain 4 %.
         write_cog(source, path, compress="DEFLATE", level=1)
-    path.with_suffix(".qml").write_text(style(kind), encoding="utf-8")
+    write_style(path, style(kind))
 
 
 def halve(values: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from l4s_geo.errors import OutputError
+from l4s_geo.errors import OutputError, OutputKeptError
 from l4s_geo.output.atomic import SUFFIX, replacing
 
 __all__ = ["ResumeStore"]
@@ -34,7 +34,8 @@ class ResumeStore:
             resume: whether to keep the parts of an earlier run with the same key.
             facts: what to remember of this run; a resumed run has those of the earlier one in `facts`.
         """
-        self.folder = output.absolute().parent / f".{output.name}.l4s-parts"
+        place = output.resolve()
+        self.folder = place.with_name(f".{place.name}.l4s-parts")
         self._about = self.folder / "about.json"
         self._key = key
         self.facts = facts or {}
@@ -102,6 +103,16 @@ class ResumeStore:
         """Read a part that `save` has written."""
         with np.load(self.folder / name, allow_pickle=False) as arrays:
             return dict(arrays)
+
+    @contextmanager
+    def done_with(self) -> Iterator[None]:
+        """Remove all parts when the ``with`` block ends with the output complete, be it under another name."""
+        try:
+            yield
+        except OutputKeptError:
+            self.discard()
+            raise
+        self.discard()
 
     def discard(self) -> None:
         """Remove all parts."""

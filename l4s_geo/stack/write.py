@@ -18,13 +18,16 @@ from numpy.typing import NDArray
 
 from l4s_geo.bands import BANDS, TERRAIN
 from l4s_geo.grid import Grid, Window
+from l4s_geo.output.claim import claimed
 from l4s_geo.output.cog import add_source, vrt, write_cog
 from l4s_geo.output.geotiff import create
+from l4s_geo.output.identity import check_apart
 from l4s_geo.output.probability_raster import SUFFIXES
 from l4s_geo.output.resume import ResumeStore
-from l4s_geo.output.staging import check_output, staged
+from l4s_geo.output.staging import check_output, destination, staged
 from l4s_geo.progress import Reporter
 from l4s_geo.stack.assumed import assumptions_of, remarks_of
+from l4s_geo.stack.input_files import input_files
 from l4s_geo.stack.open import Inputs, fingerprint, gdal_settings, open_stack
 from l4s_geo.stack.stack import Stack
 from l4s_geo.units import STACK_UNITS
@@ -50,8 +53,15 @@ def write_stack(inputs: Inputs, out: str | os.PathLike[str], *, resume: bool = F
         L4SError: an input cannot be used or the output cannot be written.
     """
     path = Path(out)
-    check_output(path, SUFFIXES, "stack")
+    check_output(path, SUFFIXES, "stack", styled=False)
+    with claimed(path):
+        _write(inputs, path, resume, reporter)
+    reporter.say(f"Written: {path}")
+
+
+def _write(inputs: Inputs, path: Path, resume: bool, reporter: Reporter) -> None:
     with open_stack(inputs) as stack:
+        check_apart([destination(path)], input_files(inputs, stack))
         window = stack.area.window() if stack.area else stack.grid.whole
         grid = stack.grid.part(window)
         bands = [b for b in BANDS if b in stack.bands]
@@ -72,13 +82,12 @@ def write_stack(inputs: Inputs, out: str | os.PathLike[str], *, resume: bool = F
                 parts.write(name, write)
             reporter.progress(number + 1, len(strips))
         facts = {"units": STACK_UNITS, "scene": stack.scene.name, **asdict(stack.scene.acquisition)}
-    with gdal_settings(), staged(path) as (staging,):
-        mosaic = parts.folder / "stack.vrt"
+    mosaic = parts.folder / "stack.vrt"
+    with parts.writing():
         mosaic.write_text(_mosaic(grid, bands, strips, facts), encoding="utf-8")
+    with parts.done_with(), gdal_settings(), staged(path) as (staging,):
         if staging:
             write_cog(mosaic, staging, compress="ZSTD", level=9, predictor="FLOATING_POINT")
-    parts.discard()
-    reporter.say(f"Written: {path}")
 
 
 def values(stack: Stack, bands: list[str], window: Window) -> NDArray[np.float32]:

@@ -1,7 +1,7 @@
 """The process that does one request of a worker, in which the geodata libraries and the networks live.
 
-It takes one request on stdin, with the folders that the worker made for its outputs, and writes messages on stdout.
-When stdin ends, nobody waits for it any more: it removes those folders and exits.
+It takes one request on stdin, with the hidden folders and files that the worker made for its outputs, and writes
+messages on stdout. When stdin ends, nobody waits for it any more: it removes those and exits.
 """
 
 from __future__ import annotations
@@ -83,9 +83,9 @@ def main() -> int:
     """Do the request on stdin; the exit status is 0 if it was answered."""
     channel, requests = Channel(claim_stdout()), sys.stdin.buffer
     request = json.loads(requests.readline())
-    folders = [Path(folder) for folder in request["folders"]]
+    hidden = [Path(path) for path in request["hidden"]]
     answered = threading.Event()
-    threading.Thread(target=_watch, args=(requests, folders, answered), daemon=True).start()
+    threading.Thread(target=_watch, args=(requests, hidden, answered), daemon=True).start()
     id_ = request["id"]
     try:
         with without_chatter():
@@ -106,16 +106,19 @@ def main() -> int:
     return 0
 
 
-def _watch(requests: BinaryIO, folders: list[Path], answered: threading.Event) -> None:
+def _watch(requests: BinaryIO, hidden: list[Path], answered: threading.Event) -> None:
     """Wait for the end of stdin; without an answer by then, leave nothing and exit, whatever other threads are at."""
     while requests.read(4096):
         pass
     if answered.is_set():
         return
     for _ in range(20):  # another thread may just have written one more file
-        for folder in folders:
-            shutil.rmtree(folder, ignore_errors=True)
-        if not any(folder.exists() for folder in folders):
+        for path in hidden:
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+        if not any(path.exists() for path in hidden):
             break
     os._exit(1)
 
@@ -213,11 +216,13 @@ def _evaluate(params: Mapping[str, Any], reporter: MessageReporter) -> dict[str,
     """Compare an inventory with a reference; the parameters are those of `l4s_geo.evaluate`, and `out`."""
     reporter.stage("compare")
     from l4s_geo.evaluation.evaluate import Settings, evaluate
-    from l4s_geo.evaluation.matches import write_matches
+    from l4s_geo.evaluation.matches import check_results, write_matches
     from l4s_geo.evaluation.summary import figures, lines
 
     given = _only(params, evaluate, "out")
     settings = given.pop("settings", {})
+    if params.get("out"):
+        check_results([Path(params["out"])], **given)
     found = evaluate(**given, settings=Settings(**_only(settings, Settings)))
     for line in lines(found):
         reporter.say(line)

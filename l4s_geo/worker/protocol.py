@@ -31,7 +31,8 @@ one, or to let it mean something else, takes a new version; new ones that may be
   "open", "map" (done and total count windows; strips in a stack) or "write"; in a stage that counts nothing, done and
   total are 0. Rate is per second; it and remaining_s are null while unknown.
 - ``{"type": "result", "id": 7, "result": {…}}``: the request is done and its outputs are in place.
-- ``{"type": "error", "id": 7, "kind": "BandError", "message": "…", "detail": "…"}``: it failed, and left nothing. Kind
+- ``{"type": "error", "id": 7, "kind": "BandError", "message": "…", "detail": "…"}``: it failed, and left nothing
+  (but a complete result under another name, if the kind is "OutputKeptError", as the message says). Kind
   is a class of `l4s_geo.errors` for what a user can mend; "ProtocolError" for a request that is not one (id null if it
   has none); "Crash" if the engine ended without an answer; "Bug" otherwise, with a traceback as detail.
 

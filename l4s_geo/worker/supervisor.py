@@ -8,19 +8,22 @@ the hidden folders in which outputs are made, so that it can leave nothing behin
 from __future__ import annotations
 
 import json
+import os
 import platform
 import queue
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from l4s_geo.errors import L4SError
+from l4s_geo.output.claim import Claim, claimed
+from l4s_geo.output.siblings import RASTERS
 from l4s_geo.output.staging import check_output, staged
 from l4s_geo.worker.protocol import PROTOCOL, Channel, ProtocolError, Request, claim_stdout, read_lines
 
@@ -83,8 +86,8 @@ class Worker:
                 raise line
             request = Request.parse(line)
             id_ = request.id
-            with _staging(request.params) as (params, names):
-                result = self._run(Request(id_, request.method, params), names)
+            with _staging(request.params) as (params, names, claims):
+                result = self._run(Request(id_, request.method, params), names, claims)
             outputs = {name: request.params[name] for name in _OUTPUTS if request.params.get(name)}
             self._channel.send("result", id=id_, result=result | ({"outputs": outputs} if outputs else {}))
         except ProtocolError as error:
@@ -94,7 +97,7 @@ class Worker:
         except _FailedError as error:
             self._channel.send("error", id=id_, **error.fields)
 
-    def _run(self, request: Request, names: Mapping[str, str]) -> dict[str, Any]:
+    def _run(self, request: Request, names: Mapping[str, str], claims: Sequence[Claim]) -> dict[str, Any]:
         """Do a request in a process of its own and pass on what it says."""
         options = ["-I"] if sys.flags.isolated else []
         command = [sys.executable, *options, "-m", "l4s_geo.worker.methods"]
@@ -103,12 +106,14 @@ class Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+            # If this process is killed, the other one still holds the claims until it has cleared up.
+            pass_fds=[claim.descriptor for claim in claims] if os.name == "posix" else (),
         ) as task:
             self._task = task
             if self._stopped.is_set():
                 task.kill()
             try:
-                answer = self._follow(task, request, names)
+                answer = self._follow(task, request, names, [str(claim.path) for claim in claims])
             except BaseException:
                 task.kill()
                 raise
@@ -124,13 +129,13 @@ class Worker:
         return result
 
     def _follow(
-        self, task: subprocess.Popen[bytes], request: Request, names: Mapping[str, str]
+        self, task: subprocess.Popen[bytes], request: Request, names: Mapping[str, str], locks: list[str]
     ) -> dict[str, Any] | None:
         """Pass on messages until the answer; None if the process ends without one."""
         if task.stdin is None or task.stdout is None:
             raise AssertionError("both are pipes")
         try:
-            task.stdin.write(request.line(folders=list(names)))
+            task.stdin.write(request.line(hidden=[*names, *locks]))
             task.stdin.flush()
         except OSError:
             return None
@@ -147,20 +152,21 @@ class Worker:
 
 
 @contextmanager
-def _staging(params: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], dict[str, str]]]:
-    """Give a request's outputs hidden folders, and move them to their places at the end.
+def _staging(params: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], dict[str, str], tuple[Claim, ...]]]:
+    """Claim a request's outputs, give them hidden folders, and move them to their places at the end.
 
     Yields:
-        The parameters with the hidden paths, and for each hidden folder the one it stands for.
+        The parameters with the hidden paths, for each hidden folder the one it stands for, and the claims.
     """
     finals = {name: Path(params[name]).absolute() for name in _OUTPUTS if params.get(name)}
     for name, final in finals.items():
-        # Whether the suffix is allowed is the method's to say.
-        check_output(final, (final.suffix.lower(),), _OUTPUTS[name])
-    with staged(*finals.values()) as parts:
+        suffix = final.suffix.lower()
+        # Whether the suffix is allowed is the method's to say; a result that is a raster is a stack.
+        check_output(final, (suffix,), _OUTPUTS[name], styled=name != "out" or suffix not in RASTERS)
+    with claimed(*finals.values()) as claims, staged(*finals.values()) as parts:
         paths = dict(zip(finals, filter(None, parts), strict=True))
         folders = {str(path.parent): str(finals[name].parent) for name, path in paths.items()}
-        yield {**params, **{name: str(path) for name, path in paths.items()}}, folders
+        yield {**params, **{name: str(path) for name, path in paths.items()}}, folders, claims
 
 
 def _epitaph(status: int) -> str:

@@ -98,10 +98,11 @@ def refresh_open(context: QgsProcessingContext, facts: dict) -> None:
 
 def layers_of(path: str, project) -> list[QgsMapLayer]:
     """The layers of a project that show a file."""
-    return [layer for layer in project.mapLayers().values() if _file(layer) == _resolved(path)]
+    return [layer for layer in project.mapLayers().values() if file_of(layer) == _resolved(path)]
 
 
-def _file(layer: QgsMapLayer) -> str:
+def file_of(layer: QgsMapLayer) -> str:
+    """The file that a layer shows, links followed; "" if it shows none."""
     provider = layer.dataProvider()
     if provider is None:
         return ""

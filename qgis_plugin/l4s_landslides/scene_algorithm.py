@@ -10,9 +10,12 @@ from qgis.core import QgsProcessingFeedback
 from . import engine
 from .base import LandslideAlgorithm, processing_errors
 from .errors import EngineError, InputError
+from .outputs import check_apart, output_path
 from .scene_parameters import SceneReader
 from .worker import Worker
 
+_LAYERS = ("INPUT", "DEM", "SLOPE", "MASK", "AOI")
+_OUTPUTS = ("OUTPUT", "PROBABILITY")
 _CHECK_S = 10.0
 _BUDGET_S = 5.0
 
@@ -26,6 +29,10 @@ class SceneAlgorithm(LandslideAlgorithm):
         scene, layer = reader.scene()
         request = {"scene": scene, **reader.layers(), **reader.options(), **self.check_more(parameters, context)}
         reader.check_area(layer)
+        check_apart(
+            (output_path(parameters.get(name), context) for name in _OUTPUTS),
+            (self.parameterAsLayer(parameters, name, context) for name in _LAYERS if parameters.get(name)),
+        )
         request.pop("mask", None)
         if "://" not in scene:
             _checks.ask(request)

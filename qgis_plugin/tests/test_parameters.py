@@ -103,14 +103,6 @@ def test_an_output_that_is_being_edited(problem, samples):
     layer.rollBack()
 
 
-def test_an_output_with_edits_in_sqlites_log(problem, samples):
-    """SQLite would apply the old file's log to the new file."""
-    path = samples / "valley_reference.gpkg"
-    Path(f"{path}-wal").write_bytes(b"edits")
-    message = problem("maplandslides", INPUT=str(samples / "valley.tif"), OUTPUT=str(path))
-    assert "still open in QGIS" in message
-
-
 def test_a_batch_of_many_rows_does_not_wait_for_the_engine(samples, monkeypatch):
     from l4s_landslides import scene_algorithm
 

@@ -29,4 +29,4 @@ def test_every_setting_is_told_as_it_was(write_raster, red_bundle: Path, tmp_pat
     assert (told["scene"], told["bundle"], told["shape"], told["units"]) == ("s", "red", [140, 150], "dn")
     assert (told["valid_share"], told["masked_share"]) == (round(2 / 3, 6), 0)
     assert (told["crf"], told["terrain_prior"], told["statistics"]) == (None, None, None)
-    assert json.loads(out.with_suffix(".provenance.json").read_text()) == told
+    assert json.loads(out.with_name(f"{out.name}.provenance.json").read_text()) == told

@@ -19,6 +19,7 @@ from .. import defaults, results
 from ..base import LandslideAlgorithm, processing_errors
 from ..errors import InputError
 from ..layers import extent_file, polygons_file, raster_file
+from ..outputs import check_apart, output_path
 from ..texts import tr
 
 _NUMBERS = {
@@ -79,7 +80,7 @@ The output holds the landslides of both layers with what became of them: hit, sp
             self.addOutput(QgsProcessingOutputNumber(name, tr(text)))
 
     def check(self, parameters, context):
-        """Check that the layers have a CRS."""
+        """Check that the layers have a CRS, and that none would be replaced."""
         for name in ("INVENTORY", "REFERENCE", "AREA", "DOUBTFUL"):
             source = self.parameterAsSource(parameters, name, context)
             if source is not None and not source.sourceCrs().isValid():
@@ -90,6 +91,9 @@ The output holds the landslides of both layers with what became of them: hit, sp
                 )
         if self._given(parameters, "AREA", context) and not self._extent(parameters, context).isNull():
             raise InputError(tr("Give the ground that was looked at either as an extent or as polygons, not both."))
+        names = ("INVENTORY", "REFERENCE", "AREA", "DOUBTFUL", "PROBABILITY", "DEM")
+        layers = [self.parameterAsLayer(parameters, name, context) for name in names if parameters.get(name)]
+        check_apart([output_path(parameters.get("OUTPUT"), context)], layers)
 
     def prepareAlgorithm(self, parameters, context, feedback):  # noqa: N802
         """Turn raster layers into files; in the main thread, where the project's layers live."""

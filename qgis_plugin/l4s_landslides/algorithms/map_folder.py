@@ -17,6 +17,7 @@ from qgis.core import (
 from ..base import LandslideAlgorithm, processing_errors
 from ..errors import EngineError, InputError
 from ..model_parameters import add_model, model_request
+from ..outputs import check_apart, output_path
 from ..progress import Progress
 from ..results import finish, refresh_open
 from ..scene_parameters import SceneReader, add_area, add_details, add_terrain
@@ -75,6 +76,28 @@ unless you ask for all to be mapped again."""
             raise InputError(
                 tr("The folder {} holds no scene; expected rasters, SAFE products or STAC items in it.").format(folder)
             )
+        outputs = self._outputs(parameters, context)
+        layers = [self.parameterAsLayer(parameters, name, context) for name in ("MASK", "AOI") if parameters.get(name)]
+        check_apart(outputs, layers)
+
+    def _outputs(self, parameters, context) -> dict[str, str]:
+        """The inventories, each with the scene that it is of.
+
+        Raises:
+            InputError: two scenes would have one.
+        """
+        given = output_path(parameters.get("OUTPUT_FOLDER"), context)
+        found: dict[str, str] = {}
+        for scene in scenes_in(self.parameterAsString(parameters, "FOLDER", context)):
+            out = str(Path(given) / f"{scene.stem}.gpkg")
+            if out in found:
+                raise InputError(
+                    tr("The scenes {one} and {other} would both become {name}; rename one of them.").format(
+                        one=found[out], other=scene.name, name=Path(out).name
+                    )
+                )
+            found[out] = scene.name
+        return found
 
     def prepareAlgorithm(self, parameters, context, feedback):  # noqa: N802
         """Turn layers into files; in the main thread, where the project's layers live."""

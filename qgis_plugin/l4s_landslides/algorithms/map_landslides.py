@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 from qgis.core import (
     QgsProcessing,
@@ -13,10 +12,10 @@ from qgis.core import (
     QgsProcessingParameterVectorDestination,
 )
 
-from ..errors import InputError
 from ..model_parameters import add_model, model_request
+from ..outputs import check_replaceable, output_path
 from ..progress import Progress
-from ..results import finish, layers_of, refresh_open
+from ..results import finish, refresh_open
 from ..scene_algorithm import SceneAlgorithm
 from ..scene_parameters import add_area, add_details, add_scene, add_terrain
 from ..texts import tr
@@ -105,36 +104,3 @@ before you act on it."""
         """Refresh layers that show the files already; in the main thread."""
         refresh_open(context, self.facts)
         return {}
-
-
-def output_path(value, context) -> str:
-    """The path that the user gave for an output; "" for a temporary one."""
-    value = getattr(value, "sink", value)
-    text = value.valueAsString(context.expressionContext())[0] if hasattr(value, "valueAsString") else value
-    return "" if not text or str(text) == QgsProcessing.TEMPORARY_OUTPUT else str(text)
-
-
-def check_replaceable(path: str, context) -> None:
-    """Check that a file can be replaced without harm to what QGIS shows or edits.
-
-    Raises:
-        InputError: a layer of it is being edited, or edits wait in SQLite's log, which would spoil the new file.
-    """
-    if not path:
-        return
-    for layer in layers_of(path, context.project()) if context.project() else ():
-        if getattr(layer, "isEditable", bool)():
-            raise InputError(
-                tr(
-                    "The layer {name} shows {path} and is being edited; save or discard the edits, or give the result "
-                    "another file."
-                ).format(name=layer.name(), path=path)
-            )
-    log = Path(f"{path}-wal")
-    if log.is_file() and log.stat().st_size:
-        raise InputError(
-            tr(
-                "The file {path} was edited and is still open in QGIS or another program; remove its layers from the "
-                "project, or give the result another file."
-            ).format(path=path)
-        )

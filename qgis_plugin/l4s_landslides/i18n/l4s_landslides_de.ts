@@ -244,6 +244,10 @@ DEM, area of interest, mask and options hold for all scenes. A scene that fails 
    <translation type="unfinished" />
   </message>
   <message>
+   <source>The scenes {one} and {other} would both become {name}; rename one of them.</source>
+   <translation>Die Szenen {one} und {other} würden beide zu {name}; benennen Sie eine davon um.</translation>
+  </message>
+  <message>
    <source>Scene {} of {}: {}</source>
    <translation type="unfinished" />
   </message>
@@ -296,15 +300,7 @@ Each polygon carries its area, length, width, orientation, mean and highest prob
    <translation type="unfinished" />
   </message>
   <message>
-   <source>The file {path} was edited and is still open in QGIS or another program; remove its layers from the project, or give the result another file.</source>
-   <translation type="unfinished" />
-  </message>
-  <message>
    <source>Probability of landslide {}</source>
-   <translation type="unfinished" />
-  </message>
-  <message>
-   <source>The layer {name} shows {path} and is being edited; save or discard the edits, or give the result another file.</source>
    <translation type="unfinished" />
   </message>
   <message>
@@ -624,6 +620,14 @@ An environment that was set up before is replaced when the new one works. The lo
   <message>
    <source>Set up environment…</source>
    <translation>Umgebung einrichten…</translation>
+  </message>
+  <message>
+   <source>The layer {name} shows {path} and is being edited; save or discard the edits, or give the result another file.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>The output {path} is the file of the layer {name}, which is read and would be lost; give the result another file.</source>
+   <translation>Die Ausgabe {path} ist die Datei des Layers {name}, der gelesen wird und verloren ginge; geben Sie dem Ergebnis eine andere Datei.</translation>
   </message>
   <message>
    <source>Map landslides…</source>

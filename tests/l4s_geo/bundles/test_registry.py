@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import errno
+import os
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +15,7 @@ from l4s_geo import defaults
 from l4s_geo.bundles.item import read_bundle
 from l4s_geo.bundles.registry import add_bundle, find_bundle, installed, remove_bundle, require_bands
 from l4s_geo.cli.main import main
-from l4s_geo.errors import BandError, BundleError
+from l4s_geo.errors import BandError, BundleError, OutputError
 from support import make_bundle
 
 
@@ -98,3 +102,41 @@ def test_the_command_lists_shows_adds_and_removes(red_bundle: Path) -> None:
     refused = CliRunner().invoke(main, ["bundles", "remove", "red"])
     assert refused.exit_code == 2
     assert "no bundle 'red'" in refused.output
+
+
+def test_two_commands_that_add_the_same_bundle(red_bundle: Path, folder: Path) -> None:
+    """One says so; the other's is whole."""
+    code = "import sys; from l4s_geo.cli.main import main; main(['bundles', 'add', sys.argv[1]])"
+    command = [sys.executable, "-c", code, str(red_bundle)]
+    runs = [subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(4)]
+    ends = [(run.communicate()[1], run.returncode) for run in runs]
+    assert 0 in [code for _, code in ends]
+    assert all("is being written by another run" in said for said, code in ends if code), ends
+    assert [p.name for p in folder.iterdir()] == ["red"]
+    assert find_bundle("red").members == read_bundle(red_bundle).members
+
+
+def test_what_somebody_put_into_a_bundle_is_not_lost(red_bundle: Path, folder: Path) -> None:
+    add_bundle(red_bundle)
+    (folder / "red" / "notes.txt").write_text("mine")
+    with pytest.raises(BundleError, match=r"holds more than a bundle \(notes\.txt\)"):
+        add_bundle(red_bundle)
+    (folder / "red" / "notes.txt").rename(folder / "notes.txt")
+    add_bundle(red_bundle)
+
+
+def test_a_bundle_that_cannot_take_its_place_leaves_the_older_one(red_bundle: Path, folder: Path, monkeypatch) -> None:
+    add_bundle(red_bundle)
+    original = os.replace
+
+    def refuse(source: Path, target: Path) -> None:
+        if Path(source).name == "new":
+            raise OSError(errno.EIO, "Input/output error")
+        original(source, target)
+
+    monkeypatch.setattr(os, "replace", refuse)
+    with pytest.raises(OutputError, match="Input/output error"):
+        add_bundle(red_bundle)
+    monkeypatch.setattr(os, "replace", original)
+    assert find_bundle("red").members == read_bundle(red_bundle).members
+    assert [p.name for p in folder.iterdir()] == ["red"]

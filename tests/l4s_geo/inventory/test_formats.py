@@ -18,7 +18,7 @@ from l4s_geo.inventory.table import DTYPES, SHAPEFILE_NAMES
 from l4s_geo.output.geopackage import LAYER
 from l4s_geo.output.staging import check_output, staged
 
-PROVENANCE = {"scene": "Ürümqi", "threshold": 0.5}
+PROVENANCE = {"software": "l4s-geo 0.1.0", "scene": "Ürümqi", "threshold": 0.5}
 
 
 def frame(count: int) -> gpd.GeoDataFrame:
@@ -78,8 +78,8 @@ def test_a_geopackage_carries_style_and_provenance(tmp_path: Path) -> None:
 @pytest.mark.parametrize("suffix", [".geojson", ".fgb", ".shp"])
 def test_other_formats_come_with_style_and_provenance_beside_them(tmp_path: Path, suffix: str) -> None:
     write_inventory(frame(1), tmp_path / f"i{suffix}", PROVENANCE)
-    assert (tmp_path / "i.qml").read_text() == inventory_style()
-    assert json.loads((tmp_path / "i.provenance.json").read_text()) == PROVENANCE
+    assert (tmp_path / "i.qml").read_text().endswith(f" -->\n{inventory_style()}")
+    assert json.loads((tmp_path / f"i{suffix}.provenance.json").read_text()) == PROVENANCE
 
 
 def test_geoparquet_carries_provenance(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 import rasterio
 
 from l4s_geo.bands import scale_of
+from l4s_geo.output.claim import claimed
 from l4s_geo.pipeline import map_scene
 from l4s_geo.worker.protocol import MAX_LINE, PROTOCOL
 
@@ -91,7 +93,7 @@ def test_everything_a_format_needs_arrives(worker, scene, red_bundle, suffix):
 
     provenance = worker.answer()["result"]["provenance"]
     assert provenance["bundle"] == "red"
-    assert provenance == json.loads(out.with_suffix(".provenance.json").read_text(encoding="utf-8"))
+    assert provenance == json.loads(out.with_name(f"{out.name}.provenance.json").read_text(encoding="utf-8"))
     assert len(gpd.read_file(out, layer=0)) == 1
     assert out.with_suffix(".qml").is_file()
 
@@ -207,3 +209,47 @@ def test_what_libraries_print_does_not_disturb(start, scene):
     driver.until("hello")
     driver.ask("check", scene=str(scene))
     assert driver.answer()["type"] == "result"
+
+
+@pytest.mark.parametrize("method", ["map", "stack"])
+def test_an_output_that_is_an_input_is_refused(worker, scene, red_bundle, method):
+    """Though the engine writes somewhere hidden first."""
+    before = scene.read_bytes()
+    params = {"scene": str(scene)} | ({"bundle": str(red_bundle)} if method == "map" else {})
+    worker.ask(method, **params, **{"probability" if method == "map" else "out": str(scene)})
+    error = worker.answer()
+    assert error["kind"] == "OutputError"
+    assert "is the scene that the run reads" in error["message"]
+    assert ".l4s-staged" not in error["message"]
+    assert scene.read_bytes() == before
+    assert hidden(scene.parent) == []
+
+
+def test_two_outputs_that_would_share_a_style_are_refused(worker, scene, red_bundle):
+    out, probability = scene.parent / "a.geojson", scene.parent / "a.tif"
+    worker.ask("map", scene=str(scene), bundle=str(red_bundle), out=str(out), probability=str(probability))
+    assert "would both have the style a.qml" in worker.answer()["message"]
+
+
+def test_an_output_that_another_run_writes_is_refused(worker, scene, red_bundle):
+    out = scene.parent / "o.gpkg"
+    params = {"scene": str(scene), "bundle": str(red_bundle), "out": str(out)}
+    with claimed(out):
+        worker.ask("map", **params)
+        error = worker.answer()
+        assert error["kind"] == "OutputError"
+        assert f"another run (process {os.getpid()})" in error["message"]
+    worker.ask("map", **params, id=2)
+    assert worker.answer(2)["type"] == "result"
+    assert hidden(scene.parent) == []
+
+
+def test_one_worker_says_that_another_has_the_output(start, large_scene, tmp_path, red_bundle):
+    params = {"scene": str(large_scene), "bundle": str(red_bundle), "out": str(tmp_path / "o.gpkg")}
+    first, second = start(), start()
+    first.ask("map", **params)
+    first.until("progress", stage="map")
+    second.ask("map", **params)
+    assert f"another run (process {first.process.pid})" in second.answer()["message"]
+    assert first.answer()["type"] == "result"
+    assert [p.name for p in tmp_path.iterdir()] == ["o.gpkg"]

@@ -41,7 +41,10 @@ def command(
     the training blocks of the default split.
     """
     from l4s_training.data.make import negatives
+    from l4s_training.files import check_apart
 
+    read = [file for scene in (*scenes, *surface, *(pair or ())) for file in (scene, *scene.split(","))]
+    check_apart(out, read, [casts] if casts else [])
     atmosphere = negatives.fit_atmosphere(*pair) if pair else None
     medians = _band_medians(casts) if casts else None
     found = negatives.negatives(scenes, atmosphere, medians, surface, seed)

@@ -65,12 +65,12 @@ def _listing(names: tuple[str, ...]) -> Table:
 
 
 def _bench(names: tuple[str, ...], target: Path | None) -> None:
-    import csv
     from dataclasses import asdict
 
     import torch
 
     from l4s_training.export.bench import measure_cost
+    from l4s_training.files import write_table
 
     click.echo(f"14 bands, 128 x 128, batches of 8, {torch.get_num_threads()} threads; milliseconds a window")
     click.echo(f"{'network':<24}{'parameters (M)':>15}{'multiply-adds (G)':>19}{'torch':>9}{'ONNX Runtime':>14}")
@@ -83,7 +83,4 @@ def _bench(names: tuple[str, ...], target: Path | None) -> None:
         )
         rows.append(asdict(cost))
         if target:  # after each, so that a run that is cut short leaves what it measured
-            with target.open("w", newline="", encoding="utf-8") as file:
-                writer = csv.DictWriter(file, list(rows[0]))
-                writer.writeheader()
-                writer.writerows(rows)
+            write_table(target, list(rows[0]), [row.values() for row in rows])

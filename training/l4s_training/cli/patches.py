@@ -84,6 +84,7 @@ def command(
     from l4s_geo.stack.open import Inputs, open_stack
     from l4s_training.data import bandsets
     from l4s_training.data.make import cutting
+    from l4s_training.files import claimed_folder
 
     if (inventory is None) == (not empty):
         raise click.UsageError("Give either INVENTORY, or --empty for a scene without landslides.")
@@ -93,7 +94,7 @@ def command(
         raise click.UsageError("Patches of chosen bands (--write-bands) go to an .npz, all others to a folder (--out).")
     bands = bandsets.parse(write_bands, "--write-bands") if write_bands is not None else BANDS
     how = cutting.Cutting(overlap, min_valid, landslides_only)
-    with open_stack(Inputs(**inputs)) as stack:
+    with claimed_folder(out), open_stack(Inputs(**inputs)) as stack:
         cutting.require_bands(stack, bands)
         landslides = cutting.landslide_mask(inventory, stack.grid) if inventory is not None else None
         cuts = cutting.cut(stack, bands, landslides, how)
@@ -144,12 +145,17 @@ def _append(path: Path, row: dict[str, Any]) -> None:
     """Add a line to a CSV file, under a header if it is new."""
     import csv
 
+    from l4s_geo.errors import OutputError
+
     new = not path.exists()
-    with path.open("a", newline="", encoding="utf-8") as file:
-        table = csv.DictWriter(file, list(row))
-        if new:
-            table.writeheader()
-        table.writerow(row)
+    try:
+        with path.open("a", newline="", encoding="utf-8") as file:
+            table = csv.DictWriter(file, list(row))
+            if new:
+                table.writeheader()
+            table.writerow(row)
+    except OSError as error:
+        raise OutputError(f"{path} could not be written ({error}); free some space and start again.") from error
 
 
 def _to_npz(cuts: Iterable[Cut], bands: tuple[str, ...], out: Path) -> list[float]:

@@ -27,9 +27,11 @@ def command(run_or_bundle: str, data: tuple[str, ...], submission: Path, thresho
     """
     from l4s_training.data.patches import concatenate
     from l4s_training.data.readers import read as sources
+    from l4s_training.files import check_apart
     from l4s_training.runs.run_or_bundle import open_run_or_bundle
     from l4s_training.scoring.submission import write_submission
 
+    check_apart(submission, data, [run_or_bundle])
     model = open_run_or_bundle(run_or_bundle)
     patches = concatenate([sources.read_unlabelled(path, model.bands) for path in data])
     masks = model.probabilities(patches, flips) >= (model.threshold if threshold is None else threshold)

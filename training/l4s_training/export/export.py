@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from l4s_geo.bundles.bundle import Bundle
+from l4s_geo.bundles.install import check_place
 from l4s_geo.crf.parameters import CRFParameters
 from l4s_geo.errors import DataError
 from l4s_training.export.calibrate import calibrate
@@ -49,7 +50,10 @@ def export(folders: Sequence[Path], out: Path, settings: ExportSettings) -> Expo
     Raises:
         DataError: there is no finished epoch, the data is gone, the runs do not fit together, or 8-bit weights cost too
             much.
+        BundleError: something else than a bundle stands in the place of the bundle's folder.
+        OutputError: it cannot be written.
     """
+    check_place(out)
     trained = given = load_trained(folders)
     config = trained.run.config
     held = read_held_out(config.data, config.bands, config.plan, settings.measure_on)

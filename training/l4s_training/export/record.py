@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from l4s_geo.bundles.bundle import Bundle, Member
-from l4s_geo.bundles.item import write_bundle
+from l4s_geo.bundles.install import install_bundle
+from l4s_geo.errors import OutputError
 from l4s_training.export.card.model_card import model_card
 from l4s_training.export.measure import Measured
 from l4s_training.export.members import ExportedMember
@@ -32,11 +33,20 @@ def record(
         folders: the runs that were exported.
         members: the networks, in order.
         measured: what they were measured to do.
+
+    Raises:
+        BundleError: something else than a bundle stands in the folder's place.
+        OutputError: it cannot be written; a bundle that stands there stays.
     """
     bundle = _description(settings, members, measured)
     files = {described.file: member.data for described, member in zip(bundle.members, members, strict=True)}
     card = model_card(bundle, folders, members, measured, settings.storage)
-    write_bundle(bundle, files, out, card)
+    try:
+        install_bundle(bundle, files, out, card)
+    except OutputError:
+        raise
+    except OSError as error:
+        raise OutputError(f"The bundle {out} could not be written ({error}); make room and export it again.") from error
     return bundle
 
 

@@ -10,10 +10,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 from l4s_training.config.recipe import Recipe
 from l4s_training.data.roles import Role
+from l4s_training.files import check_apart, claimed_folder
 from l4s_training.runs.context import RunContext
 from l4s_training.runs.recipe_data import Sources, read_recipe_data
 from l4s_training.runs.record import begin_record, check_folder, finish_record
@@ -54,13 +56,21 @@ def run_recipe(
 
     Raises:
         DataError: the data cannot be read or does not suit the recipe, or ``out`` holds the run of another one.
-        OutputError: the disk is full.
+        OutputError: the disk is full, another run has the folder, or it is one that is read.
     """
     recipe = smoke_form(recipe) if smoke else recipe
     sources = Sources.of(data, target, negatives)
+    check_apart(out, data, target, negatives)
+    with claimed_folder(out) if is_first_process() else nullcontext():
+        return _run(recipe, sources, out, stages or out / "stages", hardware, smoke, quiet)
+
+
+def _run(
+    recipe: Recipe, sources: Sources, out: Path, stages: Path, hardware: Hardware, smoke: bool, quiet: bool
+) -> Result:
     check_folder(recipe, out)
     patches = read_recipe_data(recipe, sources, smoke)
-    folders = stage_folders(recipe, sources, smoke, stages or out / "stages")
+    folders = stage_folders(recipe, sources, smoke, stages)
     context = RunContext(recipe, sources, patches, folders, hardware, quiet)
 
     out.mkdir(parents=True, exist_ok=True)

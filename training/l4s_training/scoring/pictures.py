@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from l4s_geo.output.atomic import atomic_write
 from l4s_training.data.patches import Patches
 from l4s_training.scoring.metrics import Scores, ThresholdCurve
 
@@ -47,7 +48,7 @@ def draw_curves(curve: ThresholdCurve, threshold: float, path: Path) -> None:
     right.plot([mean for _, mean, _ in bins], [share for _, _, share in bins], marker="o")
     right.set(xlabel="probability", ylabel="share of landslide pixels", xlim=(0, 1), ylim=(0, 1))
     right.set_title(f"expected calibration error {curve.calibration_error():.4f}")
-    figure.savefig(path, dpi=120)
+    _save(figure, path, 120)
 
 
 def draw_patches(
@@ -80,7 +81,17 @@ def draw_patches(
         verdict.set_title(f"F1 {scores.f1:.2f}  found {scores.tp}  missed {scores.fn}  false {scores.fp}", fontsize=8)
         for axes in (image, probability, verdict):
             axes.set_axis_off()
-    figure.savefig(path, dpi=80)
+    _save(figure, path, 80)
+
+
+def _save(figure: Figure, path: Path, dpi: int) -> None:
+    """Write a picture as a PNG.
+
+    Raises:
+        OutputError: the disk is full, or cannot be written to.
+    """
+    with atomic_write(path) as part:
+        figure.savefig(part, dpi=dpi, format="png")
 
 
 def _picture(patches: Patches, index: int) -> NDArray[np.float32]:

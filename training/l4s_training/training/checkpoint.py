@@ -49,6 +49,8 @@ def write(path: Path, tensors: Mapping[str, Tensor], numbers: Mapping[str, Any] 
     advice = f"{before}: make room and run the same command again, it goes on there."
     with atomic_write(path, advice, (SafetensorError,)) as part:
         save_file({name: t.detach().contiguous().cpu() for name, t in tensors.items()}, part, metadata)
+        with safe_open(part, "pt"):
+            pass  # which says if the file is shorter than its header claims
 
 
 def read(path: Path) -> Checkpoint:

@@ -12,7 +12,7 @@ import signal
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 
@@ -23,10 +23,11 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from l4s_geo.errors import DataError, L4SError, OutputError
 from l4s_geo.normalize import Statistics
 from l4s_training.data.statistics import domain_statistics, statistics_of_patches
+from l4s_training.files import check_apart, claimed_folder
 from l4s_training.training.batches import Order
 from l4s_training.training.building import build_network, initialise, start_of
 from l4s_training.training.display import Display
-from l4s_training.training.hardware import ANY, Hardware, Placement, place
+from l4s_training.training.hardware import ANY, Hardware, Placement, is_first_process, place
 from l4s_training.training.loaders import training_loader, validation_loader
 from l4s_training.training.network_run import CHECKPOINT, CONFIG, WEIGHTS, NetworkConfig, NetworkRun, read_network_run
 from l4s_training.training.recorder import Recorder
@@ -62,9 +63,18 @@ def train(
     Raises:
         DataError: the patches do not suit the configuration, or the folder holds another training.
         DeviceError: the device asked for is not there.
-        OutputError: the disk is full; the last checkpoint is kept.
+        OutputError: the disk is full, and the last checkpoint is kept; or another run trains in the folder, or the data
+            is in it.
     """
     _check_data(config, data)
+    check_apart(folder, config.data, config.negatives)
+    with claimed_folder(folder) if is_first_process() else nullcontext():
+        return _train(config, data, folder, hardware, quiet, resume)
+
+
+def _train(
+    config: NetworkConfig, data: TrainingData, folder: Path, hardware: Hardware, quiet: bool, resume: bool
+) -> NetworkRun:
     earlier = _earlier(config, folder) if resume else None
     if earlier and earlier.finished and (folder / WEIGHTS).is_file():
         return earlier

@@ -5,6 +5,9 @@ An image is what `l4s_geo.sources.patch` reads as a scene; a mask has the key ``
 
 from __future__ import annotations
 
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +70,7 @@ def write_image(path: Path, raw: NDArray[np.floating[Any]] | NDArray[np.integer[
         raw: (14, rows, cols) raw values, rounded to integers as the released ones are; NaN where there is no data.
     """
     values = np.rint(raw.astype(np.float64)) / scale_of(BANDS)[:, None, None]
-    with h5py.File(path, "w") as file:
+    with _written(path) as file:
         # Shuffled bytes compress best: many values repeat (coarse bands, whole degrees).
         options: dict[str, Any] = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
         dataset = file.create_dataset("img", data=values.transpose(1, 2, 0), **options)
@@ -77,5 +80,14 @@ def write_image(path: Path, raw: NDArray[np.floating[Any]] | NDArray[np.integer[
 
 def write_mask(path: Path, mask: NDArray[np.uint8] | NDArray[np.bool_]) -> None:
     """Write a mask, (rows, cols), 0 or 1, as ``mask_N.h5``."""
-    with h5py.File(path, "w") as file:
+    with _written(path) as file:
         file.create_dataset("mask", data=mask.astype(np.uint8), compression="gzip", compression_opts=1)
+
+
+@contextmanager
+def _written(path: Path) -> Iterator[h5py.File]:
+    """Give an HDF5 file in memory, and write it out; HDF5 itself is left in an undefined state by a full disk."""
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w") as file:
+        yield file
+    path.write_bytes(buffer.getvalue())
