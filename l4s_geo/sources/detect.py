@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from l4s_geo.errors import BandError
+from l4s_geo.sources.dimap import is_dimap, open_dimap
 from l4s_geo.sources.folder import open_folder
 from l4s_geo.sources.geotiff import open_band_files, open_raster
 from l4s_geo.sources.loose import presume_offset
@@ -24,8 +25,8 @@ def open_scene(scene: PathLike | Mapping[str, PathLike], bands: Sequence[str] | 
     """Describe a scene of any kind.
 
     Args:
-        scene: a SAFE product (folder or zip), a STAC item (path or URL), a folder of band files, a patch of
-            Landslide4Sense (.h5), a multi-band raster, or single-band files by band name.
+        scene: a SAFE product (folder or zip), a STAC item (path or URL), a folder of band files, a product of SNAP
+            (.dim), a patch of Landslide4Sense (.h5), a multi-band raster, or single-band files by band name.
         bands: names of a multi-band raster's bands, in order, if it does not carry them.
 
     Raises:
@@ -38,6 +39,8 @@ def open_scene(scene: PathLike | Mapping[str, PathLike], bands: Sequence[str] | 
         described = open_stac(os.fspath(scene))
     elif is_safe(scene):
         described = open_safe(scene)
+    elif is_dimap(scene):
+        described = presume_offset(open_dimap(scene))
     elif Path(scene).is_dir():
         described = presume_offset(open_folder(scene))
     elif is_patch(scene):

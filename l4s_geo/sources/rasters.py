@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -22,7 +23,7 @@ from l4s_geo.sources.patch import is_patch, patch_raster
 from l4s_geo.sources.scene import BandRef
 from l4s_geo.units import Units
 
-__all__ = ["check_complete", "grid_of", "opened", "read_error", "sample", "tagged"]
+__all__ = ["check_complete", "grid_of", "opened", "read_error", "sample", "scaled", "tagged"]
 
 
 _SAMPLE_SIDE = 512
@@ -53,7 +54,8 @@ def opened(path: str, what: str, error: type[L4SError] = SceneError) -> Iterator
             yield dataset
         return
     try:
-        dataset = rasterio.open(path)
+        with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR" if _is_alone(path) else "NO"):
+            dataset = rasterio.open(path)
     except RasterioError as cause:
         raise error(
             f"The {what} {shown(path)} is not a raster that can be read ({shown(str(cause))}); expected a "
@@ -65,6 +67,15 @@ def opened(path: str, what: str, error: type[L4SError] = SceneError) -> Iterator
                 with file.open("rb") as stream:
                     check_complete(stream, str(file), what, error)
         yield dataset
+
+
+def _is_alone(path: str) -> bool:
+    """Whether the files beside a raster are none of its own: headers, statistics, masks, world files.
+
+    Nobody looks for them over a network, where each look is a request. An image of a SAFE product has none: the
+    product's metadata say all, and what else lies there is not to be trusted.
+    """
+    return is_network(path) or "GRANULE" in Path(path).parts
 
 
 def check_complete(stream: IO[bytes], path: str, what: str, error: type[L4SError] = SceneError) -> None:
@@ -119,18 +130,22 @@ def tagged(dataset: Any, path: str, band: str, index: int = 1) -> tuple[BandRef,
     Returns:
         The band, and its units, "dn", if the tags settle them.
     """
-    scale, offset = float(dataset.scales[index - 1]), float(dataset.offsets[index - 1])
-    plain = BandRef(path, index)
+    return scaled(dataset, BandRef(path, index), band, dataset.scales[index - 1], dataset.offsets[index - 1])
+
+
+def scaled(dataset: Any, plain: BandRef, band: str, scale: float, offset: float) -> tuple[BandRef, Units | None]:
+    """Describe a band of an open raster whose scale and offset are known, see `tagged`."""
     if (scale, offset) == (1.0, 0.0) or not (np.isfinite(scale) and np.isfinite(offset) and scale > 0):
         return plain, None
     if band in TERRAIN or scale > _REFLECTANCE_SCALE:
-        return BandRef(path, index, scale, offset), None
-    if np.issubdtype(np.dtype(dataset.dtypes[index - 1]), np.floating):
+        return replace(plain, scale=scale, offset=offset), None
+    if np.issubdtype(np.dtype(dataset.dtypes[plain.index - 1]), np.floating):
         values = sample(plain, f"band {band}")
         values = values[np.isfinite(values)]
         if values.size and np.percentile(values, 99) < _ALREADY_REFLECTANCE:
             return plain, None
-    return BandRef(path, index, round(scale * REFLECTANCE_TO_DN, 9), round(offset * REFLECTANCE_TO_DN, 6)), "dn"
+    to_dn = (round(scale * REFLECTANCE_TO_DN, 9), round(offset * REFLECTANCE_TO_DN, 6))
+    return replace(plain, scale=to_dn[0], offset=to_dn[1]), "dn"
 
 
 def sample(ref: BandRef, what: str) -> NDArray[np.float32]:
@@ -150,4 +165,6 @@ def sample(ref: BandRef, what: str) -> NDArray[np.float32]:
             raise read_error(ref.path, what, cause) from cause
     array: NDArray[np.float32] = values.filled(np.nan)
     array[~np.isfinite(array)] = np.nan
+    if ref.nodata is not None:
+        array[array == np.float32(ref.nodata)] = np.nan
     return array

@@ -21,7 +21,7 @@ from xml.parsers import expat
 from l4s_geo.errors import SceneError
 from l4s_geo.sources.rasters import read_error
 
-__all__ = ["TILE_METADATA", "SafeFiles", "is_safe", "locate", "metadata_in", "read_xml"]
+__all__ = ["TILE_METADATA", "SafeFiles", "is_safe", "locate", "metadata_in", "parse_xml", "read_xml"]
 
 # The long names are those of products from before December 2016, which hold several tiles.
 _PRODUCT_METADATA = re.compile(r"MTD_MSIL(1C|2A)\.xml|S2[A-D]_\w{4}_MTD_SAFL(1C|2A)\w*\.xml")
@@ -159,8 +159,21 @@ def _zip_names(path: Path) -> frozenset[str]:
 
 
 def read_xml(files: SafeFiles, name: str) -> Element:
-    """Parse an XML file that declares no document type."""
-    what = files.gdal_path(name)
+    """Parse an XML file of a product, see `parse_xml`."""
+    with files.open(name) as stream:
+        return parse_xml(stream, files.gdal_path(name))
+
+
+def parse_xml(stream: IO[bytes], what: str) -> Element:
+    """Parse XML that declares no document type.
+
+    Args:
+        stream: the document.
+        what: its path, for messages.
+
+    Raises:
+        SceneError: it is too large, damaged, or declares a document type.
+    """
 
     def refuse(*_: object) -> None:
         raise SceneError(
@@ -168,8 +181,7 @@ def read_xml(files: SafeFiles, name: str) -> Element:
             "plain XML as in every genuine product, so download it again."
         )
 
-    with files.open(name) as stream:
-        text = stream.read(_MAX_XML + 1)
+    text = stream.read(_MAX_XML + 1)
     if len(text) > _MAX_XML:
         raise SceneError(f"The metadata {what} is larger than {_MAX_XML >> 20} MiB; expected well under 1 MiB.")
     builder = TreeBuilder()
