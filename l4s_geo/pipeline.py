@@ -39,6 +39,7 @@ from l4s_geo.progress import Reporter, Silent, Stopwatch
 from l4s_geo.provenance import provenance
 from l4s_geo.scene_summary import cautions, details, findings, introduction
 from l4s_geo.sources.gdal import with_these_settings
+from l4s_geo.sources.sensor import Sensor
 from l4s_geo.stack.open import STREAMING_CACHE, Resampling, fingerprint, gdal_settings, open_stack
 from l4s_geo.stack.stack import Stack
 from l4s_geo.units import Units
@@ -59,6 +60,7 @@ def map_scene(
     slope: PathLike | None = None,
     units: Units | Literal["auto"] = defaults.UNITS,
     offset: float | None = None,
+    sensor: Sensor = defaults.SENSOR,
     resampling: Resampling | None = None,
     mask: PathLike | None = None,
     mask_classes: Sequence[int] = defaults.MASK_CLASSES,
@@ -103,6 +105,8 @@ def map_scene(
         units: "dn", "reflectance", "percent" or "l4s"; "auto" takes those that the source states, or detects them.
         offset: digital numbers to add to the stored values of the spectral bands: -1000 for baselines from 04.00 on;
             0 switches off one that the source states, None takes what it states.
+        sensor: "auto" refuses a scene that seems to be of another sensor than Sentinel-2, by names, metadata and pixel
+            size; "sentinel-2" overrules.
         resampling: "nearest", "bilinear", "cubic" or "average"; None repeats the pixels of coarser bands and
             interpolates where the grid changes.
         mask: a raster that is not 0, or a vector file with polygons, where nothing is to be mapped;

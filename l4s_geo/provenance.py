@@ -40,6 +40,7 @@ def provenance(
         "bands": {band: f"{shown(ref.path)}#{ref.index}" for band, ref in scene.bands.items()},
         "units": stack.units,
         "offset": {band: ref.offset for band, ref in scene.bands.items() if ref.offset},
+        "sensor": plan.inputs.sensor,
         "dem": list(stack.dem.paths) if stack.dem else [],
         "slope": stack.dem.slope_path if stack.dem else None,
         "crs": stack.grid.crs_name,

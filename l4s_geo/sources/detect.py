@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from l4s_geo.errors import BandError
@@ -14,6 +15,7 @@ from l4s_geo.sources.loose import presume_offset
 from l4s_geo.sources.patch import is_patch, open_patch
 from l4s_geo.sources.safe import is_safe, open_safe
 from l4s_geo.sources.scene import Scene
+from l4s_geo.sources.sensor import Sensor, check_names, check_sensor
 from l4s_geo.sources.stac import is_stac, open_stac
 
 __all__ = ["open_scene"]
@@ -21,35 +23,57 @@ __all__ = ["open_scene"]
 PathLike = str | os.PathLike[str]
 
 
-def open_scene(scene: PathLike | Mapping[str, PathLike], bands: Sequence[str] | None = None) -> Scene:
+def open_scene(
+    scene: PathLike | Mapping[str, PathLike], bands: Sequence[str] | None = None, sensor: Sensor = "auto"
+) -> Scene:
     """Describe a scene of any kind.
 
     Args:
         scene: a SAFE product (folder or zip), a STAC item (path or URL), a folder of band files, a product of SNAP
             (.dim), a patch of Landslide4Sense (.h5), a multi-band raster, or single-band files by band name.
         bands: names of a multi-band raster's bands, in order, if it does not carry them.
+        sensor: "sentinel-2" overrules what speaks for another sensor.
 
     Raises:
-        SceneError: it is none of these, or damaged.
+        SceneError: it is none of these, damaged, or of another sensor.
         BandError: its bands cannot be told apart.
     """
-    if isinstance(scene, Mapping):
-        described = presume_offset(open_band_files(scene))
-    elif is_stac(os.fspath(scene)):
-        described = open_stac(os.fspath(scene))
-    elif is_safe(scene):
-        described = open_safe(scene)
-    elif is_dimap(scene):
-        described = presume_offset(open_dimap(scene))
-    elif Path(scene).is_dir():
-        described = presume_offset(open_folder(scene))
-    elif is_patch(scene):
-        described = open_patch(scene)
-    else:
-        return presume_offset(open_raster(scene, bands))
-    if bands:
+    check_names([os.fspath(file) for file in (scene.values() if isinstance(scene, Mapping) else [scene])], sensor)
+    described = _described(scene, bands)
+    if bands and not described.takes_names:
         raise BandError(
-            f"Band names were given for {described.name}, whose files say themselves which band they hold; names "
+            f"Band names were given for {described.scene.name}, whose files say themselves which band they hold; names "
             "are for a multi-band raster."
         )
-    return described
+    if described.is_known:
+        return described.scene
+    return check_sensor(presume_offset(described.scene), sensor, described.folder)
+
+
+@dataclass(frozen=True)
+class _Described:
+    """A scene, and what is still to be asked of it."""
+
+    scene: Scene
+    is_known: bool = False
+    """Whether sensor and offset are beyond doubt."""
+    takes_names: bool = False
+    """Whether names of its bands can be given."""
+    folder: Path | None = None
+    """The folder that it is."""
+
+
+def _described(scene: PathLike | Mapping[str, PathLike], bands: Sequence[str] | None) -> _Described:
+    if isinstance(scene, Mapping):
+        return _Described(open_band_files(scene))
+    if is_stac(os.fspath(scene)):
+        return _Described(open_stac(os.fspath(scene)))
+    if is_safe(scene):
+        return _Described(open_safe(scene), is_known=True)
+    if is_dimap(scene):
+        return _Described(open_dimap(scene))
+    if Path(scene).is_dir():
+        return _Described(open_folder(scene), folder=Path(scene))
+    if is_patch(scene):
+        return _Described(open_patch(scene), is_known=True)
+    return _Described(open_raster(scene, bands), takes_names=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from l4s_geo.bands import BANDS, SENSED, SPECTRAL, TERRAIN, parse_band
+from l4s_geo.bands import BANDS, SENSED, SPECTRAL, TERRAIN, find_band, named_band, parse_band
 from l4s_geo.errors import BandError, SceneError
 from l4s_geo.grid import Grid
 from l4s_geo.sources.rasters import grid_of, opened, sample, tagged
@@ -21,7 +21,6 @@ __all__ = ["open_band_files", "open_raster"]
 PathLike = str | os.PathLike[str]
 
 _LEVEL_2A = tuple(band for band in SENSED if band != "B10")
-_LEFT_ASIDE = ("SCL", "-")
 # Cirrus is absorbed on its way down and back: B10 sees a hundredth of the light of its neighbours.
 _B10_DARKER = 5.0
 
@@ -45,30 +44,54 @@ def open_raster(path: PathLike, bands: Sequence[str] | None = None) -> Scene:
     text = os.fspath(path)
     with opened(text, "scene") as dataset:
         grid = grid_of(dataset, "scene")
-        names, order = _names(text, bands, [description or "" for description in dataset.descriptions])
-        parsed = [parse_band(name) for name in names]
+        parsed, notes = _parsed(text, bands, [description or "" for description in dataset.descriptions])
         present = [name for name in parsed if name]
         if repeated := sorted({name for name in present if present.count(name) > 1}):
-            raise BandError(f"The scene {text} holds more than one band named {', '.join(repeated)}; keep one of each.")
+            raise BandError(
+                f"The scene {text} holds more than one band named {', '.join(repeated)}; expected one of each, so name "
+                f"those to take with --bands, in order, and the others - ({len(parsed)} names)."
+            )
         found = {name: tagged(dataset, text, name, index) for index, name in enumerate(parsed, start=1) if name}
-    notes = (f"the bands have no names and were taken for {order}; --bands overrules",) if order else ()
+    classes, _ = found.pop("SCL", (None, None))
     refs = {name: ref for name, (ref, _) in found.items()}
-    classes = [BandRef(text, index) for index, name in enumerate(names, start=1) if _is_classification(name)]
-    if len(classes) > 1:
-        raise BandError(f"The scene {text} holds more than one band named SCL; keep one of each.")
-    return Scene(Path(text).stem, refs, grid, _stated(found), classes=classes[0] if classes else None, notes=notes)
+    return Scene(Path(text).stem, refs, grid, _stated(found), classes=classes, notes=notes)
 
 
-def _names(path: str, bands: Sequence[str] | None, descriptions: list[str]) -> tuple[list[str], str]:
-    """Return the names of a raster's bands, and the order by which they were told, empty if they have names."""
+def _parsed(
+    path: str, bands: Sequence[str] | None, descriptions: list[str]
+) -> tuple[list[str | None], tuple[str, ...]]:
+    """Return the band that each band of a raster is, None for others, and what is to be said of it.
+
+    Names of bands count before longer names with a band in them ("20220105T020549_B4"), and both before the order.
+    """
     if bands and len(bands) != len(descriptions):
         raise BandError(
             f"{len(bands)} band names were given for the {len(descriptions)} bands of {path}; give one for each."
         )
-    if bands and (unknown := [b for b in bands if not parse_band(b) and b.upper() not in _LEFT_ASIDE]):
-        raise BandError(f"Band name {unknown[0]!r} is unknown; the bands are {', '.join(BANDS)} and B8A.")
-    names = list(bands or descriptions)
-    return (names, "") if any(parse_band(name) for name in names) else _by_order(path, len(names))
+    if bands:
+        return [None if name.strip() == "-" else _named(name) for name in bands], ()
+    plain = [_band_named(name) for name in descriptions]
+    if any(name and name != "SCL" for name in plain):
+        told = [f"{d} for {name}" for d, name in zip(descriptions, plain, strict=True) if name and not parse_band(d)]
+        told = [text for text in told if not text.endswith("for SCL")]
+        return plain, (f"of the scene's bands, {', '.join(told)} were taken; --bands overrules",) if told else ()
+    inside = [find_band(name) for name in descriptions]
+    if any(name and name != "SCL" for name in inside):
+        return inside, ()
+    names, order = _by_order(path, len(descriptions))
+    return list(names), (f"the bands have no names and were taken for {order}; --bands overrules",)
+
+
+def _named(name: str) -> str:
+    """Return the band that a name means which a user gave."""
+    if band := _band_named(name):
+        return band
+    raise BandError(f"Band name {name!r} is unknown; the bands are {', '.join(BANDS)} and B8A.")
+
+
+def _band_named(name: str) -> str | None:
+    """Return the band that a name stands for; "SCL" also for "scl (classes)"."""
+    return "SCL" if _is_classification(name) else named_band(name)
 
 
 def _stated(found: Mapping[str, tuple[BandRef, Units | None]]) -> Units | None:
@@ -93,9 +116,7 @@ def open_band_files(files: Mapping[str, PathLike], name: str | None = None) -> S
     found: dict[str, tuple[BandRef, Units | None]] = {}
     grids: dict[str, Grid] = {}
     for given, path in files.items():
-        band = "SCL" if _is_classification(given) else parse_band(given)
-        if band is None:
-            raise BandError(f"Band name {given!r} is unknown; the bands are {', '.join(BANDS)} and B8A.")
+        band = _named(given)
         if band in found:
             raise BandError(f"Band {band} is given twice; give one file for each band.")
         with opened(os.fspath(path), f"band {band}") as dataset:

@@ -19,6 +19,7 @@ from l4s_geo.errors import SceneError
 from l4s_geo.grid import mapping_grid
 from l4s_geo.sources.detect import open_scene
 from l4s_geo.sources.http import http_options
+from l4s_geo.sources.sensor import SENSORS, Sensor
 from l4s_geo.sources.vectors import vector_file
 from l4s_geo.stack.clouds import CloudMask
 from l4s_geo.stack.dem import DEM
@@ -60,6 +61,8 @@ class Inputs:
     offset: float | None = None
     """Digital numbers to add to the stored values of the spectral bands, such as -1000; 0 switches off an offset that
     the source states, and None takes it."""
+    sensor: Sensor = defaults.SENSOR
+    """The sensor of the scene: "auto" refuses what seems to be another's than Sentinel-2's, "sentinel-2" overrules."""
     resampling: Resampling | None = None
     """How bands come to the mapping grid; None repeats coarser pixels and interpolates where the grid changes."""
     mask: PathLike | None = None
@@ -75,6 +78,11 @@ class Inputs:
     def __post_init__(self) -> None:
         if self.units not in ("auto", *UNITS):
             raise SceneError(f"Units {self.units!r} are unknown; expected auto or one of {', '.join(UNITS)}.")
+        if self.sensor not in SENSORS:
+            raise SceneError(
+                f"The sensor {self.sensor!r} is unknown; expected one of {', '.join(SENSORS)}, since the bundles are "
+                "trained on Sentinel-2."
+            )
         if self.offset is not None and not (math.isfinite(self.offset) and abs(self.offset) <= _MAX_OFFSET):
             raise SceneError(
                 f"The offset {self.offset:g} is no number of digital numbers; expected one from -{_MAX_OFFSET} to "
@@ -102,7 +110,7 @@ def open_stack(inputs: Inputs) -> Iterator[Stack]:
         L4SError: one of its children, if something cannot be read or does not fit.
     """
     with gdal_settings(), ExitStack() as files:
-        scene = open_scene(inputs.scene, inputs.bands)
+        scene = open_scene(inputs.scene, inputs.bands, inputs.sensor)
         grid = mapping_grid(scene.grid)
         dem = files.enter_context(DEM(inputs.dem, grid, inputs.slope)) if inputs.dem else None
         area = open_area(inputs.aoi, grid) if inputs.aoi is not None else None

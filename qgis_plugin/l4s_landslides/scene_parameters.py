@@ -15,6 +15,7 @@ from qgis.core import (
     QgsProcessingParameterFile,
     QgsProcessingParameterMapLayer,
     QgsProcessingParameterMultipleLayers,
+    QgsProcessingParameterNumber,
     QgsProcessingParameterRasterLayer,
     QgsProcessingParameterString,
     QgsRasterLayer,
@@ -26,6 +27,7 @@ from .layers import check_meets, extent_file, polygons_file, raster_file
 from .texts import tr
 
 UNITS = ("auto", "dn", "reflectance", "percent", "l4s")
+SENSORS = ("auto", "sentinel-2")
 ANY_FILE = "All files (*)"
 """QGIS's own filter for all files refuses names without a dot."""
 RESAMPLING = ("auto", "nearest", "bilinear", "cubic", "average")
@@ -73,6 +75,7 @@ def add_details(algorithm) -> None:
         tr("Reflectance in percent (0…100)"),
         tr("Landslide4Sense"),
     ]
+    sensors = [tr("Sentinel-2; refuse what seems to be another's"), tr("Sentinel-2, whatever speaks for another")]
     methods = [tr("Default"), *RESAMPLING[1:]]
     tiles = tr("Further DEM tiles")
     unit = UNITS.index(defaults.UNITS)
@@ -81,6 +84,13 @@ def add_details(algorithm) -> None:
         QgsProcessingParameterMultipleLayers("DEM_TILES", tiles, QgsProcessing.TypeRaster, optional=True),
         QgsProcessingParameterRasterLayer("SLOPE", tr("Ready slope in degrees, of the DEM"), optional=True),
         QgsProcessingParameterEnum("UNITS", tr("Units of the scene's values"), units, defaultValue=unit),
+        QgsProcessingParameterNumber(
+            "OFFSET",
+            tr("Offset to add to the digital numbers (-1000, or 0 for none)"),
+            QgsProcessingParameterNumber.Double,
+            optional=True,
+        ),
+        QgsProcessingParameterEnum("SENSOR", tr("Sensor"), sensors, defaultValue=SENSORS.index(defaults.SENSOR)),
         QgsProcessingParameterEnum("RESAMPLING", tr("Resampling to the 10 m grid"), methods, defaultValue=0),
         QgsProcessingParameterMapLayer(
             "MASK",
@@ -165,6 +175,9 @@ class SceneReader:
         if classes := self._text("MASK_CLASSES"):
             request["mask_classes"] = _numbers(classes)
         request["units"] = UNITS[self._algorithm.parameterAsEnum(self._parameters, "UNITS", self._context)]
+        if self._given("OFFSET"):
+            request["offset"] = self._algorithm.parameterAsDouble(self._parameters, "OFFSET", self._context)
+        request["sensor"] = SENSORS[self._algorithm.parameterAsEnum(self._parameters, "SENSOR", self._context)]
         if method := self._algorithm.parameterAsEnum(self._parameters, "RESAMPLING", self._context):
             request["resampling"] = RESAMPLING[method]
         if self._algorithm.parameterAsBool(self._parameters, "CLOUDS", self._context):

@@ -626,6 +626,14 @@ An environment that was set up before is replaced when the new one works. The lo
    <translation type="unfinished" />
   </message>
   <message>
+   <source>Sentinel-2; refuse what seems to be another's</source>
+   <translation>Sentinel-2; ablehnen, was von einem anderen zu sein scheint</translation>
+  </message>
+  <message>
+   <source>Sentinel-2, whatever speaks for another</source>
+   <translation>Sentinel-2, was auch für einen anderen spricht</translation>
+  </message>
+  <message>
    <source>Default</source>
    <translation type="unfinished" />
   </message>
@@ -660,6 +668,14 @@ An environment that was set up before is replaced when the new one works. The lo
   <message>
    <source>Units of the scene's values</source>
    <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Offset to add to the digital numbers (-1000, or 0 for none)</source>
+   <translation>Offset, der zu den digitalen Werten addiert wird (-1000, oder 0 für keinen)</translation>
+  </message>
+  <message>
+   <source>Sensor</source>
+   <translation>Sensor</translation>
   </message>
   <message>
    <source>Resampling to the 10 m grid</source>
