@@ -94,9 +94,9 @@ def map_scene(
     the engine.
 
     Args:
-        scene: a SAFE product (folder or zip), a STAC item (path or URL), a folder of band files, a patch of
-            Landslide4Sense (.h5), a raster whose bands are named or stand in a known order, or single-band files by
-            band name:
+        scene: a SAFE product (folder or zip), a STAC item (path or URL), a folder of band files, a product of SNAP
+            (.dim), a patch of Landslide4Sense (.h5), a raster whose bands are named or stand in a known order, tiles of
+            one (their folder, or a pattern: ``export-*.tif``), or single-band files by band name:
             ``{"B4": "red.tif", "B3": "green.tif", "B2": "blue.tif"}``.
         bands: names of a raster's bands, in order, if it does not carry them.
         dem: elevations in metres, any CRS and resolution, one file or several: for the terrain attributes, and for

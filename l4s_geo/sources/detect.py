@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from l4s_geo.errors import BandError
@@ -12,11 +12,14 @@ from l4s_geo.sources.dimap import is_dimap, open_dimap
 from l4s_geo.sources.folder import open_folder
 from l4s_geo.sources.geotiff import open_band_files, open_raster
 from l4s_geo.sources.loose import presume_offset
+from l4s_geo.sources.mosaic import mosaic_in, siblings_of
+from l4s_geo.sources.names import product_of
 from l4s_geo.sources.patch import is_patch, open_patch
 from l4s_geo.sources.safe import is_safe, open_safe
 from l4s_geo.sources.scene import Scene
 from l4s_geo.sources.sensor import Sensor, check_names, check_sensor
 from l4s_geo.sources.stac import is_stac, open_stac
+from l4s_geo.sources.zarr import is_zarr, refuse_eopf
 
 __all__ = ["open_scene"]
 
@@ -68,12 +71,20 @@ def _described(scene: PathLike | Mapping[str, PathLike], bands: Sequence[str] | 
         return _Described(open_band_files(scene))
     if is_stac(os.fspath(scene)):
         return _Described(open_stac(os.fspath(scene)))
-    if is_safe(scene):
-        return _Described(open_safe(scene), is_known=True)
+    product = product_of(os.fspath(scene)) or scene
+    if is_safe(product):
+        return _Described(open_safe(product), is_known=True)
     if is_dimap(scene):
         return _Described(open_dimap(scene))
-    if Path(scene).is_dir():
+    if Path(scene).is_dir() and (pattern := mosaic_in(Path(scene))):
+        return _Described(open_raster(pattern, bands), takes_names=True)
+    if Path(scene).is_dir() and not is_zarr(scene):
         return _Described(open_folder(scene), folder=Path(scene))
     if is_patch(scene):
         return _Described(open_patch(scene), is_known=True)
-    return _Described(open_raster(scene, bands), takes_names=True)
+    refuse_eopf(scene)
+    described = open_raster(scene, bands)
+    if found := siblings_of(os.fspath(scene)):
+        note = f"this is one of {found[1]} tiles of an export; give '{found[0]}', or the folder, for all of them"
+        described = replace(described, notes=(*described.notes, note))
+    return _Described(described, takes_names=True)

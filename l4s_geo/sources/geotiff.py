@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -12,7 +13,8 @@ import numpy as np
 from l4s_geo.bands import BANDS, SENSED, SPECTRAL, TERRAIN, find_band, named_band, parse_band
 from l4s_geo.errors import BandError, SceneError
 from l4s_geo.grid import Grid
-from l4s_geo.sources.rasters import grid_of, opened, sample, tagged
+from l4s_geo.sources.names import file_of
+from l4s_geo.sources.rasters import contained, grid_of, opened, sample, tagged
 from l4s_geo.sources.scene import BandRef, Scene
 from l4s_geo.units import Units
 
@@ -42,6 +44,8 @@ def open_raster(path: PathLike, bands: Sequence[str] | None = None) -> Scene:
         BandError: its bands cannot be told apart.
     """
     text = os.fspath(path)
+    if members := _members(text, bands):
+        return open_band_files(members, _stem(text))
     with opened(text, "scene") as dataset:
         grid = grid_of(dataset, "scene")
         parsed, notes = _parsed(text, bands, [description or "" for description in dataset.descriptions])
@@ -54,7 +58,29 @@ def open_raster(path: PathLike, bands: Sequence[str] | None = None) -> Scene:
         found = {name: tagged(dataset, text, name, index) for index, name in enumerate(parsed, start=1) if name}
     classes, _ = found.pop("SCL", (None, None))
     refs = {name: ref for name, (ref, _) in found.items()}
-    return Scene(Path(text).stem, refs, grid, _stated(found), classes=classes, notes=notes)
+    return Scene(_stem(text), refs, grid, _stated(found), classes=classes, notes=notes)
+
+
+def _stem(path: str) -> str:
+    """Return the name of a scene that is one file, or a part of one by GDAL's name."""
+    stem = Path(file_of(path) or path).stem
+    return stem.rstrip("*-_") or stem
+
+
+def _members(path: str, bands: Sequence[str] | None) -> dict[str, str]:
+    """Return the rasters of a container (netCDF, Zarr) that are called like bands, by band."""
+    if bands:
+        return {}
+    names = contained(path, "scene")
+    found = {name: band for name in names if (band := _band_named(re.split("[:/]", name)[-1]))}
+    if not any(band in SPECTRAL for band in found.values()):
+        return {}
+    if repeated := sorted(band for band, count in Counter(found.values()).items() if count > 1):
+        raise BandError(
+            f"The scene {path} holds more than one raster named {', '.join(repeated)}; expected one of each, so give "
+            f"those to take with --band, like --band '{repeated[0]}={next(iter(found))}'."
+        )
+    return {band: name for name, band in found.items()}
 
 
 def _parsed(
@@ -162,7 +188,7 @@ def _by_order(path: str, count: int) -> tuple[list[str], str]:
     raise BandError(
         f"The scene {path} has {count} bands without names, which no known order fits; expected band descriptions "
         f"(B1…B12, slope, DEM) or exactly the {len(BANDS)} Landslide4Sense bands in order, so name them (--bands "
-        "B2,B3,B4,…) or give single-band files (--band B4=red.tif)."
+        "B2,B3,B4,…; - leaves one aside) or give single-band files (--band B4=red.tif)."
     )
 
 
@@ -170,14 +196,15 @@ def _check_same_extent(band: str, grid: Grid, reference_band: str, reference: Gr
     if grid.crs != reference.crs:
         raise SceneError(
             f"Band {band} is in {grid.crs_name} and band {reference_band} in {reference.crs_name}; expected one CRS "
-            "for all bands, so warp them to one first."
+            "for all bands, so warp them to one first (gdalwarp -t_srs EPSG:… FILE warped.tif)."
         )
     tolerance = abs(reference.transform.a) / 2
     if not np.allclose(grid.bounds, reference.bounds, rtol=0, atol=tolerance):
         raise SceneError(
             f"Band {band} ({grid.height} × {grid.width} pixels) does not cover the same ground as band "
             f"{reference_band} ({reference.height} × {reference.width} pixels): bounds {_text(grid)} against "
-            f"{_text(reference)}. Expected one extent for all bands, so crop them to one first."
+            f"{_text(reference)}. Expected one extent for all bands, so crop them to one first "
+            "(gdalwarp -te LEFT BOTTOM RIGHT TOP FILE cropped.tif)."
         )
 
 

@@ -102,7 +102,8 @@ class DEM(Closing):
         if "f" in unit[:1] or "foot" in unit or "feet" in unit:
             raise TerrainError(
                 f"The {what} {path} states its heights in {unit!r}; expected metres, so convert it first "
-                "(gdal_calc.py --calc='A*0.3048')."
+                "(gdal_translate -a_srs EPSG:… -scale 0 1 0 0.3048 -ot Float32 FILE metres.tif, with the code of the "
+                "CRS without heights)."
             )
         return dataset
 
@@ -116,7 +117,8 @@ class DEM(Closing):
         if voids.scaled:
             raise TerrainError(
                 f"Most values of the DEM {path} lie beyond {LOWEST:g} to {HIGHEST:g} ({values}, …), where no ground "
-                "does; expected metres, so convert it first (gdal_calc.py --calc='A*0.01' for centimetres)."
+                "does; expected metres, so convert it first (gdal_calc.py -A FILE --type=Float32 --calc='A*0.01' "
+                "--outfile=metres.tif for centimetres)."
             )
         self.remarks.append(
             f"{voids.share:.2%} of the DEM {path} around the scene hold {values}, which no ground there can have; they "

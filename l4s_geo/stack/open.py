@@ -19,6 +19,8 @@ from l4s_geo.errors import SceneError
 from l4s_geo.grid import mapping_grid
 from l4s_geo.sources.detect import open_scene
 from l4s_geo.sources.http import http_options
+from l4s_geo.sources.mosaic import is_mosaic, tiles_of
+from l4s_geo.sources.names import file_of
 from l4s_geo.sources.sensor import SENSORS, Sensor
 from l4s_geo.sources.vectors import vector_file
 from l4s_geo.stack.clouds import CloudMask
@@ -48,8 +50,8 @@ class Inputs:
     """A scene and what belongs to it, as a user gives it: paths, names and choices, nothing opened."""
 
     scene: PathLike | Mapping[str, PathLike]
-    """A SAFE product, a STAC item, a folder of band files, a patch of Landslide4Sense, a raster, or single-band files
-    by band name."""
+    """A SAFE product, a STAC item, a folder of band files, a product of SNAP, a patch of Landslide4Sense, a raster or
+    its tiles, or single-band files by band name."""
     bands: Sequence[str] | None = None
     """Names of a multi-band raster's bands, in order, if it does not carry them."""
     dem: PathLike | Sequence[PathLike] | None = None
@@ -99,7 +101,8 @@ class Inputs:
 
 def gdal_settings(cache: int = READING_CACHE) -> rasterio.Env:
     """Return GDAL's settings for reading and writing, with a block cache of so many bytes: a context manager."""
-    return rasterio.Env(GDAL_CACHEMAX=cache, **http_options())
+    # What stands beside the parts of a virtual raster is looked for when they are read.
+    return rasterio.Env(GDAL_CACHEMAX=cache, GDAL_DISABLE_READDIR_ON_OPEN="NO", **http_options())
 
 
 @contextmanager
@@ -140,7 +143,8 @@ def fingerprint(inputs: Inputs, stack: Stack, *more: object) -> str:
     dems = list(stack.dem.paths) if stack.dem else []
     classes = [stack.scene.classes.path] if stack.scene.classes else []
     files = [*sorted(ref.path for ref in stack.scene.bands.values()), *classes, *dems, *beside]
-    places = [Path(vector_file(file)) for file in files]
+    parts = [part for file in files for part in (tiles_of(file) if is_mosaic(file) else [vector_file(file)])]
+    places = [Path(file_of(part) or "") for part in parts]
     stamps = [(place.stat().st_size, place.stat().st_mtime_ns) if place.is_file() else () for place in places]
     how = (tuple(inputs.mask_classes), inputs.clouds, inputs.resampling, stack.units, stack.grid)
     text = repr((files, stamps, sorted(stack.scene.bands.items()), how, more))

@@ -48,7 +48,9 @@ def test_a_bands_name_is_found_in_the_file_name(write_raster, tmp_path, name, ex
     assert scene.name == "scene"
 
 
-@pytest.mark.parametrize("name", ["AB2.tif", "B13.tif", "B2x.tif", "B02.txt", "B04_B03_B02.tif", "TCI.tif", "red_list.tif"])
+@pytest.mark.parametrize(
+    "name", ["AB2.tif", "B13.tif", "B2x.tif", "B02.txt", "B04_B03_B02.tif", "TCI.tif", "red_list.tif"]
+)
 def test_other_files_are_left_aside(write_raster, tmp_path, name):
     write_raster("scene/B3.tif", band())
     write_raster(f"scene/{name}", band())
