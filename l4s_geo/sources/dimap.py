@@ -14,8 +14,8 @@ from xml.etree.ElementTree import Element
 from l4s_geo.bands import SENSED, SPECTRAL, TERRAIN, parse_band
 from l4s_geo.errors import BandError, SceneError
 from l4s_geo.sources.geotiff import open_band_files
+from l4s_geo.sources.markup import MAX_XML, parse_xml
 from l4s_geo.sources.rasters import opened, scaled
-from l4s_geo.sources.safe_files import parse_xml
 from l4s_geo.sources.scene import Scene
 
 __all__ = ["is_dimap", "open_dimap"]
@@ -52,7 +52,7 @@ def open_dimap(path: str | os.PathLike[str]) -> Scene:
     if description is None:
         raise SceneError(f"The scene {path} is no BEAM-DIMAP product; give the .dim that SNAP wrote.")
     with description.open("rb") as stream:
-        root = parse_xml(stream, str(description))
+        root = parse_xml(stream.read(MAX_XML + 1), f"description {description}")
     found = {band: entry for name, entry in _bands(root, description) if (band := parse_band(name))}
     if not any(band in SPECTRAL for band in found):
         raise BandError(

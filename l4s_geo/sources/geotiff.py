@@ -148,7 +148,8 @@ def open_band_files(files: Mapping[str, PathLike], name: str | None = None) -> S
         with opened(os.fspath(path), f"band {band}") as dataset:
             if dataset.count != 1:
                 raise BandError(
-                    f"The file {path} given for {band} has {dataset.count} bands; expected a single-band raster."
+                    f"The file {path} given for {band} has {dataset.count} bands; expected a single-band "
+                    "raster, so take the band out (gdal_translate -b 1 FILE band1.tif)."
                 )
             grids[band] = grid_of(dataset, f"band {band}")
             found[band] = tagged(dataset, os.fspath(path), band)

@@ -58,6 +58,8 @@ class _Layer:
     """Gives the geometries whose bounds meet one of some boxes in the layer's CRS; all for no box."""
     table: Callable[[], tuple[NDArray[np.object_], NDArray[np.int64] | None]]
     """Reads all geometries at once, None where a feature has none, with the attribute `id` if it is a whole number."""
+    bounds: Box | None
+    """The outer borders of all, in the layer's CRS; None if there is none."""
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,7 @@ def read_polygons(source: PathLike, grid: Grid, what: str, error: type[L4SError]
         raise error(f"The {what} {path} does not exist; give a vector file of polygons.")
     with _layer(path, choice, what, error) as layer:
         boxes, forward = _way(layer.crs, grid, f"{what} {path}", error)
+        _check_degrees(layer, f"{what} {path}", error)
         found = [polygon for shape in layer.shapes(boxes) for polygon in _polygons_of(shape)]
         if not found:
             _require_polygons(layer.shapes(()), f"{what} {path}", error)
@@ -153,6 +156,7 @@ def read_features(source: PathLike, what: str, error: type[L4SError] = SceneErro
     with _layer(path, choice, what, error) as layer:
         if layer.crs is None:
             raise _without_crs(f"{what} {path}", error)
+        _check_degrees(layer, f"{what} {path}", error)
         try:
             given, ids = layer.table()
         except _UNREADABLE as cause:
@@ -296,7 +300,7 @@ def _layer(path: str, choice: Mapping[str, str], what: str, error: type[L4SError
             if chosen in names and chosen != collection.name:
                 collection = files.enter_context(_opened(path, chosen))
             crs = _crs(collection)
-            bounds = collection.bounds if crs and crs.is_geographic and len(collection) else None
+            bounds = collection.bounds if len(collection) else None
         except _UNREADABLE as cause:
             raise error(
                 f"The {what} {path} cannot be read as a vector file ({cause.__cause__ or cause}); expected polygons as "
@@ -309,10 +313,11 @@ def _layer(path: str, choice: Mapping[str, str], what: str, error: type[L4SError
             )
         if name is not None and name not in names:
             raise error(f"The {what} {path} has no layer {name}; expected one of {', '.join(names)}.")
-        if bounds:
-            _check_degrees(bounds, f"{what} {path}", error)
         yield _Layer(
-            crs, lambda boxes: _read(collection, boxes, f"{what} {path}", error), lambda: _read_table(collection)
+            crs,
+            lambda boxes: _read(collection, boxes, f"{what} {path}", error),
+            lambda: _read_table(collection),
+            bounds,
         )
 
 
@@ -325,8 +330,6 @@ def _geoparquet(path: str, what: str, error: type[L4SError]) -> _Layer:
         geometry = frame.geometry
     except _UNREADABLE as cause:
         raise error(f"The {what} {path} cannot be read as GeoParquet ({cause}); give a vector file.") from cause
-    if geometry.crs is not None and geometry.crs.is_geographic and len(geometry):
-        _check_degrees(tuple(geometry.total_bounds), f"{what} {path}", error)
     known: NDArray[np.object_] = geometry[geometry.notna()].to_numpy()
 
     def shapes(boxes: Sequence[Box]) -> NDArray[np.object_]:
@@ -337,7 +340,8 @@ def _geoparquet(path: str, what: str, error: type[L4SError]) -> _Layer:
     def table() -> tuple[NDArray[np.object_], NDArray[np.int64] | None]:
         return geometry.to_numpy(), _ids(frame)
 
-    return _Layer(geometry.crs if _is_defined(geometry.crs) else None, shapes, table)
+    crs = geometry.crs if _is_defined(geometry.crs) else None
+    return _Layer(crs, shapes, table, tuple(geometry.total_bounds) if len(geometry) else None)
 
 
 def _opened(path: str, layer: str | int | None = None) -> Any:
@@ -392,9 +396,11 @@ def _layer_names(path: str, first: Any) -> list[str]:
     return names
 
 
-def _check_degrees(bounds: Box, what: str, error: type[L4SError]) -> None:
+def _check_degrees(layer: _Layer, what: str, error: type[L4SError]) -> None:
     """Refuse coordinates in metres that are said to be degrees, as GeoJSON without ``crs`` says by itself."""
-    west, south, east, north = bounds
+    if layer.bounds is None or layer.crs is None or not layer.crs.is_geographic:
+        return
+    west, south, east, north = layer.bounds
     if max(abs(west), abs(east)) > _MOST_LONGITUDE or max(abs(south), abs(north)) > _MOST_LATITUDE:
         raise error(
             f"The {what} reaches from {west:.0f}, {south:.0f} to {east:.0f}, {north:.0f} and says that these are "

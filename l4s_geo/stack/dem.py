@@ -97,7 +97,10 @@ class DEM(Closing):
     def _open(self, path: str, what: str) -> Any:
         dataset = self._resources.enter_context(opened(path, what, TerrainError))
         if dataset.count != 1:
-            raise TerrainError(f"The {what} {path} has {dataset.count} bands; expected one.")
+            raise TerrainError(
+                f"The {what} {path} has {dataset.count} bands; expected one, so take it out (gdal_translate -b 1 FILE "
+                "band1.tif)."
+            )
         unit = _unit(dataset)
         if "f" in unit[:1] or "foot" in unit or "feet" in unit:
             raise TerrainError(

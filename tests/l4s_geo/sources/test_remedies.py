@@ -16,10 +16,12 @@ import pytest
 import rasterio
 import shapely
 from affine import Affine
+from click.testing import CliRunner
 from rasterio.control import GroundControlPoint
 from rasterio.crs import CRS
 from rasterio.rpc import RPC
 
+from l4s_geo.cli.map import main
 from l4s_geo.errors import L4SError
 from l4s_geo.sources.detect import open_scene
 from l4s_geo.sources.names import lacking_driver
@@ -215,6 +217,31 @@ def test_hdf5_that_is_no_patch(tmp_path: Path) -> None:
         done = follow(lambda done=done: open_scene({"B4": done}), tmp_path, FILE=str(done), **corners)
         files[band] = done.rename(tmp_path / f"{band}.tif")
     np.testing.assert_array_equal(values(files), dn)
+
+
+def test_a_raster_of_several_bands_for_one(write_raster, tmp_path: Path) -> None:
+    dn = scene()
+    path = write_raster("scene.tif", dn, names=NAMES)
+    done = follow(lambda: open_scene({"B4": path}), tmp_path, FILE=str(path))
+    with open_stack(Inputs({"B4": done})) as stack:
+        np.testing.assert_array_equal(stack.read_raw(("B4",), stack.grid.whole)[0], dn[0])
+    dem = write_raster("dem.tif", np.stack([hillside(), hillside()]))
+    done = follow(lambda: values(path, dem=dem), tmp_path, FILE=str(dem))
+    with open_stack(Inputs(path, dem=done)) as stack:
+        np.testing.assert_array_equal(stack.read_raw(("DEM",), stack.grid.whole)[0], hillside())
+
+
+def test_bands_that_a_bundle_lacks(write_raster, red_bundle: Path, tmp_path: Path) -> None:
+    dn = scene()
+    path = write_raster("scene.tif", dn[:2], names=NAMES[:2])
+    files = {band: write_raster(f"{band}.tif", pixels) for band, pixels in zip(NAMES, dn, strict=True)}
+    how = ["--bundle", str(red_bundle), "--out", str(tmp_path / "slides.gpkg")]
+    lacking = CliRunner().invoke(main, [str(path), *how])
+    hint = re.search(r"in place of the scene, ((?:--band \w+=FILE ?)+)\)", lacking.output)
+    assert hint, lacking.output
+    options = re.sub(r"(\w+)=FILE", lambda match: f"{match[1]}={files[match[1]]}", hint[1]).split()
+    done = CliRunner().invoke(main, [*options, *how])
+    assert done.exit_code == 0, done.output
 
 
 def test_bands_in_different_crs(write_raster, tmp_path: Path) -> None:
