@@ -16,7 +16,6 @@ from qgis.core import (
     QgsProcessingParameterFile,
     QgsProcessingParameterMapLayer,
     QgsProcessingParameterMultipleLayers,
-    QgsProcessingParameterNumber,
     QgsProcessingParameterRasterLayer,
     QgsProcessingParameterString,
     QgsRasterLayer,
@@ -87,12 +86,6 @@ def add_details(algorithm) -> None:
         QgsProcessingParameterMultipleLayers("DEM_TILES", tiles, QgsProcessing.TypeRaster, optional=True),
         QgsProcessingParameterRasterLayer("SLOPE", tr("Ready slope in degrees, of the DEM"), optional=True),
         QgsProcessingParameterEnum("UNITS", tr("Units of the scene's values"), units, defaultValue=unit),
-        QgsProcessingParameterNumber(
-            "OFFSET",
-            tr("Offset to add to the digital numbers (-1000, or 0 for none)"),
-            QgsProcessingParameterNumber.Double,
-            optional=True,
-        ),
         QgsProcessingParameterEnum("SENSOR", tr("Sensor"), sensors, defaultValue=SENSORS.index(defaults.SENSOR)),
         QgsProcessingParameterEnum("RESAMPLING", tr("Resampling to the 10 m grid"), methods, defaultValue=0),
         QgsProcessingParameterMapLayer(
@@ -178,8 +171,6 @@ class SceneReader:
         if classes := self._text("MASK_CLASSES"):
             request["mask_classes"] = _numbers(classes)
         request["units"] = UNITS[self._algorithm.parameterAsEnum(self._parameters, "UNITS", self._context)]
-        if self._given("OFFSET"):
-            request["offset"] = self._algorithm.parameterAsDouble(self._parameters, "OFFSET", self._context)
         request["sensor"] = SENSORS[self._algorithm.parameterAsEnum(self._parameters, "SENSOR", self._context)]
         if method := self._algorithm.parameterAsEnum(self._parameters, "RESAMPLING", self._context):
             request["resampling"] = RESAMPLING[method]

@@ -670,10 +670,6 @@ An environment that was set up before is replaced when the new one works. The lo
    <translation type="unfinished" />
   </message>
   <message>
-   <source>Offset to add to the digital numbers (-1000, or 0 for none)</source>
-   <translation>Offset, der zu den digitalen Werten addiert wird (-1000, oder 0 für keinen)</translation>
-  </message>
-  <message>
    <source>Sensor</source>
    <translation>Sensor</translation>
   </message>
