@@ -30,23 +30,18 @@ from l4s_geo.bands import BANDS
 from l4s_geo.grid import starts
 from l4s_geo.inference.devices import onnxruntime
 from l4s_geo.normalize import normalize
+from l4s_geo.progress import Silent
 from measuring import measure, table
 
 SAMPLE = Path(__file__).parents[1] / "sample_scenes" / "valley.tif"
 STAGES = ("read", "networks", "blend", "write rows", "CRF", "vectorise", "write rasters", "write inventory")
 
 
-class Stages:
+class Stages(Silent):
     """A reporter that keeps the seconds of the stages."""
 
     def __init__(self) -> None:
         self.seconds: Mapping[str, float] = {}
-
-    def say(self, text: str) -> None: ...
-
-    def detail(self, text: str) -> None: ...
-
-    def progress(self, done: int, total: int) -> None: ...
 
     def took(self, stages: Mapping[str, float]) -> None:
         self.seconds = stages

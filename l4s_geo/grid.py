@@ -19,7 +19,8 @@ import pyproj
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio.crs import CRS
-from rasterio.warp import calculate_default_transform, transform
+from rasterio.errors import RasterioError
+from rasterio.warp import calculate_default_transform, transform, transform_bounds
 
 from l4s_geo.errors import SceneError
 
@@ -99,6 +100,20 @@ class Grid:
         corners = [self.transform @ (c, r) for c in (0, self.width) for r in (0, self.height)]
         xs, ys = zip(*corners, strict=True)
         return min(xs), min(ys), max(xs), max(ys)
+
+    def bounds_in(self, crs: CRS) -> tuple[float, float, float, float] | None:
+        """Return the outer borders, (left, bottom, right, top), in another CRS.
+
+        Returns:
+            The borders, some of them infinite where the CRS does not reach; None if no way leads there.
+        """
+        if crs == self.crs:
+            return self.bounds
+        try:
+            left, bottom, right, top = transform_bounds(self.crs, crs, *self.bounds)
+        except RasterioError:
+            return None
+        return left, bottom, right, top
 
     @property
     def is_local(self) -> bool:

@@ -40,6 +40,7 @@ from l4s_geo.provenance import provenance
 from l4s_geo.scene_summary import cautions, details, findings, introduction
 from l4s_geo.sources.gdal import with_these_settings
 from l4s_geo.sources.sensor import Sensor
+from l4s_geo.stack.assumed import assumptions_of, remarks_of
 from l4s_geo.stack.open import STREAMING_CACHE, Resampling, fingerprint, gdal_settings, open_stack
 from l4s_geo.stack.stack import Stack
 from l4s_geo.units import Units
@@ -146,9 +147,40 @@ def map_scene(
         L4SError: one of its children, if an input cannot be used, the device is not to be had or an output cannot
             be written; nothing is left half-written.
     """
-    keywords = locals()  # all of them by name: each goes to the value of the plan that checks it
-    reporter = keywords.pop("reporter")
-    return run_plan(Plan.of(**keywords), reporter).landslides
+    plan = Plan.of(
+        scene=scene,
+        bands=bands,
+        dem=dem,
+        slope=slope,
+        units=units,
+        offset=offset,
+        sensor=sensor,
+        resampling=resampling,
+        mask=mask,
+        mask_classes=mask_classes,
+        clouds=clouds,
+        aoi=aoi,
+        out=out,
+        probability=probability,
+        spread=spread,
+        bundle=bundle,
+        threshold=threshold,
+        min_area=min_area,
+        overlap=overlap,
+        tta=tta,
+        skip_flat=skip_flat,
+        crf=crf,
+        terrain_prior=terrain_prior,
+        connectivity=connectivity,
+        fill_holes=fill_holes,
+        simplify=simplify,
+        device=device,
+        precision=precision,
+        batch=batch,
+        resume=resume,
+        patch=patch,
+    )
+    return run_plan(plan, reporter).landslides
 
 
 @dataclass(frozen=True)
@@ -181,8 +213,12 @@ def run_plan(plan: Plan, reporter: Reporter | None = None) -> MappedScene:
     with ExitStack() as files:
         with watch("open"):
             stack = files.enter_context(open_stack(plan.inputs))
+            assumptions = assumptions_of(stack)
             for line in introduction(stack):
                 tell.say(line)
+            tell.assumes(assumptions)
+            for remark in remarks_of(stack):
+                tell.say(f"Note: {remark}")
         plan = plan.fitted_to(stack)
         for line in cautions(stack, plan.bundle, plan.terrain_prior == "auto"):
             tell.say(line)

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from time import perf_counter
 from typing import Protocol
 
+from l4s_geo.assumptions import Assumptions
+
 __all__ = ["Reporter", "Silent", "Stopwatch", "stages_line"]
 
 
@@ -45,6 +47,9 @@ class Reporter(Protocol):
     def detail(self, text: str) -> None:
         """Take a line for those who asked for more."""
 
+    def assumes(self, assumptions: Assumptions) -> None:
+        """Take what the run takes for granted of its scene; every user should see it."""
+
     def progress(self, done: int, total: int) -> None:
         """Take how many windows of a map, or strips of a stack, are done, and how many there are in all."""
 
@@ -60,6 +65,9 @@ class Silent:
 
     def detail(self, text: str) -> None:
         """Ignore a line."""
+
+    def assumes(self, assumptions: Assumptions) -> None:
+        """Ignore assumptions."""
 
     def progress(self, done: int, total: int) -> None:
         """Ignore progress."""

@@ -11,6 +11,7 @@ from l4s_geo.inference.predict import Prediction
 from l4s_geo.inference.runtime import LoadedBundle
 from l4s_geo.plan import Plan
 from l4s_geo.sources.http import shown
+from l4s_geo.stack.assumed import assumptions_of
 from l4s_geo.stack.stack import Stack
 
 __all__ = ["provenance"]
@@ -39,6 +40,7 @@ def provenance(
         **{key: value for key, value in asdict(scene.acquisition).items() if value},
         "bands": {band: f"{shown(ref.path)}#{ref.index}" for band, ref in scene.bands.items()},
         "units": stack.units,
+        "assumptions": assumptions_of(stack).facts(),
         "offset": {band: ref.offset for band, ref in scene.bands.items() if ref.offset},
         "sensor": plan.inputs.sensor,
         "dem": list(stack.dem.paths) if stack.dem else [],

@@ -1,39 +1,25 @@
-"""What a run says of its scene: what it is, what it was taken for, and what can map it."""
+"""What a run says of its scene: what it is, and what can map it; what it takes for granted is `stack.assumed`'s."""
 
 from __future__ import annotations
 
-from l4s_geo.bands import SPECTRAL
 from l4s_geo.bundles.bundle import Bundle
 from l4s_geo.bundles.registry import installed, lacking, suits
 from l4s_geo.stack.stack import Stack
 from l4s_geo.stack.terrain import MAX_VOID
-from l4s_geo.units import LONG_NAMES
 
 __all__ = ["able_bundles", "cautions", "details", "findings", "introduction"]
 
 
 def introduction(stack: Stack) -> list[str]:
-    """Return lines that say what a scene is, and what it was taken for."""
+    """Return lines that say what a scene is and where it is mapped."""
     scene, grid = stack.scene, stack.grid
     known = scene.acquisition
     baseline = f"baseline {known.baseline}" if known.baseline else ""
     facts = (known.product, known.level, known.acquired, baseline, f"bands {' '.join(scene.bands)}")
     lines = [f"Scene: {scene.name}, {', '.join(fact for fact in facts if fact)}"]
-    lines += [f"Note: {note}" for note in scene.notes]
-    offsets = sorted({ref.offset for name, ref in scene.bands.items() if name in SPECTRAL and ref.offset})
-    applied = f", offset {', '.join(f'{offset:g}' for offset in offsets)} applied" if offsets else ""
-    lines.append(f"Units: {LONG_NAMES[stack.units]}, {stack.units_reason}{applied}")
     native = f"warped from {scene.grid.height} × {scene.grid.width} in {scene.grid.crs_name}"
     origin = "the scene's own" if grid == scene.grid else native
     lines.append(f"Grid: {grid.height} × {grid.width} pixels of 10 m in {grid.crs_name}, {origin}")
-    if stack.dem:
-        lines.append(f"Terrain: {', '.join(stack.dem.paths)}, known for {stack.dem.covered:.0%} of the scene")
-        lines += [f"Note: {remark}" for remark in stack.dem.remarks]
-    elif stack.has_terrain:
-        lines.append("Terrain: the scene's own DEM band")
-    else:
-        lines.append("Terrain: none, so the terrain attributes stay empty; --dem gives one")
-    lines += [f"Note: {remark}" for remark in stack.remarks]
     return lines
 
 

@@ -85,6 +85,11 @@ def linear_network(bands: int, slope: float, shift: float, side: int = 128) -> b
     return model.SerializeToString()
 
 
+def aspect_of(east: np.ndarray, north: np.ndarray) -> np.ndarray:
+    """The direction that ground faces, degrees clockwise from north, by its rise; NaN where it is flat."""
+    return np.where((east == 0) & (north == 0), np.nan, np.degrees(np.arctan2(-east, -north)) % 360)
+
+
 def labelled(mask: np.ndarray, folder: Path, min_pixels: int = 1, connectivity: int = 4, transform: Affine = TRANSFORM):
     """The components of a mask held in memory."""
     from rasterio.crs import CRS

@@ -25,7 +25,7 @@ LAYERS = {
         {"bundles", "sources"},
         {"crf", "output"},
         {"errors", "bands", "units", "grid", "xp", "normalize", "moments", "window_median"}
-        | {"progress", "closing", "defaults"},
+        | {"progress", "closing", "defaults", "assumptions", "chatter"},
     ),
     "l4s_training": (
         {"cli"},

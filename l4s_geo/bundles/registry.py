@@ -7,6 +7,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Collection, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 
 from l4s_geo.bands import TERRAIN
@@ -47,9 +48,10 @@ def find_bundle(name_or_path: PathLike) -> Bundle:
     path = path.parent if path.name == "bundle.json" else path
     if (path / "bundle.json").is_file() or (path.is_file() and path.suffix.lower() == ".zip"):
         return read_bundle(path)
+    near = get_close_matches(str(name_or_path), places, 1, 0.5)
     raise BundleError(
         f"There is no bundle {str(name_or_path)!r}: expected the path of a bundle's folder or zip, or one of the "
-        f"installed bundles: {', '.join(places) or '(none)'}."
+        f"installed bundles, {', '.join(places) or '(none)'}{f'; did you mean {near[0]}?' if near else '.'}"
     )
 
 

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import click
 
 from l4s_geo.cli.console import user_errors
+from l4s_geo.cli.groups import SuggestingGroup
 
-__all__ = ["main"]
+__all__ = ["main", "score_lines"]
+
+_MEASURES = {
+    "f1": "F1",
+    "precision": "precision",
+    "recall": "recall",
+    "iou": "IoU",
+    "calibration_error": "cal. err.",
+}
 
 
-@click.group(no_args_is_help=True)
+@click.group(cls=SuggestingGroup, no_args_is_help=True)
 def main() -> None:
     """List, show, add and remove models."""
 
@@ -45,10 +56,32 @@ def show(bundle: str) -> None:
         for member in found.members:
             click.echo(f"network    {member.file}, {member.architecture}, normalisation {member.normalization}")
             click.echo(f"           SHA-256 {member.sha256}")
-        for name, value in found.scores.items():
-            click.echo(f"score      {name} {value:.4f}")
+        for line in score_lines(found.scores):
+            click.echo(line)
         if card := found.card():
             click.echo(f"\n{card}")
+
+
+def score_lines(scores: Mapping[str, float]) -> list[str]:
+    """Set out scores as a table: a row for each set that was measured on, a column for each measure.
+
+    Args:
+        scores: by name: that of the set and of the measure, joined by "_". Other names follow in lines of their own.
+    """
+    rows: dict[str, dict[str, float]] = {}
+    others: list[tuple[str, float]] = []
+    for name, value in scores.items():
+        measure = next((m for m in _MEASURES if name.endswith(f"_{m}")), None)
+        if measure:
+            rows.setdefault(name.removesuffix(f"_{measure}").replace("_", " "), {})[measure] = value
+        else:
+            others.append((name.replace("_", " "), value))
+    width = max((len(row) for row in (*rows, *(name for name, _ in others))), default=0)
+    lines = [f"{'scores':<{width}}  " + "  ".join(f"{title:>9}" for title in _MEASURES.values())] if rows else []
+    for row, values in rows.items():
+        cells = (f"{values[m]:>9.3f}" if m in values else f"{'':>9}" for m in _MEASURES)
+        lines.append(f"{row:<{width}}  {'  '.join(cells)}".rstrip())
+    return [*lines, *(f"{name:<{width}}  {value:>9.3f}" for name, value in others)]
 
 
 @main.command()

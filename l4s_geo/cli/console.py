@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Self
 
 import click
 
+from l4s_geo.assumptions import Assumptions
+from l4s_geo.chatter import without_chatter
 from l4s_geo.errors import L4SError
 from l4s_geo.progress import stages_line
 
@@ -20,10 +22,15 @@ __all__ = ["Console", "user_errors"]
 
 
 @contextmanager
-def user_errors() -> Iterator[None]:
-    """End the command with one sentence on stderr and exit code 2 on a user's mistake, 130 on Ctrl-C."""
+def user_errors(verbose: bool = False) -> Iterator[None]:
+    """End the command with one sentence on stderr and exit code 2 on a user's mistake, 130 on Ctrl-C.
+
+    Args:
+        verbose: let through what libraries warn of and log, see `l4s_geo.chatter`.
+    """
     try:
-        yield
+        with without_chatter(verbose):
+            yield
     except L4SError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(2)
@@ -54,6 +61,11 @@ class Console:
         """Print a line if the user asked for more."""
         if self._verbose:
             self.say(text)
+
+    def assumes(self, assumptions: Assumptions) -> None:
+        """Print what the run takes for granted, unless the user asked for quiet."""
+        for line in assumptions.lines():
+            self.say(line)
 
     def progress(self, done: int, total: int) -> None:
         """Move the bar."""

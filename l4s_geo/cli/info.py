@@ -17,15 +17,18 @@ __all__ = ["main"]
 def main(inputs: dict[str, Any]) -> None:
     """Say what SCENE is, and which installed bundles can map it.
 
-    Prints its product, processing level and time, its bands, units and offset, its grid, its terrain, the share of it
-    that is masked, and for each installed bundle whether it runs, or why not.
+    Prints its product, processing level and time, its bands and grid, what is taken for granted of it and why (units,
+    offset, order of the bands, sensor, nodata, terrain, date), the share of it that is masked, and for each installed
+    bundle whether it runs, or why not.
     """
     with user_errors():
         from l4s_geo.scene_summary import able_bundles, introduction
+        from l4s_geo.stack.assumed import assumptions_of, remarks_of
         from l4s_geo.stack.open import Inputs, open_stack
 
         with open_stack(Inputs(**inputs)) as stack:
-            for line in introduction(stack):
+            remarks = [f"Note: {remark}" for remark in remarks_of(stack)]
+            for line in (*introduction(stack), *assumptions_of(stack).lines(), *remarks):
                 click.echo(line)
             if stack.masks:
                 click.echo(f"Masked: {stack.hidden_share():.1%} of the scene")

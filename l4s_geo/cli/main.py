@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-
 import click
+
+from l4s_geo.cli.groups import LazyGroup
 
 __all__ = ["main"]
 
@@ -17,25 +17,16 @@ _COMMANDS = {
 }
 
 
-class _Lazy(click.Group):
-    """Imports a command only when it runs."""
+class _Commands(LazyGroup):
+    """The commands of l4s."""
 
-    def list_commands(self, context: click.Context) -> list[str]:
-        return list(_COMMANDS)
-
-    def get_command(self, context: click.Context, name: str) -> click.Command | None:
-        if name not in _COMMANDS:
-            return None
-        command: click.Command = importlib.import_module(_COMMANDS[name][0]).main
-        return command
-
-    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
+    modules = _COMMANDS
 
 
 @click.command(
-    cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}, no_args_is_help=True
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    no_args_is_help=True,
 )
 @click.version_option(package_name="l4s-geo")
 def main() -> None:

@@ -13,7 +13,26 @@ from l4s_geo.cli.options import device_options, scene_options
 __all__ = ["main"]
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+_USAGE = """\
+Usage: l4s-map SCENE --out INVENTORY [--dem DEM] [OPTIONS]
+
+  l4s-map scene.tif --dem dem.tif --out inventory.gpkg
+
+SCENE is a Sentinel-2 product, a STAC item, a folder of band files or a raster. A DEM gives the terrain attributes and
+fewer false alarms. `l4s-map --help` lists the options, `l4s info SCENE` says what a scene is taken for."""
+
+
+class _Taught(click.Command):
+    """A command that, given nothing at all, shows how it is used."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args:
+            click.echo(_USAGE, err=True)
+            ctx.exit(2)
+        return super().parse_args(ctx, args)
+
+
+@click.command(cls=_Taught, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @scene_options
 @click.option(
     "--out",
@@ -108,7 +127,7 @@ __all__ = ["main"]
 )
 @click.option("--resume", is_flag=True, help="Go on where a stopped or killed run of the same command ended.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
-@click.option("-v", "--verbose", is_flag=True, help="Print more about the bundle and the run.")
+@click.option("-v", "--verbose", is_flag=True, help="Print more about the bundle and the run, and what libraries say.")
 @click.version_option(package_name="l4s-geo")
 def main(inputs: dict[str, Any], connectivity: str, quiet: bool, verbose: bool, **options: Any) -> None:
     """Map the landslides of a Sentinel-2 scene as polygons.
@@ -126,7 +145,7 @@ def main(inputs: dict[str, Any], connectivity: str, quiet: bool, verbose: bool, 
       l4s-map image_12.h5 --patch --out patch.gpkg
       l4s-map scene.tif --aoi 85.2,27.9,85.6,28.2 --out slides.gpkg --probability probability.tif
     """  # noqa: D301
-    with user_errors(), Console(quiet, verbose) as console:
+    with user_errors(verbose), Console(quiet, verbose) as console:
         from l4s_geo.pipeline import map_scene
 
         map_scene(**inputs, **options, connectivity=4 if connectivity == "4" else 8, reporter=console)

@@ -67,5 +67,9 @@ def reliability(probabilities: NDArray[np.float32], masks: NDArray[np.uint8], bi
 
 
 def calibration_error(probabilities: NDArray[np.float32], masks: NDArray[np.uint8]) -> float:
-    """Return the expected calibration error in 15 bins; arguments as for `reliability`."""
+    """Return the expected calibration error in 15 bins of equal width; arguments as for `reliability`.
+
+    It is that of torchmetrics (``binary_calibration_error`` with ``norm="l1"``): of the probability of landslide, not
+    of the more likely class. Nearly all pixels lie in the lowest bin, so it is small where landslides are rare.
+    """
     return reliability(probabilities, masks, ERROR_BINS).error

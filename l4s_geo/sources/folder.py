@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from l4s_geo.assumptions import Assumption
 from l4s_geo.bands import SENSED, SPECTRAL, TERRAIN, find_band, named_band
 from l4s_geo.errors import BandError, SceneError
 from l4s_geo.sources.geotiff import open_band_files
@@ -52,7 +53,8 @@ def open_folder(path: str | os.PathLike[str]) -> Scene:
     classes = files.pop("SCL", None)
     ordered = {band: files[band] for band in (*SENSED, *TERRAIN) if band in files}
     scene = open_band_files(ordered, folder.resolve().name)
-    return replace(scene, classes=BandRef(str(classes)) if classes else None)
+    order = Assumption(" ".join(ordered), "names", "those of the files in the folder")
+    return replace(scene, classes=BandRef(str(classes)) if classes else None, order=order)
 
 
 def _rasters(folder: Path) -> list[Path]:

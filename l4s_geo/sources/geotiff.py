@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
 
+from l4s_geo.assumptions import Assumption, Origin
 from l4s_geo.bands import BANDS, SENSED, SPECTRAL, TERRAIN, find_band, named_band, parse_band
 from l4s_geo.errors import BandError, SceneError
 from l4s_geo.grid import Grid
 from l4s_geo.sources.names import file_of
 from l4s_geo.sources.rasters import contained, grid_of, opened, sample, tagged
-from l4s_geo.sources.scene import BandRef, Scene
-from l4s_geo.units import Units
+from l4s_geo.sources.scene import Acquisition, BandRef, Scene
+from l4s_geo.units import STACK_UNITS, Units
 
 __all__ = ["open_band_files", "open_raster"]
 
@@ -48,17 +51,31 @@ def open_raster(path: PathLike, bands: Sequence[str] | None = None) -> Scene:
         return open_band_files(members, _stem(text))
     with opened(text, "scene") as dataset:
         grid = grid_of(dataset, "scene")
-        parsed, notes = _parsed(text, bands, [description or "" for description in dataset.descriptions])
+        parsed, order = _parsed(text, bands, [description or "" for description in dataset.descriptions])
         present = [name for name in parsed if name]
         if repeated := sorted({name for name in present if present.count(name) > 1}):
             raise BandError(
                 f"The scene {text} holds more than one band named {', '.join(repeated)}; expected one of each, so name "
                 f"those to take with --bands, in order, and the others - ({len(parsed)} names)."
             )
+        units, acquisition = _own_tags(dataset.tags())
         found = {name: tagged(dataset, text, name, index) for index, name in enumerate(parsed, start=1) if name}
     classes, _ = found.pop("SCL", (None, None))
     refs = {name: ref for name, (ref, _) in found.items()}
-    return Scene(_stem(text), refs, grid, _stated(found), classes=classes, notes=notes)
+    order = replace(order, value=" ".join(refs))
+    return Scene(_stem(text), refs, grid, units or _stated(found), classes, acquisition, order=order)
+
+
+def _own_tags(tags: Mapping[str, str]) -> tuple[Units | None, Acquisition]:
+    """Return what a raster that ``l4s stack`` wrote says of its units and of its product."""
+    try:
+        facts = json.loads(tags.get("l4s", "{}"))
+    except (ValueError, RecursionError):
+        facts = {}
+    if not isinstance(facts, dict) or facts.get("units") != STACK_UNITS:
+        return None, Acquisition()
+    known = {field.name: facts.get(field.name, "") for field in fields(Acquisition)}
+    return "dn", Acquisition(**{name: value if isinstance(value, str) else "" for name, value in known.items()})
 
 
 def _stem(path: str) -> str:
@@ -83,10 +100,8 @@ def _members(path: str, bands: Sequence[str] | None) -> dict[str, str]:
     return {band: name for name, band in found.items()}
 
 
-def _parsed(
-    path: str, bands: Sequence[str] | None, descriptions: list[str]
-) -> tuple[list[str | None], tuple[str, ...]]:
-    """Return the band that each band of a raster is, None for others, and what is to be said of it.
+def _parsed(path: str, bands: Sequence[str] | None, descriptions: list[str]) -> tuple[list[str | None], Assumption]:
+    """Return the band that each band of a raster is, None for others, and on what grounds that was told.
 
     Names of bands count before longer names with a band in them ("20220105T020549_B4"), and both before the order.
     """
@@ -95,17 +110,20 @@ def _parsed(
             f"{len(bands)} band names were given for the {len(descriptions)} bands of {path}; give one for each."
         )
     if bands:
-        return [None if name.strip() == "-" else _named(name) for name in bands], ()
+        return [None if name.strip() == "-" else _named(name) for name in bands], Assumption(
+            "", "option", option="bands"
+        )
     plain = [_band_named(name) for name in descriptions]
-    if any(name and name != "SCL" for name in plain):
-        told = [f"{d} for {name}" for d, name in zip(descriptions, plain, strict=True) if name and not parse_band(d)]
-        told = [text for text in told if not text.endswith("for SCL")]
-        return plain, (f"of the scene's bands, {', '.join(told)} were taken; --bands overrules",) if told else ()
     inside = [find_band(name) for name in descriptions]
-    if any(name and name != "SCL" for name in inside):
-        return inside, ()
+    for found in (plain, inside):
+        if any(name and name != "SCL" for name in found):
+            told = [d for d, name in zip(descriptions, found, strict=True) if name and name != "SCL"]
+            words = (
+                ", ".join(told) if any(parse_band(d) is None for d in told) else "the file's descriptions of its bands"
+            )
+            return found, Assumption("", "names", words, "bands")
     names, order = _by_order(path, len(descriptions))
-    return list(names), (f"the bands have no names and were taken for {order}; --bands overrules",)
+    return list(names), order
 
 
 def _named(name: str) -> str:
@@ -163,7 +181,9 @@ def open_band_files(files: Mapping[str, PathLike], name: str | None = None) -> S
         _check_same_extent(band, grid, finest, grids[finest])
     first = Path(next(iter(refs.values())).path)
     grid = grids[finest]
-    return Scene(name or first.resolve().parent.name or first.stem, refs, grid, _stated(found), classes=classes)
+    told = Assumption(" ".join(refs), "option", option="band")
+    name = name or first.resolve().parent.name or first.stem
+    return Scene(name, refs, grid, _stated(found), classes=classes, order=told)
 
 
 def _is_classification(name: str) -> bool:
@@ -171,26 +191,45 @@ def _is_classification(name: str) -> bool:
     return bool(re.match(r"SCL(?![A-Z0-9])", name.strip(), re.IGNORECASE))
 
 
-def _by_order(path: str, count: int) -> tuple[list[str], str]:
-    """Tell unnamed bands by their number, and by where B10 stands among them."""
-    if count == len(BANDS):
-        return list(BANDS), "the 14 of Landslide4Sense"
+def _by_order(path: str, count: int) -> tuple[list[str], Assumption]:
+    """Tell unnamed bands by their number, and by where B10 stands among them.
+
+    Raises:
+        BandError: no order fits, or 14 bands are those of Sentinel-2 and another one.
+    """
     orders = {
+        14: [(BANDS, "the 14 of Landslide4Sense")],
         13: [(SENSED, "Sentinel-2's 13")],
         12: [(SPECTRAL, "the 12 of Landslide4Sense, no B8A"), (_LEVEL_2A, "Level-2A's 12, no B10")],
     }
-    if count in orders:
-        medians = [float(np.nanmedian(sample(BandRef(path, i + 1), "scene"))) for i in range(count)]
-        darkest = int(np.argmin(medians))
-        alone = medians[darkest] < min(m for i, m in enumerate(medians) if i != darkest) / _B10_DARKER
-        for order, text in orders[count]:
-            if ("B10" in order) == alone and (not alone or order[darkest] == "B10"):
-                return list(order), text
+    # Slopes are small numbers, too.
+    cirrus = _cirrus(path, len(SPECTRAL) if count == len(BANDS) else count) if count in orders else None
+    for order, text in orders.get(count, []):
+        # In Landslide4Sense's own units B10 is as bright as the others.
+        if cirrus is not None and order[cirrus] == "B10":
+            return list(order), Assumption("", "values", f"{count} bands without names fit {text}", "bands")
+        if cirrus is None and (count == len(BANDS) or "B10" not in order):
+            origin: Origin = "default" if count == len(BANDS) else "values"
+            return list(order), Assumption("", origin, f"{count} bands without names may be {text}", "bands")
+    if count == len(BANDS) and cirrus == SENSED.index("B10"):
+        raise BandError(
+            f"The scene {path} has 14 bands without names, of which the 11th is far darker than the others, as B10 is "
+            "among Sentinel-2's 13 and not among the 14 of Landslide4Sense; name them: --bands "
+            f"{','.join((*SENSED, '-'))}, with DEM or slope in place of the last if it is that."
+        )
     raise BandError(
         f"The scene {path} has {count} bands without names, which no known order fits; expected band descriptions "
         f"(B1…B12, slope, DEM) or exactly the {len(BANDS)} Landslide4Sense bands in order, so name them (--bands "
         "B2,B3,B4,…; - leaves one aside) or give single-band files (--band B4=red.tif)."
     )
+
+
+def _cirrus(path: str, count: int) -> int | None:
+    """Return the place of a band that is far darker than all others, as B10 is, among the first so many."""
+    medians = [float(np.nanmedian(sample(BandRef(path, i + 1), "scene"))) for i in range(count)]
+    darkest = int(np.nanargmin(medians)) if np.isfinite(medians).any() else 0
+    others = min((m for i, m in enumerate(medians) if i != darkest), default=0.0)
+    return darkest if medians[darkest] < others / _B10_DARKER else None
 
 
 def _check_same_extent(band: str, grid: Grid, reference_band: str, reference: Grid) -> None:

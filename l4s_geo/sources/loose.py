@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
 import numpy as np
 
+from l4s_geo.assumptions import Assumption, Origin
 from l4s_geo.bands import REFLECTANCE_TO_DN, SENSED
+from l4s_geo.errors import SceneError
 from l4s_geo.sources.http import is_network
 from l4s_geo.sources.patch import is_patch
 from l4s_geo.sources.product import product_metadata
@@ -45,6 +47,12 @@ class _Origin:
     acquisition: Acquisition
     offsets: dict[str, float]
     """Offset of the stored values by band, in digital numbers; empty if there is none."""
+    origin: Origin
+    """What kind of thing the reason names."""
+    day: str = ""
+    """The day on which the scene was taken, ISO 8601; empty if unknown."""
+    obstacle: str = ""
+    """Why the metadata cannot be used; empty if they can."""
 
 
 def presume_offset(scene: Scene) -> Scene:
@@ -54,21 +62,32 @@ def presume_offset(scene: Scene) -> Scene:
         scene: a scene of loose files or of one raster.
 
     Returns:
-        The scene, with a presumption if an offset is to be expected, and with its product if that is known.
-
-    Raises:
-        SceneError: the metadata of the product are damaged.
+        The scene, with a presumption if an offset is to be expected or if the metadata of the product are damaged, and
+        with its product and day if they are known.
     """
     open_ones = {band: ref.path for band, ref in scene.bands.items() if band in SENSED and not ref.offset}
     origins = {path: _origin_of(path) for path in dict.fromkeys(open_ones.values())}
     found = {band: origin for band, path in open_ones.items() if (origin := origins[path])}
     acquisitions = {origin.acquisition for origin in found.values()}
     acquisition = acquisitions.pop() if len(acquisitions) == 1 else scene.acquisition
+    scene = _dated(replace(scene, acquisition=acquisition), found)
     offsets = {band: o.offsets[band] for band, o in found.items() if o.offsets.get(band)}
-    if not offsets:
-        return replace(scene, acquisition=acquisition)
-    reason = found[next(iter(offsets))].reason
-    return replace(scene, acquisition=acquisition, presumption=Presumption(offsets, reason))
+    damaged = [origin for origin in found.values() if origin.obstacle]
+    told = damaged[0] if damaged else found[next(iter(offsets))] if offsets else None
+    if told is None:
+        return scene
+    return replace(scene, presumption=Presumption(offsets, told.reason, told.origin, told.obstacle))
+
+
+def _dated(scene: Scene, found: Mapping[str, _Origin]) -> Scene:
+    """Return a scene with the day that its files tell, or with a note if they tell different ones."""
+    days = {origin.day: origin for origin in found.values() if origin.day}
+    if len(days) > 1:
+        listed = ", ".join(f"{band} of {origin.day}" for band, origin in found.items() if origin.day)
+        return replace(scene, notes=(*scene.notes, f"the bands are of different days ({listed})"))
+    for day, origin in days.items():
+        return replace(scene, dated=Assumption(day, origin.origin, origin.reason))
+    return scene
 
 
 def _origin_of(path: str) -> _Origin | None:
@@ -98,18 +117,20 @@ def _told(file: str) -> _Origin | None:
     place = Path(file)
     parents = [place.absolute().parent] if not file.startswith("/vsi") else []
     parents += [] if file.startswith("/vsi") or not place.exists() else [place.resolve().parent]
-    day = match[1] if (match := _IMAGE.search(place.name)) else ""
+    image = _IMAGE.search(place.name)
+    day = image[1] if image else ""
     for parent in parents:
         for folder in (parent, *parent.parents)[:_ABOVE]:
-            if (origin := _described(folder)) and (not day or day in origin.acquisition.product):
+            if (origin := _described(folder)) and (not day or origin.obstacle or day in origin.acquisition.product):
                 return origin
     for part in reversed(PurePath(file).parts):
         if match := _PRODUCT.search(part):
-            return _named(match, f"the name {match[1]}")
-    if day >= _FIRST_DAY:
-        reason = f"the day in the name {place.name}, with no metadata of the product around it,"
-        return _Origin(reason, Acquisition(), dict.fromkeys(SENSED, BASELINE_OFFSET))
-    return None
+            return _named(match, f"the name {match[1]}", "names")
+    if not day:
+        return None
+    offsets = dict.fromkeys(SENSED, BASELINE_OFFSET) if day >= _FIRST_DAY else {}
+    reason = f"the day in the name {place.name}, with no metadata of the product around it,"
+    return _Origin(reason, Acquisition(), offsets, "names", _iso(day))
 
 
 def _described(folder: Path) -> _Origin | None:
@@ -121,20 +142,29 @@ def _described(folder: Path) -> _Origin | None:
     except OSError:
         return None
     if len(names) == 1:
-        metadata = product_metadata(locate(folder / names[0]))
+        reason = f"the metadata {folder / names[0]}"
+        try:
+            metadata = product_metadata(locate(folder / names[0]))
+        except SceneError as error:
+            return _Origin(reason, Acquisition(), {}, "metadata", obstacle=str(error))
         scale = REFLECTANCE_TO_DN / metadata.quantification
         offsets = {band: offset * scale for band, offset in metadata.offsets.items() if offset}
-        return _Origin(f"the metadata {folder / names[0]}", metadata.acquisition, offsets)
+        return _Origin(reason, metadata.acquisition, offsets, "metadata", metadata.acquisition.acquired[:10])
     try:
         name = json.loads(text).get("name", "") if text else ""
     except (ValueError, AttributeError, RecursionError):
         return None
     match = _PRODUCT.search(name) if isinstance(name, str) else None
-    return _named(match, f"the metadata {info}") if match else None
+    return _named(match, f"the metadata {info}", "metadata") if match else None
 
 
-def _named(match: re.Match[str], reason: str) -> _Origin:
-    """Return what a product's name says: its level, and by its baseline the offset."""
+def _named(match: re.Match[str], reason: str, origin: Origin) -> _Origin:
+    """Return what a product's name says: its level, its day, and by its baseline the offset."""
     baseline = f"{match[4]}.{match[5]}"
     offsets = dict.fromkeys(SENSED, BASELINE_OFFSET) if baseline >= "04.00" else {}
-    return _Origin(reason, Acquisition(match[1], match[2], "", baseline), offsets)
+    return _Origin(reason, Acquisition(match[1], match[2], "", baseline), offsets, origin, _iso(match[3]))
+
+
+def _iso(day: str) -> str:
+    """Write a day, YYYYMMDD, as ISO 8601 does."""
+    return f"{day[:4]}-{day[4:6]}-{day[6:]}"

@@ -18,6 +18,7 @@ from affine import Affine
 from numpy.typing import NDArray
 from rasterio.io import MemoryFile
 
+from l4s_geo.assumptions import Assumption
 from l4s_geo.bands import BANDS, RGB, scale_of
 from l4s_geo.errors import L4SError, SceneError
 from l4s_geo.grid import LOCAL, PIXEL, Grid
@@ -61,7 +62,8 @@ def open_patch(path: PathLike) -> Scene:
     if units == "dn":
         notes.append("the patch holds digital numbers, degrees and metres, not divided by M as the released ones are")
     refs = {band: BandRef(text, index) for index, band in enumerate(BANDS, start=1)}
-    return Scene(Path(text).stem, refs, grid, units, notes=tuple(notes))
+    order = Assumption(" ".join(BANDS), "default", "every patch has these")
+    return Scene(Path(text).stem, refs, grid, units, notes=tuple(notes), order=order)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from l4s_geo.assumptions import Assumption, Origin
 from l4s_geo.grid import Grid
 from l4s_geo.units import Units
 
@@ -49,6 +50,10 @@ class Presumption:
     """What is to be added to the stored digital numbers, by band."""
     reason: str
     """What lets expect it, as the subject of a sentence."""
+    origin: Origin
+    """What kind of thing that is: metadata or names."""
+    obstacle: str = ""
+    """Why the metadata that would tell the offset cannot be used; empty if they can."""
 
 
 @dataclass(frozen=True)
@@ -71,3 +76,7 @@ class Scene:
     """What a user should know of how the scene was understood, one sentence each."""
     presumption: Presumption | None = None
     """An offset that the values are still to confirm; not in `bands`."""
+    order: Assumption | None = None
+    """On what grounds the bands are told apart, its value the bands; None if the product's metadata say it."""
+    dated: Assumption | None = None
+    """When the scene was taken, if something else than its own metadata says it."""

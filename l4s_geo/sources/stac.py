@@ -116,6 +116,7 @@ def open_stac(href: str | os.PathLike[str]) -> Scene:
         units="dn" if stated else None,
         classes=BandRef(paths["SCL"]) if "SCL" in paths else None,
         acquisition=acquisition,
+        order=None,
     )
 
 

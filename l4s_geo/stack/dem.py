@@ -20,7 +20,6 @@ from affine import Affine
 from numpy.typing import NDArray
 from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
-from rasterio.warp import transform_bounds
 
 from l4s_geo.closing import Closing
 from l4s_geo.errors import SceneError, TerrainError
@@ -245,13 +244,9 @@ class _Blocks:
 def _window_around(grid: Grid, dataset: Any) -> Window:
     """Return the part of a DEM that a grid needs; nothing if they do not meet, and all of it if nobody can tell."""
     whole = Window(0, 0, dataset.height, dataset.width)
-    if dataset.crs == grid.crs:
-        bounds = grid.bounds
-    else:
-        try:
-            bounds = transform_bounds(grid.crs, dataset.crs, *grid.bounds)
-        except RasterioError:
-            return whole
+    bounds = grid.bounds_in(dataset.crs)
+    if bounds is None:
+        return whole
     left, bottom, right, top = bounds
     if not np.isfinite(bounds).all() or left > right:
         return whole

@@ -16,10 +16,10 @@ import numpy as np
 import shapely
 from affine import Affine
 from numpy.typing import NDArray
+from rasterio.crs import CRS
 from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
 from rasterio.features import geometry_mask
-from rasterio.warp import transform_bounds
 
 from l4s_geo.closing import Closing
 from l4s_geo.errors import L4SError, SceneError
@@ -75,8 +75,8 @@ class RasterMask(Closing):
             dataset = self._resources.enter_context(opened(ref.path, what))
             own = grid_of(dataset, what)
             self._raster = self._resources.enter_context(exact_warp(dataset, grid, Resampling.nearest))
-            self.meets = _meets(own, grid)
-            """Whether the raster covers some of the mapping grid."""
+            self.covers = _share(own, grid)
+            """The share of the mapping grid that the raster covers, 0 to 1."""
         except BaseException:
             self.close()
             raise
@@ -111,8 +111,11 @@ class Area:
             grid: the mapping grid.
         """
         self.shape = shape
-        self.meets = bool(shape.intersects(shapely.box(*grid.bounds)))
+        ground = shapely.box(*grid.bounds)
+        self.meets = bool(shape.intersects(ground))
         """Whether the polygons cover some of the mapping grid."""
+        self.covers = float(shape.intersection(ground).area / ground.area)
+        """The share of the mapping grid that they cover, 0 to 1."""
         self._grid = grid
 
     def read(self, window: Window) -> NDArray[np.bool_]:
@@ -159,8 +162,8 @@ def open_area(area: PathLike, grid: Grid) -> Area:
     found = Area(shape, grid)
     if not found.meets:
         raise SceneError(
-            f"The area of interest {text} lies outside the scene ({_text(grid.bounds)} in {grid.crs_name}); give one "
-            "that meets it."
+            f"The area of interest {text} lies outside the scene ({_text(grid.bounds)} in {grid.crs_name}"
+            f"{_degrees(grid)}); give one that meets it."
         )
     return found
 
@@ -179,18 +182,15 @@ def open_mask(path: PathLike, grid: Grid) -> RasterMask | Area:
     return Area(shapely.union_all(read_polygons(path, grid, "mask")), grid)
 
 
-def _meets(own: Grid, grid: Grid) -> bool:
-    """Whether two grids share ground."""
-    if own.crs == grid.crs:
-        bounds = own.bounds
-    else:
-        try:
-            bounds = transform_bounds(own.crs, grid.crs, *own.bounds)
-        except RasterioError:
-            return False
+def _share(own: Grid, grid: Grid) -> float:
+    """Return the share of a mapping grid's ground that a raster's bounds cover."""
+    bounds = own.bounds_in(grid.crs)
+    if bounds is None:
+        return 0.0
     if not np.isfinite(bounds).all():
-        return True  # a raster of half the world has no bounds in UTM
-    return bool(shapely.box(*bounds).intersects(shapely.box(*grid.bounds)))
+        return 1.0  # a raster of half the world has no bounds in UTM
+    ground = shapely.box(*grid.bounds)
+    return float(shapely.box(*bounds).intersection(ground).area / ground.area)
 
 
 def _box(text: str) -> tuple[float, float, float, float] | None:
@@ -221,6 +221,15 @@ def _to_grid(box: shapely.Geometry, degrees: bool, grid: Grid) -> shapely.Geomet
         return box
     dense = shapely.segmentize(box, max((box.bounds[2] - box.bounds[0]) / 50, 1e-6))
     return gpd.GeoSeries([dense], crs=4326).to_crs(grid.crs.to_wkt()).iloc[0]
+
+
+def _degrees(grid: Grid) -> str:
+    """Say where a grid lies in longitudes and latitudes, as far as that is known."""
+    bounds = None if grid.is_local else grid.bounds_in(CRS.from_epsg(4326))
+    if bounds is None:
+        return ""
+    west, south, east, north = bounds
+    return f", which is {west:.4f},{south:.4f},{east:.4f},{north:.4f} in degrees"
 
 
 def _text(bounds: Sequence[float]) -> str:

@@ -18,14 +18,14 @@ from l4s_geo import defaults
 from l4s_geo.errors import SceneError
 from l4s_geo.grid import mapping_grid
 from l4s_geo.sources.detect import open_scene
-from l4s_geo.sources.http import http_options
+from l4s_geo.sources.http import http_options, shown
 from l4s_geo.sources.mosaic import is_mosaic, tiles_of
 from l4s_geo.sources.names import file_of
 from l4s_geo.sources.sensor import SENSORS, Sensor
 from l4s_geo.sources.vectors import vector_file
 from l4s_geo.stack.clouds import CloudMask
 from l4s_geo.stack.dem import DEM
-from l4s_geo.stack.masks import SCL_CLASSES, RasterMask, open_area, open_mask
+from l4s_geo.stack.masks import SCL_CLASSES, Area, RasterMask, open_area, open_mask
 from l4s_geo.stack.stack import Stack
 from l4s_geo.units import UNITS, Units
 
@@ -43,6 +43,7 @@ READING_CACHE = 192 << 20
 STREAMING_CACHE = 32 << 20
 """Bytes of GDAL's cache where every block is read or written once."""
 _MAX_OFFSET = 10_000
+_WHOLE = 0.995
 
 
 @dataclass(frozen=True)
@@ -120,21 +121,30 @@ def open_stack(inputs: Inputs) -> Iterator[Stack]:
         method = Method[inputs.resampling] if inputs.resampling else None
         units = None if inputs.units == "auto" else inputs.units
         stack = files.enter_context(Stack(scene, dem, units, area, method, grid, inputs.offset))
-        if area and (inside := area.share_inside()) < 0.995:
+        if area and (inside := area.share_inside()) < _WHOLE:
             stack.remarks.append(f"only {inside:.0%} of the area of interest lies on the scene")
+        if area and area.covers < _WHOLE:
+            stack.remarks.append(f"the area of interest covers {area.covers:.1%} of the scene; the rest is not mapped")
         if scene.classes and inputs.mask_classes:
             classes = RasterMask(scene.classes, grid, "scene classification", tuple(inputs.mask_classes))
             stack.masks.append(files.enter_context(classes))
-            if not classes.meets:
-                stack.remarks.append(f"the scene classification {scene.classes.path} does not meet the scene")
+            stack.remarks += _coverage(classes, f"scene classification {shown(scene.classes.path)}")
         if inputs.mask is not None:
             mask = open_mask(inputs.mask, grid)
             stack.masks.append(files.enter_context(mask) if isinstance(mask, RasterMask) else mask)
-            if not mask.meets:
-                stack.remarks.append(f"the mask {os.fspath(inputs.mask)} does not meet the scene and hides nothing")
+            stack.remarks += _coverage(mask, f"mask {os.fspath(inputs.mask)}")
         if inputs.clouds:
             stack.masks.append(CloudMask(stack.scene, grid, stack.units))
         yield stack
+
+
+def _coverage(mask: RasterMask | Area, what: str) -> list[str]:
+    """Say if a mask does not reach all of the scene; polygons need not."""
+    if mask.covers == 0:
+        return [f"the {what} does not meet the scene and hides nothing"]
+    if isinstance(mask, RasterMask) and mask.covers < _WHOLE:
+        return [f"the {what} covers {mask.covers:.0%} of the scene; beyond it nothing is hidden"]
+    return []
 
 
 def fingerprint(inputs: Inputs, stack: Stack, *more: object) -> str:

@@ -19,7 +19,7 @@ from l4s_geo.sources.scene import Scene
 from l4s_geo.stack.dem import DEM
 from l4s_geo.stack.fill import clear_beyond, declared, empty_pixels
 from l4s_geo.stack.masks import Area, Mask
-from l4s_geo.stack.radiometry import settle
+from l4s_geo.stack.radiometry import Radiometry, settle
 from l4s_geo.stack.reader import Reader
 from l4s_geo.stack.slopes import check_degrees, is_slope, probe_windows
 from l4s_geo.stack.terrain import Terrain, horn, slope_of
@@ -78,8 +78,8 @@ class Stack(Closing):
             scene = replace(scene, bands=declared(scene.bands, spectral))
         self.scene = scene
         self.units: Units = known.units
-        self.units_reason: str = known.reason
-        """Why the values were taken for these units, in a few words."""
+        self.radiometry: Radiometry = known
+        """How the stored values were understood, and on what grounds."""
         self._reader = Reader(self.grid, resampling)
         if "slope" in self.scene.bands and not dem:
             try:

@@ -1,7 +1,7 @@
-"""Slope and aspect from elevations, and the filling of small voids.
+"""Slope and rise of the ground from elevations, and the filling of small voids.
 
-Slope and aspect follow Horn (1981), "Hill shading and the reflectance map", Proc. IEEE 69. A missing neighbour is
-extrapolated linearly from those that are there, so a slope exists wherever an elevation does.
+Both follow Horn (1981), "Hill shading and the reflectance map", Proc. IEEE 69. A missing neighbour is extrapolated
+linearly from those that are there, so a slope exists wherever an elevation does.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["MAX_VOID", "Terrain", "aspect_of", "fill_voids", "horn", "slope_of"]
+__all__ = ["MAX_VOID", "Terrain", "fill_voids", "horn", "slope_of"]
 
 MAX_VOID = 10
 """Largest width, in pixels, of a void in the elevations that is filled."""
@@ -74,16 +74,6 @@ def slope_of(east: NDArray[np.float32], north: NDArray[np.float32]) -> NDArray[n
     """Return the slope in degrees, 0 to 90, from the rise of the ground, see `horn`."""
     slope: NDArray[np.float32] = np.degrees(np.arctan(np.hypot(east, north)))
     return slope
-
-
-def aspect_of(east: NDArray[np.float32], north: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Compute the aspect from the rise of the ground, see `horn`.
-
-    Returns:
-        The direction that the ground faces, degrees clockwise from grid north; NaN where it is flat.
-    """
-    aspect = np.degrees(np.arctan2(-east, -north)) % 360
-    return np.where((east == 0) & (north == 0), np.float32(np.nan), aspect)
 
 
 def _rise(z: NDArray[Any], rows: NDArray[np.intp], cols: NDArray[np.intp]) -> NDArray[np.float64]:

@@ -2,7 +2,8 @@
 
 Two things give a fill value away. It lies where no ground does, under −500 m or above 9000 m (−32768, −9999, −3.4e38);
 or it is one constant value beside which the ground falls off as no ground does (0 around mountains). A sea or a lake
-is constant too, but its shores are gentle, save for a few dams and cliffs.
+is constant too, but its shores are gentle, save for a few dams and cliffs. On low ground no cliff is high; there, 0 is
+a fill value if the ground breaks off to it everywhere, and by far more than it rises and falls elsewhere.
 """
 
 from __future__ import annotations
@@ -31,9 +32,14 @@ _STEP = 50.0
 """Metres from which such a step is none of a wall, of a house or of rounded elevations."""
 _CLIFFS = 0.2
 """Share of the steps around a constant value that are such cliffs, if it is a fill value."""
+_BREAK = 5.0
+"""Metres by which low ground breaks off at nine tenths of its border with a fill value, at least."""
+_TIMES_ROUGHER = 8.0
+"""How many times the usual step between pixels that differ such a break is, at least."""
 _PIXELS = 8
 """Pixels, most of them side by side, that make a value constant."""
 _CANDIDATES = 8
+_EVERY = 16
 _TOLD = 3
 _FILL = -32768.0
 
@@ -92,6 +98,9 @@ def find_voids(blocks: Iterable[NDArray[np.float32]], pixel: float) -> Voids:
         if seen >= _PIXELS and (pixels := _pixels_of_fill(blocks, value, step)):
             constants.append(value)
             filled += pixels
+    if 0.0 not in constants and (pixels := _pixels_of_collar(blocks)):
+        constants.append(0.0)
+        filled += pixels
     common = beyond.most_common(_CANDIDATES)
     scaled = outside > size / 2 and sum(count for _, count in common) < outside / 2
     return Voids(tuple(constants), tuple(v for v, _ in common[:_TOLD]), (outside + filled) / max(size, 1), scaled)
@@ -138,6 +147,26 @@ def _pixels_of_fill(blocks: Iterable[NDArray[np.float32]], value: float, step: f
             cliffs += int((jumps > step).sum())
     constant = pixels >= _PIXELS and together >= pixels / 4
     return pixels if constant and cliffs > _CLIFFS * borders else 0
+
+
+def _pixels_of_collar(blocks: Iterable[NDArray[np.float32]]) -> int:
+    """Return how many pixels are exactly 0, if the ground, low as it may be, breaks off to them; 0 if it does not."""
+    pixels = together = 0
+    breaks, steps = [np.empty(0, np.float32)], [np.empty(0, np.float32)]
+    for block in blocks:
+        here = block == 0
+        pixels += int(here.sum())
+        for (near, far), (left, right) in zip(_pairs(here), _pairs(block), strict=True):
+            together += int((near & far).sum())
+            with np.errstate(over="ignore"):
+                rise = np.abs(left - right)
+            known = rise < HIGHEST - LOWEST
+            breaks.append(rise[known & (near != far)])
+            steps.append(rise[known & (rise > 0) & ~near & ~far][::_EVERY])
+    found, usual = np.concatenate(breaks), np.concatenate(steps)
+    if pixels < _PIXELS or together < pixels / 4 or found.size < _PIXELS or not usual.size:
+        return 0
+    return pixels if np.percentile(found, 10) > max(_BREAK, _TIMES_ROUGHER * float(np.median(usual))) else 0
 
 
 def _view(dataset: Any, constants: Sequence[float]) -> str:

@@ -24,8 +24,10 @@ from l4s_geo.output.probability_raster import SUFFIXES
 from l4s_geo.output.resume import ResumeStore
 from l4s_geo.output.staging import check_output, staged
 from l4s_geo.progress import Reporter
+from l4s_geo.stack.assumed import assumptions_of, remarks_of
 from l4s_geo.stack.open import Inputs, fingerprint, gdal_settings, open_stack
 from l4s_geo.stack.stack import Stack
+from l4s_geo.units import STACK_UNITS
 
 __all__ = ["write_stack"]
 
@@ -55,6 +57,9 @@ def write_stack(inputs: Inputs, out: str | os.PathLike[str], *, resume: bool = F
         bands = [b for b in BANDS if b in stack.bands]
         strips = grid.rows(_STRIP)
         reporter.say(f"Stack: {', '.join(bands)}, {grid.height} × {grid.width} pixels of 10 m in {grid.crs_name}")
+        reporter.assumes(assumptions_of(stack))
+        for remark in remarks_of(stack):
+            reporter.say(f"Note: {remark}")
         parts = ResumeStore(path, fingerprint(inputs, stack, "stack", bands), resume)
         done = parts.names()
         if parts.resumed:
@@ -66,7 +71,7 @@ def write_stack(inputs: Inputs, out: str | os.PathLike[str], *, resume: bool = F
                 write = partial(_write_strip, array=values(stack, bands, source), grid=grid.part(strip))
                 parts.write(name, write)
             reporter.progress(number + 1, len(strips))
-        facts = {"units": "dn, degrees, metres", "scene": stack.scene.name, **asdict(stack.scene.acquisition)}
+        facts = {"units": STACK_UNITS, "scene": stack.scene.name, **asdict(stack.scene.acquisition)}
     with gdal_settings(), staged(path) as (staging,):
         mosaic = parts.folder / "stack.vrt"
         mosaic.write_text(_mosaic(grid, bands, strips, facts), encoding="utf-8")

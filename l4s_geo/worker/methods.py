@@ -20,6 +20,8 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, BinaryIO
 
+from l4s_geo.assumptions import Assumptions
+from l4s_geo.chatter import without_chatter
 from l4s_geo.errors import DeviceError, L4SError
 from l4s_geo.progress import stages_line
 from l4s_geo.worker.protocol import Channel, ProtocolError, claim_stdout
@@ -47,6 +49,10 @@ class MessageReporter:
     def detail(self, text: str) -> None:
         """Pass on a line for those who asked for more."""
         self._channel.send("log", id=self._id, level="detail", text=text)
+
+    def assumes(self, assumptions: Assumptions) -> None:
+        """Pass on what the run takes for granted of its scene."""
+        self._channel.send("assumptions", id=self._id, assumptions=assumptions.facts())
 
     def stage(self, name: str, done: int = 0, total: int = 0, rate: float | None = None) -> None:
         """Say where the run is."""
@@ -82,7 +88,8 @@ def main() -> int:
     threading.Thread(target=_watch, args=(requests, folders, answered), daemon=True).start()
     id_ = request["id"]
     try:
-        result = _METHODS[request["method"]](request["params"], MessageReporter(channel, id_))
+        with without_chatter():
+            result = _METHODS[request["method"]](request["params"], MessageReporter(channel, id_))
         answered.set()
     except L4SError as error:
         channel.send("error", id=id_, kind=type(error).__name__, message=str(error), detail="")
@@ -156,6 +163,7 @@ def _check(params: Mapping[str, Any], reporter: MessageReporter) -> dict[str, An
     from l4s_geo import defaults
     from l4s_geo.bundles.registry import find_bundle, require_bands
     from l4s_geo.scene_summary import able_bundles
+    from l4s_geo.stack.assumed import assumptions_of
     from l4s_geo.stack.open import Inputs, open_stack
 
     inputs = _only(params, Inputs, "bundle")
@@ -169,6 +177,7 @@ def _check(params: Mapping[str, Any], reporter: MessageReporter) -> dict[str, An
             "level": level,
             "crs": stack.grid.crs_name,
             "shape": list(stack.grid.shape),
+            "assumptions": assumptions_of(stack).facts(),
             "bundles": able_bundles(stack),
         }
 

@@ -10,7 +10,7 @@ several runs at once starts several workers. A line is at most `MAX_LINE` bytes 
 | method | params | result |
 | --- | --- | --- |
 | environment | none | engine, python, executable, packages, device, runtime, cuda, bundles |
-| check | those of `l4s_geo.stack.open.Inputs`, bundle | scene, bands, level, crs, shape, bundles |
+| check | those of `l4s_geo.stack.open.Inputs`, bundle | scene, bands, level, crs, shape, assumptions, bundles |
 | map | those of `l4s_geo.map_scene` but reporter | outputs, features, area_m2, provenance |
 | stack | those of `l4s_geo.stack.open.Inputs`, out | outputs |
 | evaluate | those of `l4s_geo.evaluate`, out | `l4s_geo.evaluation.summary.figures`, outputs |
@@ -24,6 +24,9 @@ one, or to let it mean something else, takes a new version; new ones that may be
   driver that does not know the protocol's number stops here.
 - ``{"type": "log", "id": 7, "level": "info", "text": "…"}``: a line for the user; level "detail" for those who ask for
   more.
+- ``{"type": "assumptions", "id": 7, "assumptions": {"units": {"value": "…", "origin": "values", "because": "…",
+  "option": "units"}, …}}``: what the run takes for granted of its scene, once, before it maps: the fields of
+  `l4s_geo.assumptions.Assumptions`, each one an `l4s_geo.assumptions.Assumption`.
 - ``{"type": "progress", "id": 7, "stage": "map", "done": 12, "total": 64, "rate": 33.5, "remaining_s": 1.6}``: stage is
   "open", "map" (done and total count windows; strips in a stack) or "write"; in a stage that counts nothing, done and
   total are 0. Rate is per second; it and remaining_s are null while unknown.

@@ -12,6 +12,7 @@ from qgis.core import (
     QgsProviderRegistry,
 )
 
+from .assumptions import assumption_lines
 from .texts import tr
 
 PROVENANCE = "l4s/provenance"
@@ -67,7 +68,7 @@ def describe(layer: QgsMapLayer, facts: dict) -> None:
             software=facts.get("software", "l4s-geo"), bundle=facts.get("bundle", "?"), scene=facts.get("scene", "?")
         )
     )
-    metadata.setHistory([f"{key}: {_short(value)}" for key, value in facts.items()])
+    metadata.setHistory(_history(facts))
     metadata.setCrs(layer.crs())
     layer.setMetadata(metadata)
 
@@ -113,6 +114,12 @@ def _resolved(path: str) -> str:
         return str(Path(path).resolve())
     except (OSError, ValueError):
         return str(path)
+
+
+def _history(facts: dict) -> list[str]:
+    """A line for each fact, and the assumptions as the log shows them."""
+    lines = [f"{key}: {_short(value)}" for key, value in facts.items() if key != "assumptions"]
+    return lines + [line.strip() for line in assumption_lines(facts.get("assumptions") or {})]
 
 
 def _short(value: object) -> str:

@@ -16,6 +16,7 @@ from qgis.core import (
     QgsProcessingParameterFile,
     QgsProcessingParameterMapLayer,
     QgsProcessingParameterMultipleLayers,
+    QgsProcessingParameterNumber,
     QgsProcessingParameterRasterLayer,
     QgsProcessingParameterString,
     QgsRasterLayer,
@@ -81,11 +82,14 @@ def add_details(algorithm) -> None:
     methods = [tr("Default"), *RESAMPLING[1:]]
     tiles = tr("Further DEM tiles")
     unit = UNITS.index(defaults.UNITS)
+    offset = tr("Offset of the digital numbers (-1000 from baseline 04.00 on, 0 for none)")
+    number = QgsProcessingParameterNumber.Double
     for parameter in (
         QgsProcessingParameterString("BANDS", names, optional=True),
         QgsProcessingParameterMultipleLayers("DEM_TILES", tiles, QgsProcessing.TypeRaster, optional=True),
         QgsProcessingParameterRasterLayer("SLOPE", tr("Ready slope in degrees, of the DEM"), optional=True),
         QgsProcessingParameterEnum("UNITS", tr("Units of the scene's values"), units, defaultValue=unit),
+        QgsProcessingParameterNumber("OFFSET", offset, number, None, optional=True),
         QgsProcessingParameterEnum("SENSOR", tr("Sensor"), sensors, defaultValue=SENSORS.index(defaults.SENSOR)),
         QgsProcessingParameterEnum("RESAMPLING", tr("Resampling to the 10 m grid"), methods, defaultValue=0),
         QgsProcessingParameterMapLayer(
@@ -171,6 +175,8 @@ class SceneReader:
         if classes := self._text("MASK_CLASSES"):
             request["mask_classes"] = _numbers(classes)
         request["units"] = UNITS[self._algorithm.parameterAsEnum(self._parameters, "UNITS", self._context)]
+        if self._parameters.get("OFFSET") not in (None, ""):
+            request["offset"] = self._algorithm.parameterAsDouble(self._parameters, "OFFSET", self._context)
         request["sensor"] = SENSORS[self._algorithm.parameterAsEnum(self._parameters, "SENSOR", self._context)]
         if method := self._algorithm.parameterAsEnum(self._parameters, "RESAMPLING", self._context):
             request["resampling"] = RESAMPLING[method]

@@ -9,6 +9,7 @@ from time import monotonic
 from qgis.core import QgsProcessingFeedback
 from qgis.PyQt.QtCore import QIODevice, QProcess
 
+from .assumptions import assumption_lines
 from .engine import Engine, check_hello, remedy
 from .errors import CancelledError, EngineError, EngineMissingError
 from .network import environment
@@ -76,6 +77,9 @@ class Worker:
             elif kind == "log":
                 tell = self._feedback.pushDebugInfo if message.get("level") == "detail" else self._feedback.pushInfo
                 tell(str(message.get("text", "")))
+            elif kind == "assumptions":
+                for text in assumption_lines(message.get("assumptions") or {}):
+                    self._feedback.pushInfo(text)
             elif kind == "result":
                 return message.get("result") or {}
             elif kind == "error":

@@ -167,6 +167,11 @@ def test_results_are_styled_and_carry_their_provenance(samples, feedback):
         assert facts["scene"] == "valley"
         assert facts["bundle"] in layer.metadata().abstract()
         assert any(line.startswith("threshold: ") for line in layer.metadata().history())
+        assert any(line.startswith("Units: digital numbers") for line in layer.metadata().history())
+    assert "Taken for granted:" in feedback.lines
+    (units,) = [line for line in feedback.lines if line.startswith("  Units: ")]
+    assert "assumed from the values: a tenth are under" in units
+    assert units.endswith("to change it: Units of the scene's values)")
 
 
 @pytest.mark.parametrize(

@@ -205,7 +205,7 @@ def test_info_of_a_product_reads_what_is_there(coarse_product: Path) -> None:
     for text in (
         "L2A, 2022-10-05T11:54:11",
         "baseline 04.00",
-        "offset -1000",
+        "Offset:  -1000 applied [read from the metadata",
         "Masked: 25.0%",
         "for lack of B4, B3, B2",
     ):
@@ -218,7 +218,7 @@ def test_info_of_a_real_product_reads_what_is_there(data: Path) -> None:
     for text in (
         "L2A, 2022-10-05T11:54:11",
         "baseline 04.00",
-        "offset -1000",
+        "Offset:  -1000 applied [read from the metadata",
         "Masked: 82.2%",
         "for lack of B4, B3, B2",
     ):

@@ -366,6 +366,78 @@ An environment that was set up before is replaced when the new one works. The lo
    <translation type="unfinished" />
   </message>
   <message>
+   <source>Units</source>
+   <translation>Einheiten</translation>
+  </message>
+  <message>
+   <source>Offset</source>
+   <translation>Versatz</translation>
+  </message>
+  <message>
+   <source>Bands</source>
+   <translation>Bänder</translation>
+  </message>
+  <message>
+   <source>Sensor</source>
+   <translation>Sensor</translation>
+  </message>
+  <message>
+   <source>No data</source>
+   <translation>Keine Daten</translation>
+  </message>
+  <message>
+   <source>Terrain</source>
+   <translation>Gelände</translation>
+  </message>
+  <message>
+   <source>Date</source>
+   <translation>Datum</translation>
+  </message>
+  <message>
+   <source>Taken for granted:</source>
+   <translation>Angenommen wird:</translation>
+  </message>
+  <message>
+   <source>read from the metadata</source>
+   <translation>aus den Metadaten gelesen</translation>
+  </message>
+  <message>
+   <source>read from the names</source>
+   <translation>aus den Namen gelesen</translation>
+  </message>
+  <message>
+   <source>as you said</source>
+   <translation>wie angegeben</translation>
+  </message>
+  <message>
+   <source>assumed from the values</source>
+   <translation>nach den Werten angenommen</translation>
+  </message>
+  <message>
+   <source>assumed</source>
+   <translation>angenommen</translation>
+  </message>
+  <message>
+   <source>; to change it: {}</source>
+   <translation>; zu ändern unter: {}</translation>
+  </message>
+  <message>
+   <source>Units of the scene's values</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Offset of the digital numbers (-1000 from baseline 04.00 on, 0 for none)</source>
+   <translation>Versatz der digitalen Werte (-1000 ab Baseline 04.00, 0 für keinen)</translation>
+  </message>
+  <message>
+   <source>Names of the scene's bands in order (B2,B3,B4,…)</source>
+   <translation>Namen der Bänder der Szene in ihrer Reihenfolge (B2,B3,B4,…)</translation>
+  </message>
+  <message>
+   <source>DEM (elevations in metres)</source>
+   <translation>DEM (Höhen in Metern)</translation>
+  </message>
+  <message>
    <source>Engine: {} (from {})</source>
    <translation type="unfinished" />
   </message>
@@ -598,10 +670,6 @@ An environment that was set up before is replaced when the new one works. The lo
    <translation type="unfinished" />
   </message>
   <message>
-   <source>Names of the scene's bands in order (B2,B3,B4,…)</source>
-   <translation type="unfinished" />
-  </message>
-  <message>
    <source>Further DEM tiles</source>
    <translation type="unfinished" />
   </message>
@@ -650,10 +718,6 @@ An environment that was set up before is replaced when the new one works. The lo
    <translation>…oder ein Produkt: SAFE, Zip, Ordner von Kanälen, STAC-Item, Landslide4Sense-Patch (.h5)</translation>
   </message>
   <message>
-   <source>DEM (elevations in metres)</source>
-   <translation>Höhenmodell (in Metern)</translation>
-  </message>
-  <message>
    <source>Area of interest: canvas, layer or drawn extent</source>
    <translation>Gebiet: Ausdehnung der Karte, eines Layers oder gezeichnet</translation>
   </message>
@@ -664,14 +728,6 @@ An environment that was set up before is replaced when the new one works. The lo
   <message>
    <source>Ready slope in degrees, of the DEM</source>
    <translation type="unfinished" />
-  </message>
-  <message>
-   <source>Units of the scene's values</source>
-   <translation type="unfinished" />
-  </message>
-  <message>
-   <source>Sensor</source>
-   <translation>Sensor</translation>
   </message>
   <message>
    <source>Resampling to the 10 m grid</source>

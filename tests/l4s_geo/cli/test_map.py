@@ -60,7 +60,9 @@ def test_a_scene_becomes_an_inventory(files, red_bundle: Path, tmp_path: Path) -
     assert result.exit_code == 0, result.output
     lines = result.stderr.splitlines()
     assert lines[0].startswith("Device: cpu")
-    assert "digital numbers" in lines[2]
+    assert lines[3] == "Taken for granted:"
+    assert "Units:   digital numbers" in lines[4]
+    assert "known for 100% of the scene [told by --dem]" in result.stderr
     assert lines[-1].startswith("3 landslides, 0.191 km²")
 
     found = gpd.read_file(out, layer="landslides")
@@ -87,6 +89,7 @@ def test_a_scene_becomes_an_inventory(files, red_bundle: Path, tmp_path: Path) -
         np.testing.assert_array_equal(dataset.read(1) >= 0.5, scene()[0] > 1000)
     facts = json.loads(pyogrio.read_info(out, layer="landslides")["layer_metadata"]["l4s"])
     assert facts["units"] == "dn"
+    assert facts["assumptions"]["terrain"]["origin"] == "option"
     assert facts["bundle_sha256"]
 
 
@@ -383,7 +386,7 @@ def test_a_patch_is_mapped_in_metres_from_its_corner(patch, red_bundle, tmp_path
     assert result.exit_code == 0, result.output
     assert "Note: a patch has no coordinates" in result.stderr
     assert "local coordinates (no CRS), the scene's own" in result.stderr
-    assert "Terrain: the scene's own DEM band" in result.stderr
+    assert "Terrain: the scene's own DEM and slope band [read from the names" in result.stderr
     found = gpd.read_parquet(out) if suffix == ".parquet" else gpd.read_file(out, layer=0)
     assert found.crs.is_engineering
     drawn = rasterize(found.geometry, (128, 128), transform=Affine(10, 0, 0, 0, -10, 0))
@@ -419,7 +422,8 @@ def test_info_and_resume_know_patches(patch: Path, red_bundle: Path, tmp_path: P
     result = CliRunner().invoke(l4s, ["info", str(patch)])
     assert result.exit_code == 0, result.output
     assert "Scene: image_12, bands B1 B2" in result.output
-    assert "L4S units (raw / M), as stated" in result.output
+    assert "Units:   L4S units (raw / M) [read from the metadata]" in result.output
+    assert "seem to" not in result.output
     out = tmp_path / "a.gpkg"
     with monkeypatch.context() as broken:
         broken.setattr(pyogrio, "write_dataframe", lambda *a, **k: (_ for _ in ()).throw(OSError("No space left")))

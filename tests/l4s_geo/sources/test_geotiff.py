@@ -25,14 +25,30 @@ def bands(order: tuple[str, ...]) -> np.ndarray:
 def test_known_orders_are_told_by_where_b10_stands(write_raster, order: tuple[str, ...]) -> None:
     scene = open_raster(write_raster("scene.tif", bands(order)))
     assert {name: ref.index for name, ref in scene.bands.items()} == {b: i for i, b in enumerate(order, start=1)}
-    assert "taken for" in scene.notes[0]
+    assert scene.order.value == " ".join(b for b in order)
+    assert scene.order.origin == "values"
+
+
+def test_fourteen_bands_in_which_nothing_speaks_for_an_order_are_assumed_to_be_the_data_sets(write_raster) -> None:
+    scene = open_raster(write_raster("scene.tif", np.full((14, 20, 20), 1.0, np.float32)))
+    assert list(scene.bands) == list(BANDS)
+    assert scene.order.origin == "default"
+
+
+@pytest.mark.parametrize("last", ["DEM", "B4"])
+def test_sentinel_2s_thirteen_and_another_band_are_not_taken_for_the_data_sets(write_raster, last: str) -> None:
+    path = write_raster("scene.tif", bands((*SENTINEL_2, last)))
+    with pytest.raises(BandError, match="14 bands without names, of which the 11th") as error:
+        open_raster(path)
+    remedy = str(error.value).split("--bands ")[1].split(", with")[0].split(",")
+    assert open_raster(path, remedy).bands["B10"].index == 11
 
 
 def test_real_products_without_names_are_told(data) -> None:
     folder = data / "s2_l1c_l2a_barbellino"
     level_1c = open_raster(folder / "S2A1C_20190723_022_Barbellino_TOA_10.tif")
     assert level_1c.bands["B11"].index == 11
-    assert "no B8A" in level_1c.notes[0]
+    assert "no B8A" in level_1c.order.because
     with pytest.raises(BandError, match="11 bands"):
         open_raster(folder / "S2A2A_20190723_022_Barbellino_BOA_10.tif")
 
@@ -74,9 +90,8 @@ def test_bands_are_told_by_the_names_that_programs_give_them(write_raster, names
     scene = open_raster(write_raster("scene.tif", bands(tuple(e or "B1" for e in expected)), names=names))
     assert {name: ref.index for name, ref in scene.bands.items()} == {b: i for i, b in enumerate(expected, 1) if b}
     if names[0] == "red":
-        assert scene.notes == (
-            "of the scene's bands, red for B4, green for B3, blue for B2 were taken; --bands overrules",
-        )
+        assert scene.order is not None
+        assert scene.order.because == "red, green, blue"
     assert (scene.classes is not None) == any("SCL" in name for name in names)
 
 

@@ -20,6 +20,7 @@ from l4s_geo.bands import BANDS, scale_of
 from l4s_geo.errors import SceneError
 from l4s_geo.grid import LOCAL
 from l4s_geo.pipeline import map_scene
+from l4s_geo.progress import Silent
 from l4s_geo.sources import hdf5
 from l4s_geo.sources.detect import open_scene
 from l4s_geo.sources.rasters import opened
@@ -137,11 +138,7 @@ def test_the_real_patches_map_as_in_a_geotiff(data, tmp_path):
 
 
 def test_the_stack_of_a_patch_maps_as_the_patch(patch, red_bundle, tmp_path):
-    class Quiet:
-        def say(self, text: str) -> None: ...
-        def progress(self, done: int, total: int) -> None: ...
-
-    write_stack(Inputs(patch), tmp_path / "stack.tif", reporter=Quiet())
+    write_stack(Inputs(patch), tmp_path / "stack.tif", reporter=Silent())
     found, same = (map_scene(scene, bundle=red_bundle) for scene in (patch, tmp_path / "stack.tif"))
     assert found.geometry.geom_equals(same.geometry).all()
     assert found.crs.is_engineering

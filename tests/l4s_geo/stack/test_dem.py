@@ -14,10 +14,10 @@ from scipy import ndimage
 from l4s_geo.errors import TerrainError
 from l4s_geo.grid import Grid, Window, mapping_grid
 from l4s_geo.stack.dem import DEM
-from l4s_geo.stack.terrain import aspect_of, horn, slope_of
+from l4s_geo.stack.terrain import horn, slope_of
 from safe_products import Site
 from safe_products import write_raster as write_band
-from support import SAMPLE
+from support import SAMPLE, aspect_of
 
 GRID = Grid(CRS.from_epsg(32645), Affine(10, 0, 300_000, 0, -10, 3_100_000), 150, 170)
 

@@ -16,8 +16,8 @@ from l4s_geo import defaults
 from l4s_geo.bands import RGB
 from l4s_geo.errors import SceneError
 from l4s_geo.grid import Grid, Window
-from l4s_geo.scene_summary import introduction
 from l4s_geo.sources.scene import BandRef
+from l4s_geo.stack.assumed import remarks_of
 from l4s_geo.stack.masks import RasterMask, open_area, open_mask
 from l4s_geo.stack.open import Inputs, fingerprint, open_stack
 from support import ORIGIN, UTM
@@ -99,10 +99,27 @@ def test_a_mask_or_an_area_beside_the_scene_is_said(write_raster, tmp_path: Path
     for mask in (raster, far):
         with open_stack(Inputs(scene, mask=mask)) as stack:
             assert stack.remarks == [f"the mask {mask} does not meet the scene and hides nothing"]
-            assert f"Note: {stack.remarks[0]}" in introduction(stack)
+            assert stack.remarks[0] in remarks_of(stack)
     x, y = ORIGIN
     with open_stack(Inputs(scene, mask=near, aoi=f"{x - 500},{y - 500},{x + 500},{y}")) as stack:
-        assert stack.remarks == ["only 50% of the area of interest lies on the scene"]
+        assert stack.remarks == [
+            "only 50% of the area of interest lies on the scene",
+            "the area of interest covers 20.8% of the scene; the rest is not mapped",
+        ]
+
+
+@pytest.mark.parametrize(("width", "said"), [(100, []), (40, ["covers 40% of the scene; beyond it nothing is hidden"])])
+def test_a_mask_that_reaches_a_part_of_the_scene_is_said(write_raster, width: int, said: list[str]) -> None:
+    scene = write_raster("scene.tif", np.full((3, 120, 100), 500, np.uint16), names=RGB)
+    mask = write_raster("mask.tif", np.zeros((120, width), np.uint8))
+    with open_stack(Inputs(scene, mask=mask)) as stack:
+        assert stack.remarks == [f"the mask {mask} {text}" for text in said]
+
+
+def test_an_area_elsewhere_is_refused_with_the_scenes_place_in_degrees() -> None:
+    with pytest.raises(SceneError, match=r"which is 84\.\d+,27\.\d+,84\.\d+,28\.\d+ in degrees") as error:
+        open_area("1,2,3,4", GRID)
+    assert open_area(str(error.value).split("which is ")[1].split(" in degrees")[0], GRID).meets
 
 
 def test_a_mask_that_covers_half_the_scene_hides_nothing_elsewhere(write_raster) -> None:

@@ -12,15 +12,19 @@ import pytest
 import rasterio
 from click.testing import CliRunner
 
+from l4s_geo.assumptions import Assumption, Assumptions
+from l4s_geo.bands import BANDS, scale_of
 from l4s_geo.cli.info import main as info
 from l4s_geo.cli.stack import main as stack_command
 from l4s_geo.errors import SceneError
 from l4s_geo.plan import Plan
-from l4s_geo.scene_summary import introduction
+from l4s_geo.progress import Silent
 from l4s_geo.sources.detect import open_scene
 from l4s_geo.sources.geotiff import open_raster
+from l4s_geo.stack.assumed import assumptions_of, remarks_of
 from l4s_geo.stack.open import Inputs, open_stack
 from l4s_geo.stack.stack import Stack
+from l4s_geo.stack.write import write_stack
 from safe_products import build_safe, make_site
 from stac_items import item_of, write_item
 
@@ -54,9 +58,14 @@ def raw(scene, **how) -> np.ndarray:
         return stack.read_raw(NAMES, stack.grid.whole)
 
 
+def assumed(scene, **how) -> Assumptions:
+    with open_stack(Inputs(scene, **how)) as stack:
+        return assumptions_of(stack)
+
+
 def lines(scene, **how) -> str:
     with open_stack(Inputs(scene, **how)) as stack:
-        return "\n".join(introduction(stack))
+        return "\n".join([*assumptions_of(stack).lines(), *remarks_of(stack)])
 
 
 def same(found: np.ndarray, dn: np.ndarray, tolerance: float = 0.01) -> None:
@@ -70,7 +79,7 @@ def same(found: np.ndarray, dn: np.ndarray, tolerance: float = 0.01) -> None:
 def test_a_rasters_tags_of_scale_and_offset_are_read(write_raster, dn):
     path = tag(write_raster("scene.tif", later(dn), names=NAMES, nodata=0), 1e-4, -0.1)
     same(raw(path), dn)
-    assert "offset -1000 applied" in lines(path)
+    assert assumed(path).offset == Assumption("-1000 applied", "metadata", option="offset")
 
 
 @pytest.mark.parametrize("units", ["dn", "reflectance"])
@@ -151,7 +160,19 @@ def test_the_inside_of_a_product_has_the_products_offset(product, expected):
     (inside,) = product.glob("GRANULE/*/IMG_DATA/R10m")
     np.testing.assert_array_equal(raw(inside), expected)
     np.testing.assert_array_equal(raw(images(product)), expected)
-    assert "MTD_MSIL2A.xml lets expect the offset -1000, which was applied" in lines(inside)
+    offset = assumed(inside).offset
+    assert (offset.value, offset.origin) == ("-1000 applied", "metadata")
+    assert "MTD_MSIL2A.xml lets expect the offset -1000" in offset.because
+
+
+def test_a_stack_of_a_product_keeps_what_is_known_of_it(product, expected, tmp_path):
+    out = tmp_path / "stack.tif"
+    write_stack(Inputs(product), out, reporter=Silent())
+    before, after = assumed(product), assumed(out)
+    assert (after.date, after.sensor) == (before.date, before.sensor)
+    assert after.units.origin == "metadata"
+    assert (after.offset.value, after.offset.origin) == ("none applied", "metadata")
+    np.testing.assert_array_equal(raw(out), expected)
 
 
 def test_a_product_folder_of_another_name_is_known_by_its_metadata(product, expected, tmp_path):
@@ -201,17 +222,19 @@ def test_metadata_of_another_day_are_not_a_files(product, dn, write_raster, tmp_
     same(raw(files), dn)
 
 
-@pytest.mark.parametrize(("day", "stored", "word"), [
-    ("20220125", later, "which was applied"),
-    ("20220125", np.asarray, "was taken for applied already"),
-    ("20220124", np.asarray, ""),
+@pytest.mark.parametrize(("day", "stored", "value", "origin", "word"), [
+    ("20220125", later, "-1000 applied", "names", "lets expect the offset -1000"),
+    ("20220125", np.asarray, "none applied", "values", "was taken for applied already"),
+    ("20220124", np.asarray, "none applied", "default", "nothing states one"),
 ])  # fmt: skip
-def test_esas_names_let_expect_an_offset_that_the_values_decide_on(write_raster, dn, day, stored, word):
+def test_esas_names_let_expect_an_offset_that_the_values_decide_on(write_raster, dn, day, stored, value, origin, word):
     values = zip(NAMES, stored(dn), strict=True)
     files = {n: write_raster(f"T32TNS_{day}T101411_B0{n[1]}_10m.tif", v) for n, v in values}
     same(raw(files), dn)
-    assert word in lines(files)
-    assert ("lets expect" in lines(files)) == bool(word)
+    found = assumed(files)
+    assert (found.offset.value, found.offset.origin) == (value, origin)
+    assert word in found.offset.because
+    assert (found.date.value, found.date.origin) == (f"2022-01-{day[-2:]}", "names")
 
 
 def test_values_that_look_lifted_are_said_to(write_raster, dn):
@@ -283,8 +306,8 @@ def test_a_given_offset_counts_digital_numbers_in_all_units(write_raster, dn, un
 def test_every_door_takes_the_offset(write_raster, dn, tmp_path):
     path = str(write_raster("scene.tif", later(dn), names=NAMES))
     result = CliRunner().invoke(info, [path, "--offset", "-1000"], catch_exceptions=False)
-    assert "as the values suggest" in result.output
-    assert "offset -1000 applied" in result.output
+    assert "[assumed from the values, because a tenth are under" in result.output
+    assert "-1000 applied [told by --offset]" in result.output
     stacked = tmp_path / "stack.tif"
     CliRunner().invoke(stack_command, [path, "--offset", "-1000", "--out", str(stacked)], catch_exceptions=False)
     same(raw(stacked), dn)
@@ -320,7 +343,7 @@ def test_saturated_pixels_are_no_stretch(write_raster, dn):
 
 def test_percent_are_told_or_asked_about(write_raster, dn):
     bright = (np.where(dn == 0, np.nan, dn * 2.0 + 1500) / 100).astype(np.float32)
-    assert "in percent (0..100), as the values suggest (a tenth are under" in lines(
+    assert "in percent (0..100) [assumed from the values, because a tenth are under" in lines(
         write_raster("bright.tif", bright, names=NAMES)
     )
     dark = (np.where(dn == 0, np.nan, dn) / 100).astype(np.float32)
@@ -328,6 +351,78 @@ def test_percent_are_told_or_asked_about(write_raster, dn):
     with pytest.raises(SceneError, match="--units percent or --units l4s"):
         raw(path)
     same(raw(path, units="percent"), dn)
+
+
+def test_reflectance_times_1000_is_asked_about(write_raster, dn):
+    dn[:, 5, 5:9] = 9000  # clouds
+    path = write_raster("scene.tif", (dn / 10).round().astype(np.uint16), names=NAMES)
+    with pytest.raises(SceneError, match=r"may be reflectance × 1000.*--units dn.*-scale 0.001"):
+        raw(path)
+    assert "told by --units" in lines(path, units="dn")
+    same(raw(tag(path, 0.001, 0)), dn, tolerance=6)
+
+
+def test_a_real_scene_of_reflectance_times_1000_is_asked_about(data):
+    path = data / "s2_aberystwyth" / "s2_20210527_10band.tif"
+    with pytest.raises(SceneError, match="may be reflectance × 1000"):
+        raw(path)
+
+
+@pytest.mark.parametrize("times", [39, 39.2, 257])
+def test_an_8_bit_picture_that_was_scaled_up_is_no_reflectance(write_raster, dn, times):
+    picture = (dn / dn.max() * 255).round()
+    path = write_raster("scene.tif", (picture * times).round().astype(np.uint16), names=NAMES)
+    with pytest.raises(SceneError, match=r"levels of about .* 8-bit picture that was scaled up"):
+        raw(path)
+
+
+def test_a_stretch_without_gaps_is_told_from_saturation(write_raster, dn):
+    bright = np.where(np.random.default_rng(1).random(dn.shape) < 0.008, 24_000, dn).astype(float)
+    values = 1 + (bright - 0.3 * np.random.default_rng(2).random(dn.shape)) * (65534 / 24_000)
+    values[:, 10, :60] = np.linspace(31_000, 64_000, 60)
+    with pytest.raises(SceneError, match="stretched to 16 bits"):
+        raw(write_raster("scene.tif", values.clip(1, 65535).astype(np.uint16), names=NAMES))
+
+
+@pytest.mark.parametrize(
+    ("factor", "said"), [(1e-4, "dn"), (1, "reflectance"), (1, "l4s"), (1, "percent"), (1e-2, "reflectance")]
+)
+def test_units_that_the_values_cannot_have_are_refused(write_raster, dn, factor, said):
+    path = write_raster("scene.tif", (dn * factor * (3 if factor == 1e-2 else 1)).astype(np.float32), names=NAMES)
+    with pytest.raises(SceneError, match=r"cannot be .*, which --units says"):
+        raw(path, units=said)
+
+
+def test_units_that_the_values_speak_against_are_said(write_raster, dn):
+    divided = (dn / scale_of(NAMES)[:, None, None]).astype(np.float32)
+    path = write_raster("scene.tif", divided, names=NAMES)
+    assert "look like L4S units (raw / M), and --units says percent" in lines(path, units="percent")
+    assert "look like" not in lines(path, units="l4s")
+    assert assumed(path, units="l4s").units.origin == "option"
+
+
+def test_an_offset_that_the_values_speak_against_is_said(write_raster, dn):
+    plain = write_raster("plain.tif", dn, names=NAMES)
+    assert "(--offset) brings" in lines(plain, offset=-1000)
+    tagged = tag(write_raster("tagged.tif", later(dn), names=NAMES, nodata=0), 1e-4, -0.1)
+    assert "seem to have the offset -1000 that --offset 0 switches off" in lines(tagged, offset=0)
+    assert "seem" not in lines(tagged, offset=-1000)
+    assert assumed(tagged, offset=-1000).offset == Assumption("-1000 applied", "option", option="offset")
+
+
+def test_damaged_metadata_around_loose_files_are_asked_about(product, expected, tmp_path):
+    moved = Path(shutil.copytree(product, tmp_path / "download"))
+    (moved / "MTD_MSIL2A.xml").write_text("<cut")
+    files = images(moved)
+    with pytest.raises(SceneError, match=r"MTD_MSIL2A.xml cannot be used .*not well-formed.*--offset, -1000"):
+        raw(files)
+    np.testing.assert_array_equal(raw(files, offset=-1000), expected)
+
+
+def test_bands_of_different_days_are_said(write_raster, dn):
+    names = dict(zip(NAMES, ("20180101", "20180101", "20180111"), strict=True))
+    files = {n: write_raster(f"T32TNS_{names[n]}T101411_B0{n[1]}.tif", v) for n, v in zip(NAMES, dn, strict=True)}
+    assert "of different days (B2 of 2018-01-01, B3 of 2018-01-01, B4 of 2018-01-11)" in lines(files)
 
 
 # The order of the bands.
@@ -352,9 +447,36 @@ def test_red_and_blue_of_every_patch_are_told_apart(labelled_patches, write_rast
                 assert any(SWAPPED in note for note in stack.scene.notes) == wrong
 
 
+GREENER = "B3 and B4 seem to have changed places"
+REVERSED = "stand in another order"
+
+
+def test_red_and_green_that_changed_places_are_told(write_raster, dn):
+    assert GREENER in lines(write_raster("scene.tif", dn[[0, 2, 1]], names=NAMES))
+    assert GREENER not in lines(write_raster("right.tif", dn, names=NAMES))
+
+
+def test_red_and_green_of_every_real_patch_are_told_apart(data, write_raster):
+    with np.load(data / "l4s_14band_labelled.npz") as file:
+        patches = np.moveaxis(file["dn"], -1, 1)
+    for number, patch in enumerate(patches):
+        right, wrong = (patch[order].astype(np.uint16) for order in ([1, 2, 3], [1, 3, 2]))
+        assert GREENER in lines(write_raster(f"{number}.tif", wrong, names=NAMES), units="dn")
+        assert "seem to" not in lines(write_raster(f"{number}_.tif", right, names=NAMES), units="dn")
+
+
+def test_bands_in_reverse_are_told_by_vegetation(labelled_patches, write_raster):
+    names = ("B2", "B3", "B4", "B5", "B6", "B7", "B8", "B11", "B12")
+    for number, patch in enumerate(labelled_patches[0]):
+        values = patch[[BANDS.index(name) for name in names]].astype(np.uint16)
+        path = write_raster(f"{number}.tif", values[::-1], names=names)
+        assert "seem to" in lines(path, units="dn")
+        assert "seem to" not in lines(write_raster(f"{number}_.tif", values, names=names), units="dn")
+
+
 @pytest.mark.parametrize("scene", ["iburi_2018/post", "iburi_2018/pre", "s2_l2a_mekong"])
 def test_real_scenes_raise_no_false_alarm(data, scene):
     said = lines(data / scene)
-    assert "Units: digital numbers" in said
-    assert SWAPPED not in said
-    assert "offset" not in said
+    assert "Units:   digital numbers" in said
+    assert "seem to" not in said
+    assert "none applied [assumed, because nothing states one" in said

@@ -11,8 +11,8 @@ from l4s_geo.sources.geotiff import open_band_files, open_raster
 from l4s_geo.stack.dem import DEM
 from l4s_geo.stack.open import Inputs, open_stack
 from l4s_geo.stack.stack import Stack
-from l4s_geo.stack.terrain import aspect_of, horn, slope_of
-from support import ORIGIN
+from l4s_geo.stack.terrain import horn, slope_of
+from support import ORIGIN, aspect_of
 
 
 def digital_numbers(rows: int = 60, cols: int = 70, bands: int = 14) -> np.ndarray:

@@ -85,6 +85,23 @@ def test_fill_values_that_are_not_declared_are_voids(write_raster, fill: float, 
     )
 
 
+@pytest.mark.parametrize("height", [12, 30, 45])
+def test_a_collar_of_zeros_around_low_ground_is_a_void(write_raster, height: int) -> None:
+    y, x = np.mgrid[:150, :170]
+    low = (height + 2 * np.sin(y / 20) + np.random.default_rng(0).normal(0, 0.5, x.shape)).round().astype(np.uint16)
+    low[:, 120:] = 0
+    with DEM(write_raster("dem.tif", low), GRID) as dem:
+        np.testing.assert_array_equal(np.isfinite(dem.read(GRID.whole)[0]), low > 0)
+        assert "hold 0, which no ground there can have" in dem.remarks[0]
+
+
+def test_the_largest_number_of_16_bits_is_a_void(write_raster) -> None:
+    holed = collared(65535).round().clip(0, 65535).astype(np.uint16)
+    with DEM(write_raster("dem.tif", holed), GRID) as dem:
+        np.testing.assert_array_equal(np.isfinite(dem.read(GRID.whole)[0]), holed < 65535)
+        assert "hold 65535, which" in dem.remarks[0]
+
+
 def test_what_is_declared_and_what_is_not_are_both_voids(write_raster) -> None:
     holed = collared(-9999)
     holed[100:130, 20:50] = -32768
@@ -126,6 +143,10 @@ def coast(rows: int = 150, cols: int = 170) -> np.ndarray:
         pytest.param(coast() // 20 * 20, id="terraces"),
         pytest.param(np.random.default_rng(0).integers(100, 3000, (150, 170)), id="nothing but noise"),
         pytest.param(np.full((150, 170), 2), id="a plain"),
+        pytest.param(coast() // 10, id="a low coast"),
+        pytest.param(
+            np.where(np.hypot(*np.mgrid[-75:75, -85:85]) < 9, 0, 4 + coast() // 40), id="a pond behind a wall"
+        ),
     ],
 )
 def test_ground_is_taken_for_no_void(write_raster, ground: np.ndarray) -> None:

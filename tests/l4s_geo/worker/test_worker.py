@@ -118,6 +118,16 @@ def test_tells_stage_progress_and_lines(worker, scene, red_bundle):
     assert lines[0].startswith("Device: ")
 
 
+def test_tells_what_a_run_takes_for_granted(worker, scene, red_bundle):
+    worker.ask("map", scene=str(scene), bundle=str(red_bundle), units="dn", out=str(scene.parent / "o.gpkg"))
+    provenance = worker.answer()["result"]["provenance"]
+    (told,) = [m for m in worker.messages if m["type"] == "assumptions"]
+    assert told["assumptions"] == provenance["assumptions"]
+    assert told["assumptions"]["units"]["origin"] == "option"
+    worker.ask("check", scene=str(scene), units="dn", id=2)
+    assert worker.answer(2)["result"]["assumptions"]["units"] == told["assumptions"]["units"]
+
+
 def test_writes_a_stack(worker, scene):
     out = scene.parent / "stack.tif"
     worker.ask("stack", scene=str(scene), out=str(out))

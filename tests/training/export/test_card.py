@@ -56,6 +56,10 @@ def folder_of_scenes(tmp_path_factory) -> Path:
     for name in ("s2_aberystwyth", "s2_l1c_l2a_punjab/l2a/one/20200604T1", "s2_l1c_slovenia", "iburi_2018"):
         (folder / name).mkdir(parents=True)
     (folder / "s2_l1c_l2a_punjab/l2a/one/20200604T1/metadata.json").touch()
+    profile = {"driver": "GTiff", "dtype": "uint16", "count": 3, "height": 4, "width": 5, "crs": UTM, "nodata": 0}
+    with rasterio.open(folder / "s2_aberystwyth/s2_20210527_10band.tif", "w", **profile, transform=TRANSFORM) as coast:
+        coast.write(np.full((3, 4, 5), 77, np.uint16))
+        coast.descriptions = ("B2", "B3", "B4")
     np.save(slovenia / "REFERENCE_SCENES.npy", np.full((1, 4, 5, 13), 0.1, np.float32))
     np.save(slovenia / "DEM.npy", np.full((4, 5, 1), 300, np.float32))
     corners = [[500_000, 5_000_000], [500_050, 5_000_000], [500_050, 5_000_040], [500_000, 5_000_040]]
@@ -109,6 +113,9 @@ def test_the_dem_of_30_m_holds_a_plane_as_it_is():
 def test_scenes_that_are_arrays_are_written_where_they_lie(folder_of_scenes, tmp_path):
     found = scenes.landslide_free(folder_of_scenes, tmp_path)
     assert [s.name for s in found] == ["Aberystwyth, L2A", "Punjab 20200604, L2A", "Slovenia 1, L1C"]
+    with rasterio.open(found[0].scene) as coast:
+        assert (coast.descriptions, coast.nodata, coast.crs) == (("B2", "B3", "B4"), 0, UTM)
+        assert (coast.read() == 770).all()  # the original holds reflectance × 1000
     assert set(found[1].scene) == set(RGB)
     with rasterio.open(found[2].scene) as scene, rasterio.open(found[2].dem) as dem:
         assert scene.bounds == dem.bounds == (500_000, 5_000_000, 500_050, 5_000_040)

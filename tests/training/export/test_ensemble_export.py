@@ -86,13 +86,29 @@ def test_the_prior_is_written(bundle):
     assert {"terrain_prior_without_f1", "terrain_prior_left_out_f1"} <= set(read_bundle(bundle).scores)
 
 
-def test_integers_of_eight_bits_halve_the_file(runs, bundle, tmp_path, monkeypatch):
-    # A network of a few steps on a few patches loses more or less by rounding, from processor to processor.
-    monkeypatch.setattr("l4s_training.export.export.WORTH", 0.1)
-    result = call("export", runs[0], "--out", tmp_path / "small", "--name", "small", "--storage", "int8", "--no-flips")
+@pytest.fixture(scope="module")
+def sure(rgb_npz, tmp_path_factory) -> Path:
+    """A run whose network has learned the patches, so that rounding moves few pixels across the threshold."""
+    folder = tmp_path_factory.mktemp("sure") / "run"
+    fit = ["fit", "--data", rgb_npz, "--out", folder, "--network", "unet-resnet18", "--seed", 0]
+    result = call(*fit, "--epochs", 12, "--batch", 4, *PLAN)
+    assert result.exit_code == 0, result.output
+    return folder
+
+
+def test_integers_of_eight_bits_halve_the_file_at_no_cost(sure, bundle, tmp_path):
+    result = call("export", sure, "--out", tmp_path / "small", "--name", "small", "--storage", "int8", "--no-flips")
     assert result.exit_code == 0, result.output
     small, half = (f / "unet-resnet18.onnx" for f in (tmp_path / "small", bundle))
     assert small.stat().st_size < 0.55 * half.stat().st_size
+
+
+def test_integers_of_eight_bits_that_cost_too_much_are_refused(sure, tmp_path, monkeypatch):
+    monkeypatch.setattr("l4s_training.export.export.WORTH", -1.0)  # any cost is too much
+    result = call("export", sure, "--out", tmp_path / "b", "--name", "b", "--storage", "int8", "--no-flips")
+    assert result.exit_code == 2
+    assert "With 8-bit weights the F1 on the validation blocks falls" in result.stderr
+    assert not (tmp_path / "b").exists()
 
 
 def test_stored_integers_are_the_weights_to_within_half_a_step():

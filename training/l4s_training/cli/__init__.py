@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
-from typing import Any
+from typing import Any, ClassVar
 
 import click
 
+from l4s_geo.cli.groups import LazyGroup
 from l4s_geo.errors import L4SError
 
 __all__ = ["EXTRA", "main"]
 
-_COMMANDS = (
-    *("run", "fit", "evaluate", "predict", "export", "card", "reproduce", "crossvalidate", "networks"),
-    *("simulate", "patches", "negatives"),
-)
+_COMMANDS = {
+    "run": "Run a recipe's stages in order; the same command goes on where it stopped.",
+    "fit": "Train one network on labelled patches, and keep the best epoch.",
+    "evaluate": "Print precision, recall, F1 and IoU of a run or bundle, with pictures.",
+    "predict": "Predict every patch of the data, labelled or not; also as a submission.",
+    "export": "Write the bundle of a run, or of several as an ensemble.",
+    "card": "Measure a bundle on whole scenes and block by block, for its model card.",
+    "reproduce": "Run the recipes of a published table, and print measured beside published.",
+    "crossvalidate": "Cross-validate recipes by blocks, and compare them.",
+    "networks": "List the networks that fit takes.",
+    "simulate": "Simulate labelled patches.",
+    "patches": "Cut a scene and an inventory into patches to train on.",
+    "negatives": "Cut landslide-free scenes into patches to train on.",
+}
 EXTRA = (
     *("torch", "segmentation_models_pytorch", "timm", "lightning", "safetensors", "tensorboard", "yaml", "tqdm"),
     *("matplotlib", "onnx", "onnxscript"),
@@ -23,17 +33,11 @@ EXTRA = (
 """Modules that come with the extra ``train``."""
 
 
-class _LazyGroup(click.Group):
-    """Finds commands by name; a user's mistake is one sentence on stderr and exit code 2."""
+class _Commands(LazyGroup):
+    """The commands of l4s-train; a user's mistake is one sentence on stderr and exit code 2."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _COMMANDS:
-            return None
-        command: click.Command = importlib.import_module(f"l4s_training.cli.{cmd_name}").command
-        return command
+    modules: ClassVar = {name: (f"l4s_training.cli.{name}", text) for name, text in _COMMANDS.items()}
+    attribute = "command"
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -55,7 +59,7 @@ class _LazyGroup(click.Group):
             sys.exit(130)
 
 
-@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="l4s-geo")
 def main() -> None:
     """Train landslide segmentation networks, measure them and export them as bundles for l4s-map."""

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import click
-
-if TYPE_CHECKING:
-    from l4s_training.export.onnx_file import Storage
 
 __all__ = ["command"]
 
@@ -39,18 +36,7 @@ __all__ = ["command"]
     type=click.Path(path_type=Path),
     help="Labelled patches with elevations, not trained on, to learn the terrain prior from.",
 )
-def command(
-    runs: tuple[Path, ...],
-    out: Path,
-    name: str,
-    version: str,
-    measure_on: tuple[Path, ...],
-    flips: bool,
-    crf: bool,
-    fit_weights: bool,
-    storage: Storage,
-    terrain_prior: Path | None,
-) -> None:
+def command(runs: tuple[Path, ...], out: Path, **settings: Any) -> None:
     """Write the bundle of RUNS: ONNX networks, bundle.json and the model card with its scores.
 
     Several runs become one ensemble, calibrated as a whole. They must have the same data, bands and split.
@@ -58,17 +44,7 @@ def command(
     from l4s_training.export.export import export
     from l4s_training.export.settings import ExportSettings
 
-    settings = ExportSettings(
-        name=name,
-        version=version,
-        measure_on=measure_on,
-        flips=flips,
-        crf=crf,
-        fit_weights=fit_weights,
-        storage=storage,
-        terrain_prior=terrain_prior,
-    )
-    exported = export(runs, out, settings)
+    exported = export(runs, out, ExportSettings(**settings))
     if exported.left_out:
         click.echo(f"Left out, because they weigh next to nothing: {', '.join(map(str, exported.left_out))}")
     figures = "  ".join(f"{key} {value:.4f}" for key, value in exported.bundle.scores.items())

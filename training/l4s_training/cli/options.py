@@ -10,11 +10,12 @@ Simple ones are decorators: ``data`` (``--data``, repeatable), ``negatives``, ``
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from l4s_geo.errors import DataError
 from l4s_training.data.splits import DEFAULT, PLANS, Plan, SplitPlan, parse
@@ -122,6 +123,9 @@ def split_plan(function: Callable[..., Any]) -> Callable[..., Any]:
         **kwargs: Any,
     ) -> Any:
         if split_plan != "blocks":
+            _refuse_given(
+                f"--split-plan {split_plan}", ("blocks", "validation_blocks", "test_blocks", "guard", "apart")
+            )
             return function(*args, plan=parse(split_plan), **kwargs)
         plan = SplitPlan(
             blocks,
@@ -133,6 +137,20 @@ def split_plan(function: Callable[..., Any]) -> Callable[..., Any]:
         return function(*args, plan=plan, **kwargs)
 
     return wrapper
+
+
+def _refuse_given(why: str, names: Sequence[str]) -> None:
+    """Refuse options that the user gave and that something else makes meaningless.
+
+    Raises:
+        click.UsageError: one was given.
+    """
+    context = click.get_current_context()
+    default = (None, ParameterSource.DEFAULT, ParameterSource.DEFAULT_MAP)
+    sources = {name: context.get_parameter_source(name) for name in names}
+    given = [f"--{name.replace('_', '-')}" for name, source in sources.items() if source not in default]
+    if given:
+        raise click.UsageError(f"{given[0]} belongs to --split-plan blocks and says nothing with {why}; leave it out.")
 
 
 def hardware(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -103,5 +103,8 @@ class ThresholdCurve:
         return Reliability.of(middles, self.counts.sum(0), self.counts[1], bins)
 
     def calibration_error(self) -> float:
-        """Return the expected calibration error in 15 bins."""
+        """Return the expected calibration error in 15 bins, see `reliability.calibration_error`.
+
+        Probabilities are known to 0.001, so that it may differ by 0.0005 and by what lies at the borders of bins.
+        """
         return self.reliability(ERROR_BINS).error

@@ -4,7 +4,7 @@
 
     l4s_rgb_pairs.npz         labelled RGB patches of Landslide4Sense (for the test blocks, see `blocks`)
     l4s_14band_labelled.npz   eleven labelled patches with all 14 bands, each of which is written as a scene
-    s2_aberystwyth/           coast, town and fields, Level-2A, with a DEM (rsgislib)
+    s2_aberystwyth/           coast, town and fields, Level-2A as reflectance × 1000, with a DEM (rsgislib)
     s2_l1c_l2a_punjab/        farmland, Level-1C and Level-2A (rico-hdl)
     s2_l1c_slovenia/          hills, five dates of Level-1C as arrays, with a DEM (eo-learn)
     iburi_2018/               the landslides of Iburi 2018, before and after, with a DEM
@@ -103,7 +103,8 @@ def landslide_free(data: Path, folder: Path) -> list[RealScene]:
         folder: receives those that are stored as arrays, as GeoTIFFs.
     """
     coast = data / "s2_aberystwyth"
-    scenes = [RealScene("Aberystwyth, L2A", str(coast / "s2_20210527_10band.tif"), str(coast / "SRTM_aber.tif"))]
+    scene = _from_thousandths(coast / "s2_20210527_10band.tif", folder / "aberystwyth.tif")
+    scenes = [RealScene("Aberystwyth, L2A", scene, str(coast / "SRTM_aber.tif"))]
     for metadata in sorted((data / "s2_l1c_l2a_punjab").rglob("metadata.json")):
         level, date = metadata.parts[-4].upper(), metadata.parent.name[:8]
         scenes.append(RealScene(f"Punjab {date}, {level}", {b: str(metadata.parent / f"{b}.tif") for b in RGB}))
@@ -136,6 +137,16 @@ def coarse(elevation: NDArray[Any]) -> NDArray[np.float32]:
     padded = np.pad(elevation.astype(np.float32), ((0, -rows % 3), (0, -cols % 3)), mode="edge")
     mean = padded.reshape(padded.shape[0] // 3, 3, -1, 3).mean((1, 3))
     return np.pad(mean, 1, mode="reflect", reflect_type="odd")[None]
+
+
+def _from_thousandths(path: Path, target: Path) -> str:
+    """Write a raster of reflectance × 1000, 0 where there is no data, in digital numbers."""
+    with rasterio.open(path) as dataset:
+        values, profile, names = dataset.read(), dataset.profile, dataset.descriptions
+    with rasterio.open(target, "w", **profile) as dataset:
+        dataset.write(values * 10)
+        dataset.descriptions = names
+    return str(target)
 
 
 def _write(path: Path, array: NDArray[Any], names: tuple[str, ...], transform: Affine, crs: str = _UTM) -> str:

@@ -40,7 +40,7 @@ MapOptions = Mapping[str, Any]
 
 _NOTE = """\
 What is found on landslide-free scenes is wrong; it is given as area per mapped area. The reference of Iburi is coarse,
-drawn by ourselves with a rule on brightness inside hand-drawn areas: `benchmarks/draw_iburi.py` tells its limits.
+drawn with a rule on brightness inside hand-drawn areas: `benchmarks/draw_iburi.py` tells its limits.
 The terrain prior was learned on the labelled patches, so its score there is too good (left out one by one: see above),
 and how far up the slope it reaches was chosen with an eye on Iburi. Much of Punjab 20200823 is cloud, unmasked,
 and nearly all of Slovenia 1 and 2; on Slovenia 5 sloping fields lie bare."""
