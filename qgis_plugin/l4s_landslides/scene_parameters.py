@@ -31,7 +31,7 @@ UNITS = ("auto", "dn", "reflectance", "percent", "l4s")
 SENSORS = ("auto", "sentinel-2")
 ANY_FILE = "All files (*)"
 """QGIS's own filter for all files refuses names without a dot."""
-_NO_PATH = re.compile(r"[A-Za-z][A-Za-z0-9_]+:|/vsi")
+_NO_PATH = r"[A-Za-z][A-Za-z0-9_]+:|/vsi"
 """How addresses and GDAL's own names of things begin; a drive of Windows has one letter."""
 RESAMPLING = ("auto", "nearest", "bilinear", "cubic", "average")
 
@@ -136,7 +136,7 @@ class SceneReader:
         if not file:
             layer = self._raster("INPUT")
             return raster_file(layer, tr("scene"), self._parameters["INPUT"]), layer
-        if _NO_PATH.match(file) or "*" in file:
+        if re.match(_NO_PATH, file) or "*" in file:
             return file, None
         path = Path(file)
         if not path.exists():
