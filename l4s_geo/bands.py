@@ -16,7 +16,18 @@ from numpy.typing import NDArray
 
 from l4s_geo.errors import BandError
 
-__all__ = ["BANDS", "REFLECTANCE_TO_DN", "RGB", "SENSED", "SPECTRAL", "TERRAIN", "parse_band", "scale_of"]
+__all__ = [
+    "BANDS",
+    "REFLECTANCE_TO_DN",
+    "RGB",
+    "SENSED",
+    "SPECTRAL",
+    "TERRAIN",
+    "find_band",
+    "named_band",
+    "parse_band",
+    "scale_of",
+]
 
 _M = {
     "B1": 1111.81236406,
@@ -56,6 +67,24 @@ REFLECTANCE_TO_DN = 10000.0
 _ALIASES = {"SLOPE": "slope", "DEM": "DEM", "ELEVATION": "DEM"}
 _WORD = re.compile(r"[A-Z0-9]+")
 _SPECTRAL_NAME = re.compile(r"B0?(1[0-2]|8A|[1-9])")
+_TOKEN = re.compile(r"(?<![A-Z0-9])(?:B8A|B0?[1-9]|B1[0-2]|SCL)(?![A-Z0-9])", re.IGNORECASE)
+# STAC's common names (eo extension), of Sentinel-2.
+_COMMON_NAMES = {
+    "coastal": "B1",
+    "blue": "B2",
+    "green": "B3",
+    "red": "B4",
+    **dict.fromkeys(("rededge1", "rededge071"), "B5"),
+    **dict.fromkeys(("rededge2", "rededge075"), "B6"),
+    **dict.fromkeys(("rededge3", "rededge078"), "B7"),
+    "nir": "B8",
+    "nir08": "B8A",
+    "nir09": "B9",
+    "cirrus": "B10",
+    "swir16": "B11",
+    "swir22": "B12",
+    "scl": "SCL",
+}
 
 
 def parse_band(name: str) -> str | None:
@@ -68,6 +97,25 @@ def parse_band(name: str) -> str | None:
     if match := _SPECTRAL_NAME.fullmatch(text):
         return f"B{match[1]}"
     return _ALIASES.get(text)
+
+
+def named_band(name: str) -> str | None:
+    """Return the band that a name of its own stands for, "SCL" for the scene classification, or None.
+
+    Beside what `parse_band` knows, these are STAC's common names ("red", "swir16"), and keys with a resolution.
+    """
+    text = re.sub(r"(_\d+m)?(-jp2)?$", "", name.strip().lower())
+    return _COMMON_NAMES.get(text) or parse_band(text)
+
+
+def find_band(name: str) -> str | None:
+    """Return the band in a longer name ("T29UNU_20221005T115411_B02_10m"), "SCL", or None.
+
+    A name with several bands is a composite's.
+    """
+    tokens = {token.upper() for token in _TOKEN.findall(name)}
+    bands = {parse_band(token) or token for token in tokens}
+    return bands.pop() if len(bands) == 1 else None
 
 
 def scale_of(bands: Iterable[str]) -> NDArray[np.float64]:

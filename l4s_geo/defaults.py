@@ -20,6 +20,7 @@ __all__ = [
     "MIN_AREA",
     "OVERLAP",
     "PRECISION",
+    "SENSOR",
     "SIMPLIFY",
     "SKIP_FLAT",
     "TERRAIN_PRIOR",
@@ -29,6 +30,9 @@ __all__ = [
 
 UNITS: Final = "auto"
 """Units of a scene's values: those that the source states, or else those that its values look like."""
+
+SENSOR: Final = "auto"
+"""The sensor of a scene: Sentinel-2, unless something speaks for another one, which is an error."""
 
 MASK_CLASSES: Final = (0, 1, 3, 8, 9, 10, 11)
 """Classes of a Level-2A scene classification that are not mapped: no data, saturated, cloud shadow, clouds, cirrus,

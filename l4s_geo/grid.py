@@ -155,14 +155,17 @@ def mapping_grid(native: Grid) -> Grid:
     if t.b or t.d:
         raise SceneError(
             f"The scene's transform is rotated or sheared ({t.b:g}, {t.d:g}); expected a raster whose rows run "
-            "west to east, so warp it first (gdalwarp)."
+            "west to east, so warp it first (gdalwarp FILE straight.tif)."
         )
     if fits(native):
         return native
+    if t.e > 0 and fits(upright := _upright(native)):
+        return upright
     if native.is_local:
         raise SceneError(
             f"The scene has no coordinates and pixels of {abs(t.a):g} × {abs(t.e):g} of its units; expected pixels of "
-            "10 m, north up, so georeference it or resample it."
+            "10 m, north up, so assign its CRS (gdal_translate -a_srs EPSG:… FILE placed.tif) or resample it "
+            "(gdalwarp -tr 10 10 FILE resampled.tif)."
         )
     crs = utm_crs(native)
     try:
@@ -177,6 +180,11 @@ def mapping_grid(native: Grid) -> Grid:
         )
     left, top = (math.floor(target.c / PIXEL) * PIXEL, math.ceil(target.f / PIXEL) * PIXEL)
     return Grid(crs, Affine(PIXEL, 0, left, 0, -PIXEL, top), height + 1, width + 1)
+
+
+def _upright(grid: Grid) -> Grid:
+    """Return the same pixels with the northernmost row first, of a grid that has it last."""
+    return Grid(grid.crs, grid.transform @ Affine(1, 0, 0, 0, -1, grid.height), grid.height, grid.width)
 
 
 def fits(grid: Grid) -> bool:

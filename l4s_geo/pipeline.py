@@ -42,6 +42,7 @@ from l4s_geo.progress import Reporter, Silent, Stopwatch
 from l4s_geo.provenance import provenance
 from l4s_geo.scene_summary import cautions, details, findings, introduction
 from l4s_geo.sources.gdal import with_these_settings
+from l4s_geo.sources.sensor import Sensor
 from l4s_geo.stack.assumed import assumptions_of, remarks_of
 from l4s_geo.stack.input_files import input_files
 from l4s_geo.stack.open import STREAMING_CACHE, Resampling, fingerprint, gdal_settings, open_stack
@@ -64,6 +65,7 @@ def map_scene(
     slope: PathLike | None = None,
     units: Units | Literal["auto"] = defaults.UNITS,
     offset: float | None = None,
+    sensor: Sensor = defaults.SENSOR,
     resampling: Resampling | None = None,
     mask: PathLike | None = None,
     mask_classes: Sequence[int] = defaults.MASK_CLASSES,
@@ -97,9 +99,9 @@ def map_scene(
     the engine.
 
     Args:
-        scene: a SAFE product (folder or zip), a STAC item (path or URL), a folder of band files, a patch of
-            Landslide4Sense (.h5), a raster whose bands are named or stand in a known order, or single-band files by
-            band name:
+        scene: a SAFE product (folder or zip), a STAC item (path or URL), a folder of band files, a product of SNAP
+            (.dim), a patch of Landslide4Sense (.h5), a raster whose bands are named or stand in a known order, tiles of
+            one (their folder, or a pattern: ``export-*.tif``), or single-band files by band name:
             ``{"B4": "red.tif", "B3": "green.tif", "B2": "blue.tif"}``.
         bands: names of a raster's bands, in order, if it does not carry them.
         dem: elevations in metres, any CRS and resolution, one file or several: for the terrain attributes, and for
@@ -108,6 +110,8 @@ def map_scene(
         units: "dn", "reflectance", "percent" or "l4s"; "auto" takes those that the source states, or detects them.
         offset: digital numbers to add to the stored values of the spectral bands: -1000 for baselines from 04.00 on;
             0 switches off one that the source states, None takes what it states.
+        sensor: "auto" refuses a scene that seems to be of another sensor than Sentinel-2, by names, metadata and pixel
+            size; "sentinel-2" overrules.
         resampling: "nearest", "bilinear", "cubic" or "average"; None repeats the pixels of coarser bands and
             interpolates where the grid changes.
         mask: a raster that is not 0, or a vector file with polygons, where nothing is to be mapped;
@@ -155,6 +159,7 @@ def map_scene(
         slope=slope,
         units=units,
         offset=offset,
+        sensor=sensor,
         resampling=resampling,
         mask=mask,
         mask_classes=mask_classes,

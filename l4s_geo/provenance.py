@@ -42,6 +42,7 @@ def provenance(
         "units": stack.units,
         "assumptions": assumptions_of(stack).facts(),
         "offset": {band: ref.offset for band, ref in scene.bands.items() if ref.offset},
+        "sensor": plan.inputs.sensor,
         "dem": list(stack.dem.paths) if stack.dem else [],
         "slope": stack.dem.slope_path if stack.dem else None,
         "crs": stack.grid.crs_name,

@@ -124,10 +124,12 @@ def require_bands(bundle: Bundle, scene: str, bands: Collection[str], level: str
     instead = f"or use a bundle that would run: {', '.join(able)}" if able else "since no installed bundle would run"
     if missing:
         needed = ", ".join(band for band in bundle.bands if band not in bundle.optional)
-        hint = "--dem" if set(missing) <= set(TERRAIN) else f"--band {missing[0]}=FILE"
+        files = " ".join(f"--band {band}=FILE" for band in bundle.bands if band not in (*bundle.optional, *TERRAIN))
+        hints = [f"in place of the scene, {files}"] if set(missing) - set(TERRAIN) else []
+        hints += ["--dem FILE"] if set(missing) & set(TERRAIN) else []
         raise BandError(
             f"The scene {scene} has the bands {', '.join(bands)} and lacks {', '.join(missing)}; the bundle "
-            f"{bundle.name} needs {needed}, so add what is missing ({hint}), {instead}."
+            f"{bundle.name} needs {needed}, so add what is missing ({' '.join(hints)}), {instead}."
         )
     raise BandError(
         f"The scene {scene} is {level} and the bundle {bundle.name} was trained on {bundle.level} with fixed "

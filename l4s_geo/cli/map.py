@@ -137,9 +137,10 @@ class _Taught(click.Command):
 def main(inputs: dict[str, Any], connectivity: str, quiet: bool, verbose: bool, **options: Any) -> None:
     """Map the landslides of a Sentinel-2 scene as polygons.
 
-    SCENE is a SAFE product (folder or zip), a STAC item (path or URL), a folder of band files, a patch of
-    Landslide4Sense (.h5), or a raster whose bands are named B1…B12, slope, DEM or stand in a known order. It is mapped
-    on a 10 m grid: its own if it has one, else one in its UTM zone.
+    SCENE is a SAFE product (folder or zip), a STAC item (path or URL), a folder of band files, a product of SNAP
+    (.dim), a patch of Landslide4Sense (.h5), or a raster whose bands are named B1…B12, slope, DEM or stand in a known
+    order; of a raster in tiles, their folder or a pattern ('export-*.tif'). It is mapped on a 10 m grid: its own if it
+    has one, else one in its UTM zone.
 
     \b
     Examples:

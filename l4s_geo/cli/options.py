@@ -1,8 +1,8 @@
 """Options that several commands share.
 
 `scene_options` adds SCENE and all that describes a scene (--band, --bands, --dem, --slope, --units, --offset,
---resampling, --mask, --mask-classes, --clouds, --aoi); the command gets them as one mapping, ready for `map_scene` or
-`Inputs`.
+--sensor, --resampling, --mask, --mask-classes, --clouds, --aoi); the command gets them as one mapping, ready for
+`map_scene` or `Inputs`.
 `device_options` adds --device, --precision and --batch, which the command gets by these names.
 """
 
@@ -87,6 +87,14 @@ _OPTIONS = [
         "switches off one that the source states.  [default: what the source states]",
     ),
     click.option(
+        "--sensor",
+        type=click.Choice(["auto", "sentinel-2"]),
+        default=defaults.SENSOR,
+        show_default=True,
+        help="auto refuses what names, metadata or pixel size say is another sensor's than Sentinel-2's; sentinel-2 "
+        "overrules.",
+    ),
+    click.option(
         "--resampling",
         type=click.Choice(["nearest", "bilinear", "cubic", "average"]),
         help="How bands come to the 10 m grid.  [default: coarser bands nearest, another grid bilinear]",
@@ -134,7 +142,7 @@ def scene_options(command: Callable[..., None]) -> Callable[..., None]:
             raise click.UsageError("Give either SCENE or --band BAND=FILE for each band.")
         inputs = {
             name: rest.pop(name)
-            for name in ("bands", "slope", "units", "offset", "resampling", "mask", "clouds", "aoi")
+            for name in ("bands", "slope", "units", "offset", "sensor", "resampling", "mask", "clouds", "aoi")
         }
         inputs |= {"scene": scene or files, "dem": list(dem) or None}
         if mask_classes is not None:

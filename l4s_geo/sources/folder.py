@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from l4s_geo.assumptions import Assumption
-from l4s_geo.bands import SENSED, SPECTRAL, TERRAIN, parse_band
+from l4s_geo.bands import SENSED, SPECTRAL, TERRAIN, find_band, named_band
 from l4s_geo.errors import BandError, SceneError
 from l4s_geo.sources.geotiff import open_band_files
 from l4s_geo.sources.rasters import grid_of, opened
@@ -23,9 +23,8 @@ from l4s_geo.sources.scene import BandRef, Scene
 
 __all__ = ["open_folder"]
 
-_SUFFIXES = (".tif", ".tiff", ".jp2")
+_SUFFIXES = (".tif", ".tiff", ".jp2", ".img")
 _RESOLUTION_FOLDER = re.compile(r"R?\d+m", re.IGNORECASE)
-_TOKEN = re.compile(r"(?<![A-Z0-9])(?:B8A|B0?[1-9]|B1[0-2]|SCL)(?![A-Z0-9])", re.IGNORECASE)
 
 
 def open_folder(path: str | os.PathLike[str]) -> Scene:
@@ -68,15 +67,11 @@ def _rasters(folder: Path) -> list[Path]:
 def _band_of(file: Path) -> str | None:
     """Return the band a file's name tells, "SCL" for the scene classification, or None.
 
-    Slope and DEM must be the whole name: a "dem" within a longer one is as likely another area's. A name with
+    Slope, DEM and colours must be the whole name: a "dem" within a longer one is as likely another area's. A name with
     several bands is a composite.
     """
-    whole = parse_band(file.stem)
-    if whole in TERRAIN:
-        return whole
-    tokens = {token.upper() for token in _TOKEN.findall(file.stem)}
-    bands = {parse_band(token) or token for token in tokens}
-    return bands.pop() if len(bands) == 1 else None
+    whole = named_band(file.stem)
+    return whole if whole in TERRAIN or file.stem.isalnum() else find_band(file.stem)
 
 
 def _finest(band: str, files: Iterable[Path]) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
@@ -12,10 +13,11 @@ from pathlib import Path
 import numpy as np
 
 from l4s_geo.assumptions import Assumption, Origin
-from l4s_geo.bands import BANDS, SENSED, SPECTRAL, TERRAIN, parse_band
+from l4s_geo.bands import BANDS, SENSED, SPECTRAL, TERRAIN, find_band, named_band, parse_band
 from l4s_geo.errors import BandError, SceneError
 from l4s_geo.grid import Grid
-from l4s_geo.sources.rasters import grid_of, opened, sample, tagged
+from l4s_geo.sources.names import file_of
+from l4s_geo.sources.rasters import contained, grid_of, opened, sample, tagged
 from l4s_geo.sources.scene import Acquisition, BandRef, Scene
 from l4s_geo.units import STACK_UNITS, Units
 
@@ -24,7 +26,6 @@ __all__ = ["open_band_files", "open_raster"]
 PathLike = str | os.PathLike[str]
 
 _LEVEL_2A = tuple(band for band in SENSED if band != "B10")
-_LEFT_ASIDE = ("SCL", "-")
 # Cirrus is absorbed on its way down and back: B10 sees a hundredth of the light of its neighbours.
 _B10_DARKER = 5.0
 
@@ -46,23 +47,23 @@ def open_raster(path: PathLike, bands: Sequence[str] | None = None) -> Scene:
         BandError: its bands cannot be told apart.
     """
     text = os.fspath(path)
+    if members := _members(text, bands):
+        return open_band_files(members, _stem(text))
     with opened(text, "scene") as dataset:
         grid = grid_of(dataset, "scene")
-        names, order = _names(text, bands, [description or "" for description in dataset.descriptions])
-        parsed = [parse_band(name) for name in names]
+        parsed, order = _parsed(text, bands, [description or "" for description in dataset.descriptions])
         present = [name for name in parsed if name]
         if repeated := sorted({name for name in present if present.count(name) > 1}):
-            raise BandError(f"The scene {text} holds more than one band named {', '.join(repeated)}; keep one of each.")
+            raise BandError(
+                f"The scene {text} holds more than one band named {', '.join(repeated)}; expected one of each, so name "
+                f"those to take with --bands, in order, and the others - ({len(parsed)} names)."
+            )
         units, acquisition = _own_tags(dataset.tags())
         found = {name: tagged(dataset, text, name, index) for index, name in enumerate(parsed, start=1) if name}
+    classes, _ = found.pop("SCL", (None, None))
     refs = {name: ref for name, (ref, _) in found.items()}
-    classes = [BandRef(text, index) for index, name in enumerate(names, start=1) if _is_classification(name)]
-    if len(classes) > 1:
-        raise BandError(f"The scene {text} holds more than one band named SCL; keep one of each.")
     order = replace(order, value=" ".join(refs))
-    return Scene(
-        Path(text).stem, refs, grid, units or _stated(found), classes[0] if classes else None, acquisition, order=order
-    )
+    return Scene(_stem(text), refs, grid, units or _stated(found), classes, acquisition, order=order)
 
 
 def _own_tags(tags: Mapping[str, str]) -> tuple[Units | None, Acquisition]:
@@ -77,19 +78,64 @@ def _own_tags(tags: Mapping[str, str]) -> tuple[Units | None, Acquisition]:
     return "dn", Acquisition(**{name: value if isinstance(value, str) else "" for name, value in known.items()})
 
 
-def _names(path: str, bands: Sequence[str] | None, descriptions: list[str]) -> tuple[list[str], Assumption]:
-    """Return the names of a raster's bands, and on what grounds they were told."""
+def _stem(path: str) -> str:
+    """Return the name of a scene that is one file, or a part of one by GDAL's name."""
+    stem = Path(file_of(path) or path).stem
+    return stem.rstrip("*-_") or stem
+
+
+def _members(path: str, bands: Sequence[str] | None) -> dict[str, str]:
+    """Return the rasters of a container (netCDF, Zarr) that are called like bands, by band."""
+    if bands:
+        return {}
+    names = contained(path, "scene")
+    found = {name: band for name in names if (band := _band_named(re.split("[:/]", name)[-1]))}
+    if not any(band in SPECTRAL for band in found.values()):
+        return {}
+    if repeated := sorted(band for band, count in Counter(found.values()).items() if count > 1):
+        raise BandError(
+            f"The scene {path} holds more than one raster named {', '.join(repeated)}; expected one of each, so give "
+            f"those to take with --band, like --band '{repeated[0]}={next(iter(found))}'."
+        )
+    return {band: name for name, band in found.items()}
+
+
+def _parsed(path: str, bands: Sequence[str] | None, descriptions: list[str]) -> tuple[list[str | None], Assumption]:
+    """Return the band that each band of a raster is, None for others, and on what grounds that was told.
+
+    Names of bands count before longer names with a band in them ("20220105T020549_B4"), and both before the order.
+    """
     if bands and len(bands) != len(descriptions):
         raise BandError(
             f"{len(bands)} band names were given for the {len(descriptions)} bands of {path}; give one for each."
         )
-    if bands and (unknown := [b for b in bands if not parse_band(b) and b.upper() not in _LEFT_ASIDE]):
-        raise BandError(f"Band name {unknown[0]!r} is unknown; the bands are {', '.join(BANDS)} and B8A.")
     if bands:
-        return list(bands), Assumption("", "option", option="bands")
-    if any(parse_band(name) for name in descriptions):
-        return descriptions, Assumption("", "names", "the file's descriptions of its bands", "bands")
-    return _by_order(path, len(descriptions))
+        return [None if name.strip() == "-" else _named(name) for name in bands], Assumption(
+            "", "option", option="bands"
+        )
+    plain = [_band_named(name) for name in descriptions]
+    inside = [find_band(name) for name in descriptions]
+    for found in (plain, inside):
+        if any(name and name != "SCL" for name in found):
+            told = [d for d, name in zip(descriptions, found, strict=True) if name and name != "SCL"]
+            words = (
+                ", ".join(told) if any(parse_band(d) is None for d in told) else "the file's descriptions of its bands"
+            )
+            return found, Assumption("", "names", words, "bands")
+    names, order = _by_order(path, len(descriptions))
+    return list(names), order
+
+
+def _named(name: str) -> str:
+    """Return the band that a name means which a user gave."""
+    if band := _band_named(name):
+        return band
+    raise BandError(f"Band name {name!r} is unknown; the bands are {', '.join(BANDS)} and B8A.")
+
+
+def _band_named(name: str) -> str | None:
+    """Return the band that a name stands for; "SCL" also for "scl (classes)"."""
+    return "SCL" if _is_classification(name) else named_band(name)
 
 
 def _stated(found: Mapping[str, tuple[BandRef, Units | None]]) -> Units | None:
@@ -114,15 +160,14 @@ def open_band_files(files: Mapping[str, PathLike], name: str | None = None) -> S
     found: dict[str, tuple[BandRef, Units | None]] = {}
     grids: dict[str, Grid] = {}
     for given, path in files.items():
-        band = "SCL" if _is_classification(given) else parse_band(given)
-        if band is None:
-            raise BandError(f"Band name {given!r} is unknown; the bands are {', '.join(BANDS)} and B8A.")
+        band = _named(given)
         if band in found:
             raise BandError(f"Band {band} is given twice; give one file for each band.")
         with opened(os.fspath(path), f"band {band}") as dataset:
             if dataset.count != 1:
                 raise BandError(
-                    f"The file {path} given for {band} has {dataset.count} bands; expected a single-band raster."
+                    f"The file {path} given for {band} has {dataset.count} bands; expected a single-band "
+                    "raster, so take the band out (gdal_translate -b 1 FILE band1.tif)."
                 )
             grids[band] = grid_of(dataset, f"band {band}")
             found[band] = tagged(dataset, os.fspath(path), band)
@@ -175,7 +220,7 @@ def _by_order(path: str, count: int) -> tuple[list[str], Assumption]:
     raise BandError(
         f"The scene {path} has {count} bands without names, which no known order fits; expected band descriptions "
         f"(B1…B12, slope, DEM) or exactly the {len(BANDS)} Landslide4Sense bands in order, so name them (--bands "
-        "B2,B3,B4,…) or give single-band files (--band B4=red.tif)."
+        "B2,B3,B4,…; - leaves one aside) or give single-band files (--band B4=red.tif)."
     )
 
 
@@ -191,14 +236,15 @@ def _check_same_extent(band: str, grid: Grid, reference_band: str, reference: Gr
     if grid.crs != reference.crs:
         raise SceneError(
             f"Band {band} is in {grid.crs_name} and band {reference_band} in {reference.crs_name}; expected one CRS "
-            "for all bands, so warp them to one first."
+            "for all bands, so warp them to one first (gdalwarp -t_srs EPSG:… FILE warped.tif)."
         )
     tolerance = abs(reference.transform.a) / 2
     if not np.allclose(grid.bounds, reference.bounds, rtol=0, atol=tolerance):
         raise SceneError(
             f"Band {band} ({grid.height} × {grid.width} pixels) does not cover the same ground as band "
             f"{reference_band} ({reference.height} × {reference.width} pixels): bounds {_text(grid)} against "
-            f"{_text(reference)}. Expected one extent for all bands, so crop them to one first."
+            f"{_text(reference)}. Expected one extent for all bands, so crop them to one first "
+            "(gdalwarp -te LEFT BOTTOM RIGHT TOP FILE cropped.tif)."
         )
 
 

@@ -51,7 +51,10 @@ def read_array(
             dataset = file.get(key) if isinstance(file.get(key, getlink=True), h5py.HardLink) else None
             if not isinstance(dataset, h5py.Dataset):
                 keys = ", ".join(list(file)[:_NAMES_SHOWN]) or "none"
-                raise error(f"{name} has no key {key!r} but {keys}; expected a file of Landslide4Sense.")
+                raise error(
+                    f"{name} has no key {key!r} but {keys}; expected a file of Landslide4Sense (give the "
+                    'rasters in another as HDF5:"FILE"://NAME).'
+                )
             if problem := _problem(dataset, trailing):
                 raise error(f"{name} {problem}.")
             return np.asarray(dataset[()]), _declares_nan(dataset)

@@ -57,7 +57,6 @@ def http_options() -> dict[str, str]:
         "GDAL_HTTP_CONNECTTIMEOUT": str(HTTP.connect),
         "GDAL_HTTP_LOW_SPEED_TIME": str(HTTP.stalled),
         "GDAL_HTTP_LOW_SPEED_LIMIT": "1",
-        "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
         "GDAL_NUM_THREADS": "1",
         "CPL_VSIL_CURL_NON_CACHED": "/vsicurl/http:/vsis3/",
     }

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,14 +19,17 @@ from l4s_geo.errors import L4SError, SceneError
 from l4s_geo.grid import Grid
 from l4s_geo.sources.http import is_network, shown
 from l4s_geo.sources.jp2 import is_complete
+from l4s_geo.sources.mosaic import is_mosaic, mosaic_of, tiles_of
+from l4s_geo.sources.names import file_of, lacking_driver
 from l4s_geo.sources.patch import is_patch, patch_raster
 from l4s_geo.sources.scene import BandRef
 from l4s_geo.units import Units
 
-__all__ = ["check_complete", "grid_of", "opened", "read_error", "sample", "tagged"]
+__all__ = ["check_complete", "contained", "grid_of", "opened", "read_error", "sample", "scaled", "tagged"]
 
 
 _SAMPLE_SIDE = 512
+_NAMES_SHOWN = 8
 # Scales up to this turn digital numbers into reflectance, whose brightest values are under the second number.
 _REFLECTANCE_SCALE = 1e-3
 _ALREADY_REFLECTANCE = 2.0
@@ -43,28 +47,105 @@ def opened(path: str, what: str, error: type[L4SError] = SceneError) -> Iterator
         error: class to raise.
 
     Yields:
-        The rasterio dataset.
+        The rasterio dataset, which has bands.
     """
-    local = "://" not in path and not path.startswith("/vsi")
-    if local and not Path(path).exists():
-        raise error(f"The {what} {path} does not exist; give the path of a raster file.")
+    with _opened(path, what, error) as dataset:
+        if not dataset.count:
+            raise _several(dataset, path, what, error)
+        yield dataset
+
+
+def contained(path: str, what: str, error: type[L4SError] = SceneError) -> list[str]:
+    """Return GDAL's names of the rasters in a container, such as a netCDF file of several variables.
+
+    Args:
+        path: anything GDAL opens.
+        what: its part in the run, for messages.
+        error: class to raise.
+
+    Returns:
+        The names; none if the file is a raster itself.
+    """
+    with _opened(path, what, error) as dataset:
+        return [] if dataset.count else list(dataset.subdatasets)
+
+
+@contextmanager
+def _opened(path: str, what: str, error: type[L4SError]) -> Iterator[Any]:
+    """Open a raster or a container of rasters."""
+    if is_mosaic(path):
+        with _mosaic(path, what, error) as dataset:
+            yield dataset
+        return
+    file = file_of(path)
+    if file is not None and not Path(file).exists():
+        raise error(f"The {what} {file} does not exist; give the path of a raster file.")
     if is_patch(path):
         with patch_raster(path, what, error) as dataset:
             yield dataset
         return
     try:
-        dataset = rasterio.open(path)
+        with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR" if _is_alone(path) else "NO"):
+            dataset = rasterio.open(path)
     except RasterioError as cause:
         raise error(
             f"The {what} {shown(path)} is not a raster that can be read ({shown(str(cause))}); expected a "
-            "GeoTIFF, a VRT or another format that GDAL opens."
+            f"GeoTIFF, a VRT or another format that GDAL opens{_hint(path)}."
         ) from cause
     with dataset:
-        for file in map(Path, dataset.files if local else ()):
-            if file.is_file():
-                with file.open("rb") as stream:
-                    check_complete(stream, str(file), what, error)
+        for part in map(Path, dataset.files if file is not None else ()):
+            if part.is_file():
+                with part.open("rb") as stream:
+                    check_complete(stream, str(part), what, error)
         yield dataset
+
+
+@contextmanager
+def _mosaic(path: str, what: str, error: type[L4SError]) -> Iterator[Any]:
+    """Open the tiles that a pattern stands for as one raster."""
+    tiles = tiles_of(path)
+    if not tiles:
+        raise error(f"The {what} {path} stands for no file; give a pattern of tiles, like scene-*.tif.")
+    with ExitStack() as files:
+        datasets = [files.enter_context(opened(tile, what, error)) for tile in tiles]
+        for dataset in datasets:
+            grid_of(dataset, what, error)
+        document = mosaic_of(datasets, f"{what} {path}", error)
+    with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="NO"):
+        dataset = rasterio.open(document)
+    with dataset:
+        yield dataset
+
+
+def _hint(path: str) -> str:
+    """Return what to do with a file that is no raster for GDAL, as the end of a sentence."""
+    if driver := lacking_driver(path):
+        return (
+            f"; this one has no driver for {driver}, so convert it to GeoTIFF with one that has (gdal_translate FILE "
+            "converted.tif)"
+        )
+    return ", so unzip it first" if path.lower().endswith(".zip") else ""
+
+
+def _several(dataset: Any, path: str, what: str, error: type[L4SError]) -> L4SError:
+    """Return the error for a container of rasters."""
+    names = list(dataset.subdatasets)
+    shown_ones = ", ".join(names[:_NAMES_SHOWN]) + (", …" if len(names) > _NAMES_SHOWN else "")
+    if not names:
+        return error(f"The {what} {path} holds no raster; expected a file with bands, so choose another.")
+    return error(
+        f"The {what} {path} holds {len(names)} rasters ({shown_ones}); expected one, so give one by its name, in "
+        "quotes, and a scene's bands one by one (--band 'B4=NAME')."
+    )
+
+
+def _is_alone(path: str) -> bool:
+    """Whether the files beside a raster are none of its own: headers, statistics, masks, world files.
+
+    Nobody looks for them over a network, where each look is a request. An image of a SAFE product has none: the
+    product's metadata say all, and what else lies there is not to be trusted.
+    """
+    return is_network(path) or "GRANULE" in Path(path).parts
 
 
 def check_complete(stream: IO[bytes], path: str, what: str, error: type[L4SError] = SceneError) -> None:
@@ -97,15 +178,24 @@ def grid_of(dataset: Any, what: str, error: type[L4SError] = SceneError) -> Grid
     Raises:
         L4SError: it has no CRS or no georeference.
     """
+    placed = not dataset.transform.is_identity
+    if not placed and (dataset.gcps[0] or dataset.rpcs):
+        kind, option = ("ground control points", "") if dataset.gcps[0] else ("rational polynomials (RPC)", "-rpc ")
+        option += "-s_srs EPSG:… " if dataset.gcps[0] and dataset.gcps[1] is None else ""
+        raise error(
+            f"The {what} {dataset.name} is placed by {kind} alone; expected a raster whose rows and columns lie in its "
+            f"CRS, so warp it first (gdalwarp {option}FILE warped.tif)."
+        )
     if dataset.crs is None:
         raise error(
             f"The {what} {dataset.name} has no coordinate reference system; expected a georeferenced raster, so "
-            "assign its CRS first (gdal_edit.py -a_srs EPSG:…)."
+            "assign its CRS first (gdal_translate -a_srs EPSG:… FILE placed.tif)."
         )
-    if dataset.transform.is_identity:
+    if not placed:
         raise error(
             f"The {what} {dataset.name} has a CRS but no position (its transform is the identity); expected a "
-            "georeferenced raster, so assign its corners first (gdal_edit.py -a_ullr …)."
+            "georeferenced raster, so assign its corners first (gdal_translate -a_ullr WEST NORTH EAST SOUTH FILE "
+            "placed.tif)."
         )
     return Grid(dataset.crs, dataset.transform, dataset.height, dataset.width)
 
@@ -119,18 +209,22 @@ def tagged(dataset: Any, path: str, band: str, index: int = 1) -> tuple[BandRef,
     Returns:
         The band, and its units, "dn", if the tags settle them.
     """
-    scale, offset = float(dataset.scales[index - 1]), float(dataset.offsets[index - 1])
-    plain = BandRef(path, index)
+    return scaled(dataset, BandRef(path, index), band, dataset.scales[index - 1], dataset.offsets[index - 1])
+
+
+def scaled(dataset: Any, plain: BandRef, band: str, scale: float, offset: float) -> tuple[BandRef, Units | None]:
+    """Describe a band of an open raster whose scale and offset are known, see `tagged`."""
     if (scale, offset) == (1.0, 0.0) or not (np.isfinite(scale) and np.isfinite(offset) and scale > 0):
         return plain, None
     if band in TERRAIN or scale > _REFLECTANCE_SCALE:
-        return BandRef(path, index, scale, offset), None
-    if np.issubdtype(np.dtype(dataset.dtypes[index - 1]), np.floating):
+        return replace(plain, scale=scale, offset=offset), None
+    if np.issubdtype(np.dtype(dataset.dtypes[plain.index - 1]), np.floating):
         values = sample(plain, f"band {band}")
         values = values[np.isfinite(values)]
         if values.size and np.percentile(values, 99) < _ALREADY_REFLECTANCE:
             return plain, None
-    return BandRef(path, index, round(scale * REFLECTANCE_TO_DN, 9), round(offset * REFLECTANCE_TO_DN, 6)), "dn"
+    to_dn = (round(scale * REFLECTANCE_TO_DN, 9), round(offset * REFLECTANCE_TO_DN, 6))
+    return replace(plain, scale=to_dn[0], offset=to_dn[1]), "dn"
 
 
 def sample(ref: BandRef, what: str) -> NDArray[np.float32]:
@@ -150,4 +244,6 @@ def sample(ref: BandRef, what: str) -> NDArray[np.float32]:
             raise read_error(ref.path, what, cause) from cause
     array: NDArray[np.float32] = values.filled(np.nan)
     array[~np.isfinite(array)] = np.nan
+    if ref.nodata is not None:
+        array[array == np.float32(ref.nodata)] = np.nan
     return array

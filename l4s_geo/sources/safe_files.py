@@ -15,10 +15,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
-from xml.etree.ElementTree import Element, TreeBuilder
-from xml.parsers import expat
+from xml.etree.ElementTree import Element
 
 from l4s_geo.errors import SceneError
+from l4s_geo.sources.markup import MAX_XML, parse_xml
 from l4s_geo.sources.rasters import read_error
 
 __all__ = ["TILE_METADATA", "SafeFiles", "is_safe", "locate", "metadata_in", "read_xml"]
@@ -28,7 +28,7 @@ _PRODUCT_METADATA = re.compile(r"MTD_MSIL(1C|2A)\.xml|S2[A-D]_\w{4}_MTD_SAFL(1C|
 TILE_METADATA = re.compile(r"MTD_TL\.xml|S2[A-D]_\w{4}_MTD_L(1C|2A)_\w+\.xml")
 """Names that the file with a granule's metadata may have."""
 
-_MAX_XML = 32 * 2**20
+_IMAGES = (".tif", ".tiff", ".jp2", ".img")
 _READ_ERRORS = (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
@@ -74,11 +74,13 @@ def is_safe(path: str | os.PathLike[str]) -> bool:
     """Tell whether a path is meant as a SAFE product, be it whole or not.
 
     It is if it is a folder named ``*.SAFE``, a folder with a product's metadata, a granule's folder in it, one of
-    their metadata files, or a zip that holds such. A zip that cannot be listed counts too: `open_safe` says why.
+    their metadata files, or a zip that holds such; and a folder that holds nothing but products, as programs that unzip
+    leave it. A zip that cannot be listed counts too: `open_safe` says why.
     """
     given = Path(path)
     if given.is_dir():
-        return given.suffix.upper() == ".SAFE" or bool(metadata_in(given)) or given.absolute().parent.name == "GRANULE"
+        named = given.suffix.upper() == ".SAFE" or given.absolute().parent.name == "GRANULE"
+        return named or bool(metadata_in(given)) or (bool(_products_in(given)) and not _holds_images(given))
     if given.suffix.lower() == ".zip" and given.is_file():
         try:
             with zipfile.ZipFile(given) as archive:
@@ -93,6 +95,12 @@ def locate(path: Path) -> SafeFiles:
     """Find a product's root and list its files."""
     if not path.exists():
         raise SceneError(f"The scene {path} does not exist; give the folder or the zip of a SAFE product.")
+    inner = _products_in(path) if path.is_dir() and not metadata_in(path) else []
+    if len(inner) == 1:
+        return locate(inner[0])
+    if inner:
+        listed = ", ".join(product.name for product in inner)
+        raise SceneError(f"The folder {path} holds several products ({listed}); give one of them alone.")
     if path.is_file() and path.suffix.lower() == ".zip":
         names = _zip_names(path)
         found = sorted(name for name in names if _PRODUCT_METADATA.fullmatch(PurePosixPath(name).name))
@@ -118,6 +126,16 @@ def metadata_in(folder: Path) -> list[str]:
     if not folder.is_dir():
         return []
     return sorted(item.name for item in folder.iterdir() if _PRODUCT_METADATA.fullmatch(item.name))
+
+
+def _products_in(folder: Path) -> list[Path]:
+    """Return the products that are folders of a folder, in order of their names."""
+    return sorted(item for item in folder.iterdir() if item.is_dir() and metadata_in(item))
+
+
+def _holds_images(folder: Path) -> bool:
+    """Whether a folder itself holds rasters, so that it may be a scene of its own."""
+    return any(item.suffix.lower() in _IMAGES for item in folder.iterdir())
 
 
 def _check_one_metadata(path: Path, found: list[str]) -> None:
@@ -160,30 +178,6 @@ def _zip_names(path: Path) -> frozenset[str]:
 
 def read_xml(files: SafeFiles, name: str) -> Element:
     """Parse an XML file that declares no document type."""
-    what = files.gdal_path(name)
-
-    def refuse(*_: object) -> None:
-        raise SceneError(
-            f"The metadata {what} declares a document type (DOCTYPE, with which entities are smuggled in); expected "
-            "plain XML as in every genuine product, so download it again."
-        )
-
     with files.open(name) as stream:
-        text = stream.read(_MAX_XML + 1)
-    if len(text) > _MAX_XML:
-        raise SceneError(f"The metadata {what} is larger than {_MAX_XML >> 20} MiB; expected well under 1 MiB.")
-    builder = TreeBuilder()
-    parser = expat.ParserCreate()
-    parser.StartDoctypeDeclHandler = refuse
-    parser.StartElementHandler = builder.start
-    parser.EndElementHandler = builder.end
-    parser.CharacterDataHandler = builder.data
-    try:
-        parser.Parse(text, True)
-    except SceneError:
-        raise
-    except (expat.ExpatError, LookupError, ValueError) as cause:
-        raise SceneError(
-            f"The metadata {what} is not well-formed XML ({cause}); it seems to be damaged, so download it again."
-        ) from cause
-    return builder.close()
+        text = stream.read(MAX_XML + 1)
+    return parse_xml(text, f"metadata {files.gdal_path(name)}")

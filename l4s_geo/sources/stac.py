@@ -23,7 +23,7 @@ from urllib.parse import urljoin, urlsplit
 import rasterio
 from rasterio.errors import RasterioError
 
-from l4s_geo.bands import REFLECTANCE_TO_DN, SENSED, SPECTRAL, parse_band
+from l4s_geo.bands import REFLECTANCE_TO_DN, SENSED, SPECTRAL, named_band
 from l4s_geo.errors import BandError, SceneError
 from l4s_geo.sources.geotiff import open_band_files
 from l4s_geo.sources.http import DOCUMENT_BYTES, fetch, http_options, is_url, shown
@@ -37,22 +37,6 @@ Json = dict[str, Any]
 _ITEM_SUFFIXES = (".json", ".geojson")
 _RASTER_SUFFIXES = (".tif", ".tiff", ".jp2", ".vrt", ".img", ".nc", ".h5", ".hdf", ".zarr", ".zip", ".png", ".jpg")
 _NO_DATA_ROLES = {"thumbnail", "overview", "metadata"}
-_COMMON_NAMES = {
-    "coastal": "B1",
-    "blue": "B2",
-    "green": "B3",
-    "red": "B4",
-    **dict.fromkeys(("rededge1", "rededge071"), "B5"),
-    **dict.fromkeys(("rededge2", "rededge075"), "B6"),
-    **dict.fromkeys(("rededge3", "rededge078"), "B7"),
-    "nir": "B8",
-    **dict.fromkeys(("nir08", "b8a"), "B8A"),
-    "nir09": "B9",
-    "cirrus": "B10",
-    "swir16": "B11",
-    "swir22": "B12",
-    "scl": "SCL",
-}
 
 
 @dataclass(frozen=True)
@@ -211,8 +195,7 @@ def _to_dn(asset: _Asset, file: BandRef, baseline: str, offset_applied: bool) ->
 def _band(*names: object) -> str | None:
     """Return the band that the first telling name stands for: one of Sentinel-2's, "SCL", or None."""
     for name in names:
-        text = re.sub(r"(_\d+m)?(-jp2)?$", "", name.strip().lower()) if isinstance(name, str) else ""
-        if band := _COMMON_NAMES.get(text) or parse_band(text):
+        if isinstance(name, str) and (band := named_band(name)):
             return band
     return None
 

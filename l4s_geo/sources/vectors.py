@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import threading
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,8 +38,10 @@ DRIVERS = ("GPKG", "GeoJSON", "ESRI Shapefile", "FlatGeobuf", "KML", "OpenFileGD
 _FORMATS = "GeoPackage, GeoJSON, Shapefile or a zip of one, FlatGeobuf, KML, file geodatabase, GeoParquet"
 _SUFFIXES = (".gpkg", ".geojson", ".shp", ".zip", ".fgb", ".kml", ".gdb", ".parquet")
 _LAYER = "|layername="
+_QGIS = re.compile(r"\|(layername|layerid|subset|geometrytype|uniquegeometrytype)=", re.IGNORECASE)
 _MOST_LAYERS = 1000
 _MARGIN = 0.01
+_MOST_LONGITUDE, _MOST_LATITUDE = 720.0, 91.0
 _NEAR = 1.0
 """Polygons that reach farther than so many sizes of the grid beyond it are clipped before they are transformed."""
 _POLYGON_TYPES = ("Polygon", "MultiPolygon")
@@ -55,6 +58,8 @@ class _Layer:
     """Gives the geometries whose bounds meet one of some boxes in the layer's CRS; all for no box."""
     table: Callable[[], tuple[NDArray[np.object_], NDArray[np.int64] | None]]
     """Reads all geometries at once, None where a feature has none, with the attribute `id` if it is a whole number."""
+    bounds: Box | None
+    """The outer borders of all, in the layer's CRS; None if there is none."""
 
 
 @dataclass(frozen=True)
@@ -113,11 +118,12 @@ def read_polygons(source: PathLike, grid: Grid, what: str, error: type[L4SError]
         L4SError: the file does not exist, is damaged or of no such format, has several layers of which none was
             chosen, has no CRS, or holds no polygon at all.
     """
-    path, name = _split(source)
+    path, choice = _split(source)
     if not Path(path).exists():
         raise error(f"The {what} {path} does not exist; give a vector file of polygons.")
-    with _layer(path, name, what, error) as layer:
+    with _layer(path, choice, what, error) as layer:
         boxes, forward = _way(layer.crs, grid, f"{what} {path}", error)
+        _check_degrees(layer, f"{what} {path}", error)
         found = [polygon for shape in layer.shapes(boxes) for polygon in _polygons_of(shape)]
         if not found:
             _require_polygons(layer.shapes(()), f"{what} {path}", error)
@@ -144,12 +150,13 @@ def read_features(source: PathLike, what: str, error: type[L4SError] = SceneErro
         L4SError: the file does not exist, is damaged or of no such format, has several layers of which none was
             chosen, has no CRS, or holds other geometries but no polygon. A layer without features is none.
     """
-    path, name = _split(source)
+    path, choice = _split(source)
     if not Path(path).exists():
         raise error(f"The {what} {path} does not exist; give a vector file of polygons.")
-    with _layer(path, name, what, error) as layer:
+    with _layer(path, choice, what, error) as layer:
         if layer.crs is None:
-            raise error(f"The {what} {path} has no coordinate reference system; assign one first.")
+            raise _without_crs(f"{what} {path}", error)
+        _check_degrees(layer, f"{what} {path}", error)
         try:
             given, ids = layer.table()
         except _UNREADABLE as cause:
@@ -183,7 +190,7 @@ def _way(crs: pyproj.CRS | None, grid: Grid, what: str, error: type[L4SError]) -
     if crs is None:
         if grid.is_local:
             return [grid.bounds], None
-        raise error(f"The {what} has no coordinate reference system; assign one first.")
+        raise _without_crs(what, error)
     if grid.is_local:
         raise error(
             f"The {what} is in {crs.name} and the scene has no coordinates; expected polygons without a CRS, in metres "
@@ -196,6 +203,13 @@ def _way(crs: pyproj.CRS | None, grid: Grid, what: str, error: type[L4SError]) -
         raise error(
             f"The {what} is in {crs.name} and cannot be brought to {grid.crs_name} ({cause}); check its CRS."
         ) from cause
+
+
+def _without_crs(what: str, error: type[L4SError]) -> L4SError:
+    return error(
+        f"The {what} has no coordinate reference system; expected one, so assign it first (ogr2ogr -a_srs EPSG:… "
+        "placed.gpkg FILE)."
+    )
 
 
 def _boxes(grid: Grid, crs: pyproj.CRS, target: pyproj.CRS) -> list[Box]:
@@ -259,16 +273,21 @@ def _require_polygons(shapes: Iterable[shapely.Geometry], what: str, error: type
     raise error(f"The {what} holds no polygon but {', '.join(sorted(kinds)) or 'nothing'}; expected polygons.")
 
 
-def _split(source: PathLike) -> tuple[str, str | None]:
-    """Split ``FILE|layername=NAME``."""
+def _split(source: PathLike) -> tuple[str, dict[str, str]]:
+    """Split ``FILE|layername=NAME``; QGIS adds ``|layerid=…``, ``|subset=…`` and ``|geometrytype=…``."""
     text = os.fspath(source)
-    path, mark, name = text.partition(_LAYER)
-    return (path, name) if mark and not Path(text).exists() else (text, None)
+    path, *rest = _QGIS.split(text)
+    return (text, {}) if Path(text).exists() else (path, dict(zip(map(str.lower, rest[::2]), rest[1::2], strict=True)))
 
 
 @contextmanager
-def _layer(path: str, name: str | None, what: str, error: type[L4SError]) -> Iterator[_Layer]:
-    """Open a layer of a file: the one named, or the only one."""
+def _layer(path: str, choice: Mapping[str, str], what: str, error: type[L4SError]) -> Iterator[_Layer]:
+    """Open a layer of a file: the one chosen by name or number, or the only one."""
+    if "subset" in choice:
+        raise error(
+            f"The {what} {path} is given with QGIS's filter {choice['subset']}, which is no part of the file; expected "
+            "all of its polygons, so leave the filter out, or export the filtered layer."
+        )
     if path.lower().endswith(".parquet"):
         yield _geoparquet(path, what, error)
         return
@@ -276,10 +295,12 @@ def _layer(path: str, name: str | None, what: str, error: type[L4SError]) -> Ite
         try:
             collection = files.enter_context(_opened(path))
             names = _layer_names(path, collection)
+            name = choice.get("layername", _numbered(path, choice.get("layerid")))
             chosen = name if name is not None else names[0] if len(names) == 1 else None
             if chosen in names and chosen != collection.name:
                 collection = files.enter_context(_opened(path, chosen))
             crs = _crs(collection)
+            bounds = collection.bounds if len(collection) else None
         except _UNREADABLE as cause:
             raise error(
                 f"The {what} {path} cannot be read as a vector file ({cause.__cause__ or cause}); expected polygons as "
@@ -293,7 +314,10 @@ def _layer(path: str, name: str | None, what: str, error: type[L4SError]) -> Ite
         if name is not None and name not in names:
             raise error(f"The {what} {path} has no layer {name}; expected one of {', '.join(names)}.")
         yield _Layer(
-            crs, lambda boxes: _read(collection, boxes, f"{what} {path}", error), lambda: _read_table(collection)
+            crs,
+            lambda boxes: _read(collection, boxes, f"{what} {path}", error),
+            lambda: _read_table(collection),
+            bounds,
         )
 
 
@@ -316,7 +340,8 @@ def _geoparquet(path: str, what: str, error: type[L4SError]) -> _Layer:
     def table() -> tuple[NDArray[np.object_], NDArray[np.int64] | None]:
         return geometry.to_numpy(), _ids(frame)
 
-    return _Layer(geometry.crs if _is_defined(geometry.crs) else None, shapes, table)
+    crs = geometry.crs if _is_defined(geometry.crs) else None
+    return _Layer(crs, shapes, table, tuple(geometry.total_bounds) if len(geometry) else None)
 
 
 def _opened(path: str, layer: str | int | None = None) -> Any:
@@ -349,6 +374,14 @@ def _check_length(path: Path) -> None:
         raise ValueError(f"it has {path.stat().st_size} of {2 * words} bytes, so copy or download it again")
 
 
+def _numbered(path: str, number: str | None) -> str | None:
+    """Return the name of the layer of a number, counted from 0 on."""
+    if number is None:
+        return None
+    with _opened(path, int(number)) as layer:
+        return str(layer.name)
+
+
 def _layer_names(path: str, first: Any) -> list[str]:
     """Names of the layers that have geometries; `first` is the first of all, open."""
     names = [first.name] if first.schema["geometry"] != "None" else []
@@ -361,6 +394,19 @@ def _layer_names(path: str, first: Any) -> list[str]:
         except ValueError:
             break
     return names
+
+
+def _check_degrees(layer: _Layer, what: str, error: type[L4SError]) -> None:
+    """Refuse coordinates in metres that are said to be degrees, as GeoJSON without ``crs`` says by itself."""
+    if layer.bounds is None or layer.crs is None or not layer.crs.is_geographic:
+        return
+    west, south, east, north = layer.bounds
+    if max(abs(west), abs(east)) > _MOST_LONGITUDE or max(abs(south), abs(north)) > _MOST_LATITUDE:
+        raise error(
+            f"The {what} reaches from {west:.0f}, {south:.0f} to {east:.0f}, {north:.0f} and says that these are "
+            "degrees, as GeoJSON without crs does; expected longitudes and latitudes, so assign the CRS that they are "
+            "in (ogr2ogr -a_srs EPSG:… placed.gpkg FILE)."
+        )
 
 
 def _crs(collection: Any) -> pyproj.CRS | None:

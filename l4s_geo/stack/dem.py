@@ -96,12 +96,16 @@ class DEM(Closing):
     def _open(self, path: str, what: str) -> Any:
         dataset = self._resources.enter_context(opened(path, what, TerrainError))
         if dataset.count != 1:
-            raise TerrainError(f"The {what} {path} has {dataset.count} bands; expected one.")
+            raise TerrainError(
+                f"The {what} {path} has {dataset.count} bands; expected one, so take it out (gdal_translate -b 1 FILE "
+                "band1.tif)."
+            )
         unit = _unit(dataset)
         if "f" in unit[:1] or "foot" in unit or "feet" in unit:
             raise TerrainError(
                 f"The {what} {path} states its heights in {unit!r}; expected metres, so convert it first "
-                "(gdal_calc.py --calc='A*0.3048')."
+                "(gdal_translate -a_srs EPSG:… -scale 0 1 0 0.3048 -ot Float32 FILE metres.tif, with the code of the "
+                "CRS without heights)."
             )
         return dataset
 
@@ -115,7 +119,8 @@ class DEM(Closing):
         if voids.scaled:
             raise TerrainError(
                 f"Most values of the DEM {path} lie beyond {LOWEST:g} to {HIGHEST:g} ({values}, …), where no ground "
-                "does; expected metres, so convert it first (gdal_calc.py --calc='A*0.01' for centimetres)."
+                "does; expected metres, so convert it first (gdal_calc.py -A FILE --type=Float32 --calc='A*0.01' "
+                "--outfile=metres.tif for centimetres)."
             )
         self.remarks.append(
             f"{voids.share:.2%} of the DEM {path} around the scene hold {values}, which no ground there can have; they "

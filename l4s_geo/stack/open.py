@@ -19,6 +19,9 @@ from l4s_geo.errors import SceneError
 from l4s_geo.grid import mapping_grid
 from l4s_geo.sources.detect import open_scene
 from l4s_geo.sources.http import http_options, shown
+from l4s_geo.sources.mosaic import is_mosaic, tiles_of
+from l4s_geo.sources.names import file_of
+from l4s_geo.sources.sensor import SENSORS, Sensor
 from l4s_geo.sources.vectors import vector_file
 from l4s_geo.stack.clouds import CloudMask
 from l4s_geo.stack.dem import DEM
@@ -48,8 +51,8 @@ class Inputs:
     """A scene and what belongs to it, as a user gives it: paths, names and choices, nothing opened."""
 
     scene: PathLike | Mapping[str, PathLike]
-    """A SAFE product, a STAC item, a folder of band files, a patch of Landslide4Sense, a raster, or single-band files
-    by band name."""
+    """A SAFE product, a STAC item, a folder of band files, a product of SNAP, a patch of Landslide4Sense, a raster or
+    its tiles, or single-band files by band name."""
     bands: Sequence[str] | None = None
     """Names of a multi-band raster's bands, in order, if it does not carry them."""
     dem: PathLike | Sequence[PathLike] | None = None
@@ -61,6 +64,8 @@ class Inputs:
     offset: float | None = None
     """Digital numbers to add to the stored values of the spectral bands, such as -1000; 0 switches off an offset that
     the source states, and None takes it."""
+    sensor: Sensor = defaults.SENSOR
+    """The sensor of the scene: "auto" refuses what seems to be another's than Sentinel-2's, "sentinel-2" overrules."""
     resampling: Resampling | None = None
     """How bands come to the mapping grid; None repeats coarser pixels and interpolates where the grid changes."""
     mask: PathLike | None = None
@@ -76,6 +81,11 @@ class Inputs:
     def __post_init__(self) -> None:
         if self.units not in ("auto", *UNITS):
             raise SceneError(f"Units {self.units!r} are unknown; expected auto or one of {', '.join(UNITS)}.")
+        if self.sensor not in SENSORS:
+            raise SceneError(
+                f"The sensor {self.sensor!r} is unknown; expected one of {', '.join(SENSORS)}, since the bundles are "
+                "trained on Sentinel-2."
+            )
         if self.offset is not None and not (math.isfinite(self.offset) and abs(self.offset) <= _MAX_OFFSET):
             raise SceneError(
                 f"The offset {self.offset:g} is no number of digital numbers; expected one from -{_MAX_OFFSET} to "
@@ -92,7 +102,8 @@ class Inputs:
 
 def gdal_settings(cache: int = READING_CACHE) -> rasterio.Env:
     """Return GDAL's settings for reading and writing, with a block cache of so many bytes: a context manager."""
-    return rasterio.Env(GDAL_CACHEMAX=cache, **http_options())
+    # What stands beside the parts of a virtual raster is looked for when they are read.
+    return rasterio.Env(GDAL_CACHEMAX=cache, GDAL_DISABLE_READDIR_ON_OPEN="NO", **http_options())
 
 
 @contextmanager
@@ -103,7 +114,7 @@ def open_stack(inputs: Inputs) -> Iterator[Stack]:
         L4SError: one of its children, if something cannot be read or does not fit.
     """
     with gdal_settings(), ExitStack() as files:
-        scene = open_scene(inputs.scene, inputs.bands)
+        scene = open_scene(inputs.scene, inputs.bands, inputs.sensor)
         grid = mapping_grid(scene.grid)
         dem = files.enter_context(DEM(inputs.dem, grid, inputs.slope)) if inputs.dem else None
         area = open_area(inputs.aoi, grid) if inputs.aoi is not None else None
@@ -142,7 +153,8 @@ def fingerprint(inputs: Inputs, stack: Stack, *more: object) -> str:
     dems = list(stack.dem.paths) if stack.dem else []
     classes = [stack.scene.classes.path] if stack.scene.classes else []
     files = [*sorted(ref.path for ref in stack.scene.bands.values()), *classes, *dems, *beside]
-    places = [Path(vector_file(file)) for file in files]
+    parts = [part for file in files for part in (tiles_of(file) if is_mosaic(file) else [vector_file(file)])]
+    places = [Path(file_of(part) or "") for part in parts]
     stamps = [(place.stat().st_size, place.stat().st_mtime_ns) if place.is_file() else () for place in places]
     how = (tuple(inputs.mask_classes), inputs.clouds, inputs.resampling, stack.units, stack.grid)
     text = repr((files, stamps, sorted(stack.scene.bands.items()), how, more))

@@ -88,7 +88,11 @@ def check_degrees(slope: NDArray[np.float32], computed: NDArray[np.float32] | No
     if looks == "degrees":
         return
     _, formula = _TO_DEGREES.get(looks, (None, ""))
-    convert = f"convert it (gdal_calc.py --calc='{formula}')" if formula else "give one in degrees"
+    convert = (
+        f"convert it (gdal_calc.py -A FILE --type=Float32 --calc='{formula}' --outfile=degrees.tif)"
+        if formula
+        else "give one in degrees"
+    )
     raise TerrainError(
         f"The {what} runs from {low:g} to {high:g}, which looks like {looks}; expected degrees, so {convert}, or leave "
         "it out and slopes are computed from the DEM."

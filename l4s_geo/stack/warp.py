@@ -126,7 +126,10 @@ def pixels_per_pixel(source: Grid, target: Grid) -> tuple[float, float]:
         SceneError: the target's centre has no place in the source's CRS.
     """
     if target.crs != source.crs and (target.is_local or source.is_local):
-        raise SceneError(f"The scene is in {target.crs_name} and this in {source.crs_name}, to which no way leads.")
+        raise SceneError(
+            f"The scene is in {target.crs_name} and this in {source.crs_name}, to which no way leads; expected one CRS "
+            "for both, so assign it to the one without (gdal_translate -a_srs EPSG:… FILE placed.tif)."
+        )
     col, row = target.width / 2, target.height / 2
     xs, ys = zip(*(target.transform @ p for p in ((col, row), (col + 1, row), (col, row + 1))), strict=True)
     try:

@@ -6,6 +6,7 @@ The engine has them in l4s_geo/defaults.py, which the plugin cannot import; test
 from __future__ import annotations
 
 UNITS = "auto"
+SENSOR = "auto"
 BUNDLE = "rgb"
 MIN_AREA = 500.0
 OVERLAP = 32

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from qgis.core import (
@@ -27,8 +28,11 @@ from .layers import check_meets, extent_file, polygons_file, raster_file
 from .texts import tr
 
 UNITS = ("auto", "dn", "reflectance", "percent", "l4s")
+SENSORS = ("auto", "sentinel-2")
 ANY_FILE = "All files (*)"
 """QGIS's own filter for all files refuses names without a dot."""
+_NO_PATH = r"[A-Za-z][A-Za-z0-9_]+:|/vsi"
+"""How addresses and GDAL's own names of things begin; a drive of Windows has one letter."""
 RESAMPLING = ("auto", "nearest", "bilinear", "cubic", "average")
 
 
@@ -74,6 +78,7 @@ def add_details(algorithm) -> None:
         tr("Reflectance in percent (0…100)"),
         tr("Landslide4Sense"),
     ]
+    sensors = [tr("Sentinel-2; refuse what seems to be another's"), tr("Sentinel-2, whatever speaks for another")]
     methods = [tr("Default"), *RESAMPLING[1:]]
     tiles = tr("Further DEM tiles")
     unit = UNITS.index(defaults.UNITS)
@@ -85,6 +90,7 @@ def add_details(algorithm) -> None:
         QgsProcessingParameterRasterLayer("SLOPE", tr("Ready slope in degrees, of the DEM"), optional=True),
         QgsProcessingParameterEnum("UNITS", tr("Units of the scene's values"), units, defaultValue=unit),
         QgsProcessingParameterNumber("OFFSET", offset, number, None, optional=True),
+        QgsProcessingParameterEnum("SENSOR", tr("Sensor"), sensors, defaultValue=SENSORS.index(defaults.SENSOR)),
         QgsProcessingParameterEnum("RESAMPLING", tr("Resampling to the 10 m grid"), methods, defaultValue=0),
         QgsProcessingParameterMapLayer(
             "MASK",
@@ -130,7 +136,7 @@ class SceneReader:
         if not file:
             layer = self._raster("INPUT")
             return raster_file(layer, tr("scene"), self._parameters["INPUT"]), layer
-        if "://" in file or file.startswith("/vsi"):
+        if re.match(_NO_PATH, file) or "*" in file:
             return file, None
         path = Path(file)
         if not path.exists():
@@ -171,6 +177,7 @@ class SceneReader:
         request["units"] = UNITS[self._algorithm.parameterAsEnum(self._parameters, "UNITS", self._context)]
         if self._parameters.get("OFFSET") not in (None, ""):
             request["offset"] = self._algorithm.parameterAsDouble(self._parameters, "OFFSET", self._context)
+        request["sensor"] = SENSORS[self._algorithm.parameterAsEnum(self._parameters, "SENSOR", self._context)]
         if method := self._algorithm.parameterAsEnum(self._parameters, "RESAMPLING", self._context):
             request["resampling"] = RESAMPLING[method]
         if self._algorithm.parameterAsBool(self._parameters, "CLOUDS", self._context):

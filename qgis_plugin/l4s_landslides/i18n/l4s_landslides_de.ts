@@ -419,7 +419,7 @@ An environment that was set up before is replaced when the new one works. The lo
   </message>
   <message>
    <source>Units of the scene's values</source>
-   <translation>Einheiten der Werte der Szene</translation>
+   <translation type="unfinished" />
   </message>
   <message>
    <source>Offset of the digital numbers (-1000 from baseline 04.00 on, 0 for none)</source>
@@ -696,6 +696,14 @@ An environment that was set up before is replaced when the new one works. The lo
   <message>
    <source>Landslide4Sense</source>
    <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Sentinel-2; refuse what seems to be another's</source>
+   <translation>Sentinel-2; ablehnen, was von einem anderen zu sein scheint</translation>
+  </message>
+  <message>
+   <source>Sentinel-2, whatever speaks for another</source>
+   <translation>Sentinel-2, was auch für einen anderen spricht</translation>
   </message>
   <message>
    <source>Default</source>

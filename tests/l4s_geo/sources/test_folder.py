@@ -36,6 +36,8 @@ def band(value: int = 1000, side: int = 12) -> np.ndarray:
         ("T29UNU_20221005T115411_B02_10m.tif", "B2"),
         ("T01LAC_20200717T221941_B08.tif", "B8"),
         ("my scene.B11.clipped.tif", "B11"),
+        ("red.tif", "B4"),
+        ("NIR.TIF", "B8"),
     ],
 )
 def test_a_bands_name_is_found_in_the_file_name(write_raster, tmp_path, name, expected):
@@ -46,7 +48,9 @@ def test_a_bands_name_is_found_in_the_file_name(write_raster, tmp_path, name, ex
     assert scene.name == "scene"
 
 
-@pytest.mark.parametrize("name", ["AB2.tif", "B13.tif", "B2x.tif", "B02.txt", "B04_B03_B02.tif", "TCI.tif"])
+@pytest.mark.parametrize(
+    "name", ["AB2.tif", "B13.tif", "B2x.tif", "B02.txt", "B04_B03_B02.tif", "TCI.tif", "red_list.tif"]
+)
 def test_other_files_are_left_aside(write_raster, tmp_path, name):
     write_raster("scene/B3.tif", band())
     write_raster(f"scene/{name}", band())

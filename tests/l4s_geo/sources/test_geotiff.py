@@ -68,8 +68,48 @@ def test_names_given_overrule_the_files(write_raster) -> None:
 
 @pytest.mark.parametrize(
     ("names", "message"),
-    [(["B4"], "1 band names were given for the 4"), (["B4", "B3", "B2", "red"], "'red' is unknown")],
+    [(["B4"], "1 band names were given for the 4"), (["B4", "B3", "B2", "rad"], "'rad' is unknown")],
 )
 def test_names_that_do_not_fit_are_refused(write_raster, names: list[str], message: str) -> None:
     with pytest.raises(BandError, match=message):
         open_raster(write_raster("scene.tif", bands(("B4", "B3", "B2", "B8"))), names)
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (("red", "green", "blue"), ("B4", "B3", "B2")),
+        (("Blue", "Green", "Red", "NIR", "SWIR16"), ("B2", "B3", "B4", "B8", "B11")),
+        (("B02_10m", "B03_10m", "B8A_20m"), ("B2", "B3", "B8A")),
+        (("20220105T020549_T54TXN_B4", "20220105T020549_T54TXN_B3", "20220105T020549_T54TXN_SCL"), ("B4", "B3", None)),
+        (("B4 (665 nm)", "b03", "mask_B4"), ("B4", "B3", None)),
+        (("median_B04", "ratio_B04_B03", "median_B03"), ("B4", None, "B3")),
+    ],
+)
+def test_bands_are_told_by_the_names_that_programs_give_them(write_raster, names, expected) -> None:
+    scene = open_raster(write_raster("scene.tif", bands(tuple(e or "B1" for e in expected)), names=names))
+    assert {name: ref.index for name, ref in scene.bands.items()} == {b: i for i, b in enumerate(expected, 1) if b}
+    if names[0] == "red":
+        assert scene.order is not None
+        assert scene.order.because == "red, green, blue"
+    assert (scene.classes is not None) == any("SCL" in name for name in names)
+
+
+def test_of_several_dates_in_a_raster_one_is_chosen_as_the_message_says(write_raster) -> None:
+    names = tuple(f"{date}_{band}" for date in ("20220105", "20220115") for band in ("B4", "B3", "B2"))
+    path = write_raster("series.tif", bands(("B4", "B3", "B2") * 2), names=names)
+    with pytest.raises(
+        BandError, match=r"more than one band named B2, B3, B4; .* --bands, .* the others - \(6 names\)"
+    ):
+        open_raster(path)
+    scene = open_raster(path, ["-", "-", "-", "B4", "B3", "B2"])
+    assert {name: ref.index for name, ref in scene.bands.items()} == {"B4": 4, "B3": 5, "B2": 6}
+
+
+def test_names_of_colours_can_be_given(write_raster) -> None:
+    path = write_raster("scene.tif", bands(("B4", "B3", "B2")))
+    assert {name: ref.index for name, ref in open_raster(path, ["red", "green", "blue"]).bands.items()} == {
+        "B4": 1,
+        "B3": 2,
+        "B2": 3,
+    }
