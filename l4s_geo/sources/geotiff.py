@@ -12,12 +12,14 @@ from pathlib import Path
 import numpy as np
 
 from l4s_geo.assumptions import Assumption, Origin
+from l4s_geo.address import shown
 from l4s_geo.bands import BANDS, SENSED, SPECTRAL, TERRAIN, parse_band
 from l4s_geo.errors import BandError, SceneError
 from l4s_geo.grid import Grid
 from l4s_geo.sources.rasters import grid_of, opened, sample, tagged
 from l4s_geo.sources.scene import Acquisition, BandRef, Scene
 from l4s_geo.units import STACK_UNITS, Units
+from l4s_geo.sources.vrt import outside
 
 __all__ = ["open_band_files", "open_raster"]
 
@@ -60,9 +62,8 @@ def open_raster(path: PathLike, bands: Sequence[str] | None = None) -> Scene:
     if len(classes) > 1:
         raise BandError(f"The scene {text} holds more than one band named SCL; keep one of each.")
     order = replace(order, value=" ".join(refs))
-    return Scene(
-        Path(text).stem, refs, grid, units or _stated(found), classes[0] if classes else None, acquisition, order=order
-    )
+    name, scl, notes = Path(shown(text)).stem, classes[0] if classes else None, tuple(outside([text]))
+    return Scene(name, refs, grid, units or _stated(found), scl, acquisition, notes, order=order)
 
 
 def _own_tags(tags: Mapping[str, str]) -> tuple[Units | None, Acquisition]:
@@ -134,11 +135,12 @@ def open_band_files(files: Mapping[str, PathLike], name: str | None = None) -> S
     finest = min(grids, key=lambda band: abs(grids[band].transform.a))
     for band, grid in grids.items():
         _check_same_extent(band, grid, finest, grids[finest])
-    first = Path(next(iter(refs.values())).path)
+    first = Path(shown(next(iter(refs.values())).path))
     grid = grids[finest]
     told = Assumption(" ".join(refs), "option", option="band")
+    notes = tuple(outside([ref.path for ref in refs.values()]))
     name = name or first.resolve().parent.name or first.stem
-    return Scene(name, refs, grid, _stated(found), classes=classes, order=told)
+    return Scene(name, refs, grid, _stated(found), classes=classes, notes=notes, order=told)
 
 
 def _is_classification(name: str) -> bool:

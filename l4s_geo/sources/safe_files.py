@@ -15,10 +15,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
-from xml.etree.ElementTree import Element, TreeBuilder
-from xml.parsers import expat
+from xml.etree.ElementTree import Element
 
 from l4s_geo.errors import SceneError
+from l4s_geo.sources.markup import MAX_XML, parse_xml
 from l4s_geo.sources.rasters import read_error
 
 __all__ = ["TILE_METADATA", "SafeFiles", "is_safe", "locate", "metadata_in", "read_xml"]
@@ -28,7 +28,6 @@ _PRODUCT_METADATA = re.compile(r"MTD_MSIL(1C|2A)\.xml|S2[A-D]_\w{4}_MTD_SAFL(1C|
 TILE_METADATA = re.compile(r"MTD_TL\.xml|S2[A-D]_\w{4}_MTD_L(1C|2A)_\w+\.xml")
 """Names that the file with a granule's metadata may have."""
 
-_MAX_XML = 32 * 2**20
 _READ_ERRORS = (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
@@ -160,30 +159,6 @@ def _zip_names(path: Path) -> frozenset[str]:
 
 def read_xml(files: SafeFiles, name: str) -> Element:
     """Parse an XML file that declares no document type."""
-    what = files.gdal_path(name)
-
-    def refuse(*_: object) -> None:
-        raise SceneError(
-            f"The metadata {what} declares a document type (DOCTYPE, with which entities are smuggled in); expected "
-            "plain XML as in every genuine product, so download it again."
-        )
-
     with files.open(name) as stream:
-        text = stream.read(_MAX_XML + 1)
-    if len(text) > _MAX_XML:
-        raise SceneError(f"The metadata {what} is larger than {_MAX_XML >> 20} MiB; expected well under 1 MiB.")
-    builder = TreeBuilder()
-    parser = expat.ParserCreate()
-    parser.StartDoctypeDeclHandler = refuse
-    parser.StartElementHandler = builder.start
-    parser.EndElementHandler = builder.end
-    parser.CharacterDataHandler = builder.data
-    try:
-        parser.Parse(text, True)
-    except SceneError:
-        raise
-    except (expat.ExpatError, LookupError, ValueError) as cause:
-        raise SceneError(
-            f"The metadata {what} is not well-formed XML ({cause}); it seems to be damaged, so download it again."
-        ) from cause
-    return builder.close()
+        text = stream.read(MAX_XML + 1)
+    return parse_xml(text, f"metadata {files.gdal_path(name)}")

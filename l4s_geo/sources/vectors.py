@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import threading
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -23,10 +24,11 @@ from numpy.typing import NDArray
 from pyproj import Transformer
 from pyproj.exceptions import ProjError
 
+from l4s_geo.address import is_network, shown
 from l4s_geo.errors import L4SError, SceneError
 from l4s_geo.grid import Grid
 
-__all__ = ["DRIVERS", "Features", "is_vector", "read_features", "read_polygons", "vector_file"]
+__all__ = ["DRIVERS", "Features", "is_elsewhere", "is_vector", "read_features", "read_polygons", "vector_file"]
 
 PathLike = str | os.PathLike[str]
 Box = tuple[float, float, float, float]
@@ -37,6 +39,7 @@ DRIVERS = ("GPKG", "GeoJSON", "ESRI Shapefile", "FlatGeobuf", "KML", "OpenFileGD
 _FORMATS = "GeoPackage, GeoJSON, Shapefile or a zip of one, FlatGeobuf, KML, file geodatabase, GeoParquet"
 _SUFFIXES = (".gpkg", ".geojson", ".shp", ".zip", ".fgb", ".kml", ".gdb", ".parquet")
 _LAYER = "|layername="
+_CONNECTION = re.compile(r"[A-Za-z]\w+:")
 _MOST_LAYERS = 1000
 _MARGIN = 0.01
 _NEAR = 1.0
@@ -80,10 +83,16 @@ def vector_file(source: PathLike) -> str:
     return _split(source)[0]
 
 
+def is_elsewhere(source: PathLike) -> bool:
+    """Whether a source is no file of this machine, but an address on the web or the name of a database."""
+    path, _ = _split(source)
+    return not Path(path).exists() and (is_network(path) or _CONNECTION.match(path) is not None)
+
+
 def is_vector(source: PathLike) -> bool:
     """Whether a source is a file of one of the vector formats that are read, by its suffix or else by its content."""
     path, _ = _split(source)
-    if path.lower().endswith(_SUFFIXES):
+    if shown(path).lower().endswith(_SUFFIXES):
         return True
     try:
         with _opened(path):
@@ -115,6 +124,11 @@ def read_polygons(source: PathLike, grid: Grid, what: str, error: type[L4SError]
     """
     path, name = _split(source)
     if not Path(path).exists():
+        if is_elsewhere(path):
+            raise error(
+                f"The {what} {path} is no file of this machine; vector files are read from disk alone, never from the "
+                "web or a database, so download or export it and give its path."
+            )
         raise error(f"The {what} {path} does not exist; give a vector file of polygons.")
     with _layer(path, name, what, error) as layer:
         boxes, forward = _way(layer.crs, grid, f"{what} {path}", error)

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from l4s_geo.address import shown_all
 from l4s_geo.bands import BANDS, TERRAIN
 from l4s_geo.grid import Grid, Window
 from l4s_geo.output.claim import claimed
@@ -82,6 +83,7 @@ def _write(inputs: Inputs, path: Path, resume: bool, reporter: Reporter) -> None
                 parts.write(name, write)
             reporter.progress(number + 1, len(strips))
         facts = {"units": STACK_UNITS, "scene": stack.scene.name, **asdict(stack.scene.acquisition)}
+        facts = shown_all(facts)
     mosaic = parts.folder / "stack.vrt"
     with parts.writing():
         mosaic.write_text(_mosaic(grid, bands, strips, facts), encoding="utf-8")
