@@ -26,7 +26,7 @@ _OBJECT = re.compile(rf"(/vsi(?:{'|'.join(_NETWORKS[1:])})(?:_streaming)?/[^\s?]
 _PUNCTUATION = "]'\")>;,.:"
 _IPV6 = re.compile(r"\[[^]]*\]")
 _NO_PORT = re.compile(r":(?!\d*(?:[?#%].*)?[]'\")>;,.:]*$)")
-_QUERY = re.compile(r"[?#]|%3F|;\w+=", re.IGNORECASE)
+_QUERY = re.compile(r"\?|#(?!\d{1,3}(?!\w))|%3F|;\w+=", re.IGNORECASE)
 _SECRET = re.compile(
     r"(?<![/\w])((?:user(?:name)?|password|passwd|pwd|token|sig|signature|\w*api_?key|\w*access_?key\w*|\w*secret\w*|"
     r"\w*_token|authorization)=)(?:'[^']*'|\"[^\"]*\"|(?:Bearer|Basic)\s+\S+|[^\s&;]+)",
@@ -82,7 +82,8 @@ def shown(text: str) -> str:
         text: an address, a path, or a sentence that holds some.
 
     Returns:
-        The same with every address bare, ``https://host/path``; texts without one are not changed.
+        The same with every address bare, ``https://host/path``; texts without one are not changed. The number of a
+        band, ``https://host/path#1``, stays.
     """
     if "=" not in text and "://" not in text and "/vsi" not in text:
         return text

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
-from l4s_geo.address import shown_all
+from l4s_geo.address import shown, shown_all
 from l4s_geo.inference.predict import Prediction
 from l4s_geo.inference.runtime import LoadedBundle
 from l4s_geo.plan import Plan
@@ -38,7 +38,7 @@ def provenance(
         "software": f"l4s-geo {version('l4s-geo')}",
         "scene": scene.name,
         **{key: value for key, value in asdict(scene.acquisition).items() if value},
-        "bands": {band: f"{ref.path}#{ref.index}" for band, ref in scene.bands.items()},
+        "bands": {band: f"{shown(ref.path)}#{ref.index}" for band, ref in scene.bands.items()},
         "units": stack.units,
         "assumptions": assumptions_of(stack).facts(),
         "offset": {band: ref.offset for band, ref in scene.bands.items() if ref.offset},

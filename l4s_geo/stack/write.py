@@ -26,7 +26,7 @@ from l4s_geo.output.identity import check_apart
 from l4s_geo.output.probability_raster import SUFFIXES
 from l4s_geo.output.resume import ResumeStore
 from l4s_geo.output.staging import check_output, destination, staged
-from l4s_geo.progress import Reporter
+from l4s_geo.progress import Reporter, heard
 from l4s_geo.stack.assumed import assumptions_of, remarks_of
 from l4s_geo.stack.input_files import input_files
 from l4s_geo.stack.open import Inputs, fingerprint, gdal_settings, open_stack
@@ -61,7 +61,7 @@ def write_stack(inputs: Inputs, out: str | os.PathLike[str], *, resume: bool = F
 
 
 def _write(inputs: Inputs, path: Path, resume: bool, reporter: Reporter) -> None:
-    with open_stack(inputs) as stack:
+    with heard(reporter), open_stack(inputs) as stack:
         check_apart([destination(path)], input_files(inputs, stack))
         window = stack.area.window() if stack.area else stack.grid.whole
         grid = stack.grid.part(window)
