@@ -36,6 +36,8 @@ class Server(http.server.ThreadingHTTPServer):
         """What every request must bring as "user:password"; None for nothing."""
         self.queries: list[str] = []
         """The queries of all requests."""
+        self.passwords: list[str | None] = []
+        """The header Authorization of all requests, None where there was none."""
         self.closing = threading.Event()
 
     def handle_error(self, *_: object) -> None:
@@ -58,6 +60,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def answer(self, body: bytes | None) -> None:
         path, _, query = self.path.partition("?")
         self.server.queries.append(query)
+        self.server.passwords.append(self.headers.get("Authorization"))
         if self.server.password and self.headers.get("Authorization") != _basic(self.server.password):
             self.send_error(401)
             return

@@ -83,9 +83,10 @@ def _dataset(path: str, what: str, error: type[L4SError]) -> Any:
         check_vrt(path, what, error)
     if not is_network(path) and (beside := stray_sidecar(path)):
         raise error(f"The file {beside} beside the {what} is no TIFF; expected overviews or a mask, so move it away.")
+    settings = http.http_options() if is_network(path) else {"GDAL_VRT_ENABLE_PYTHON": "NO"}
     for further in reversed(range(1 + http.HTTP.retries)):
         try:
-            with rasterio.Env(GDAL_VRT_ENABLE_PYTHON="NO"):
+            with rasterio.Env(**settings):
                 return DatasetReader(name, driver=drivers)
         except RasterioError as cause:
             if is_network(path) and further and http.wait_as_asked(name):
