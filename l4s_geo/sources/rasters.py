@@ -91,7 +91,7 @@ def _dataset(path: str, what: str, error: type[L4SError]) -> Any:
         except RasterioError as cause:
             if is_network(path) and further and http.wait_as_asked(name):
                 continue
-            expected = "a GeoTIFF, a VRT or another format that GDAL opens"
+            expected = "a GeoTIFF, JPEG 2000, VRT or another plain raster, so make a GeoTIFF of it (gdal_translate)"
             if is_network(path):
                 expected = "a GeoTIFF or JPEG 2000 over a network, so download other formats first"
             raise error(

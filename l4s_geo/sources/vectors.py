@@ -123,13 +123,7 @@ def read_polygons(source: PathLike, grid: Grid, what: str, error: type[L4SError]
             chosen, has no CRS, or holds no polygon at all.
     """
     path, name = _split(source)
-    if not Path(path).exists():
-        if is_elsewhere(path):
-            raise error(
-                f"The {what} {path} is no file of this machine; vector files are read from disk alone, never from the "
-                "web or a database, so download or export it and give its path."
-            )
-        raise error(f"The {what} {path} does not exist; give a vector file of polygons.")
+    _require_there(path, what, error)
     with _layer(path, name, what, error) as layer:
         boxes, forward = _way(layer.crs, grid, f"{what} {path}", error)
         found = [polygon for shape in layer.shapes(boxes) for polygon in _polygons_of(shape)]
@@ -159,8 +153,7 @@ def read_features(source: PathLike, what: str, error: type[L4SError] = SceneErro
             chosen, has no CRS, or holds other geometries but no polygon. A layer without features is none.
     """
     path, name = _split(source)
-    if not Path(path).exists():
-        raise error(f"The {what} {path} does not exist; give a vector file of polygons.")
+    _require_there(path, what, error)
     with _layer(path, name, what, error) as layer:
         if layer.crs is None:
             raise error(f"The {what} {path} has no coordinate reference system; assign one first.")
@@ -190,6 +183,17 @@ def _only_polygons(shape: shapely.Geometry | None) -> shapely.Geometry | None:
         return shape
     parts = [part for found in _polygons_of(shape) for part in shapely.get_parts(found)]
     return shapely.MultiPolygon(parts) if parts else None
+
+
+def _require_there(path: str, what: str, error: type[L4SError]) -> None:
+    """Refuse a source that is no file of this machine."""
+    if is_elsewhere(path):
+        raise error(
+            f"The {what} {path} is no file of this machine; vector files are read from disk alone, never from the "
+            "web or a database, so download or export it and give its path."
+        )
+    if not Path(path).exists():
+        raise error(f"The {what} {path} does not exist; give a vector file of polygons.")
 
 
 def _way(crs: pyproj.CRS | None, grid: Grid, what: str, error: type[L4SError]) -> tuple[list[Box], Transformer | None]:
