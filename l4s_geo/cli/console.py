@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Self
 
 import click
 
+from l4s_geo.address import shown
 from l4s_geo.assumptions import Assumptions
 from l4s_geo.chatter import without_chatter
-from l4s_geo.address import shown
 from l4s_geo.errors import L4SError
 from l4s_geo.progress import stages_line
 

@@ -11,15 +11,15 @@ from pathlib import Path
 
 import numpy as np
 
-from l4s_geo.assumptions import Assumption, Origin
 from l4s_geo.address import shown
+from l4s_geo.assumptions import Assumption, Origin
 from l4s_geo.bands import BANDS, SENSED, SPECTRAL, TERRAIN, parse_band
 from l4s_geo.errors import BandError, SceneError
 from l4s_geo.grid import Grid
 from l4s_geo.sources.rasters import grid_of, opened, sample, tagged
 from l4s_geo.sources.scene import Acquisition, BandRef, Scene
-from l4s_geo.units import STACK_UNITS, Units
 from l4s_geo.sources.vrt import outside
+from l4s_geo.units import STACK_UNITS, Units
 
 __all__ = ["open_band_files", "open_raster"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from l4s_geo.assumptions import Assumption, Origin
 from l4s_geo.address import shown
+from l4s_geo.assumptions import Assumption, Origin
 from l4s_geo.grid import Grid
 from l4s_geo.units import Units
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from l4s_geo.address import is_network
+from l4s_geo.address import is_network, shown
 from l4s_geo.assumptions import Assumption, Assumptions
 from l4s_geo.bands import SPECTRAL
 from l4s_geo.sources.rasters import opened
@@ -36,7 +36,8 @@ def assumptions_of(stack: Stack) -> Assumptions:
 
 def remarks_of(stack: Stack) -> list[str]:
     """Return what a user should know of how scene, terrain, masks and area were understood, one sentence each."""
-    return [*stack.scene.notes, *(stack.dem.remarks if stack.dem else ()), *stack.remarks]
+    remarks = [*stack.scene.notes, *(stack.dem.remarks if stack.dem else ()), *stack.remarks]
+    return [shown(remark) for remark in remarks]
 
 
 def _sensor(scene: Scene) -> Assumption:

@@ -19,7 +19,6 @@ import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio.enums import Resampling
-from rasterio.errors import RasterioError
 
 from l4s_geo.closing import Closing
 from l4s_geo.errors import SceneError, TerrainError

@@ -19,7 +19,7 @@ from l4s_geo.address import unsigned
 from l4s_geo.errors import SceneError
 from l4s_geo.grid import mapping_grid
 from l4s_geo.sources.detect import open_scene
-from l4s_geo.sources.http import http_options, shown
+from l4s_geo.sources.http import http_options
 from l4s_geo.sources.vectors import vector_file
 from l4s_geo.sources.vrt import outside
 from l4s_geo.stack.clouds import CloudMask
@@ -119,7 +119,7 @@ def open_stack(inputs: Inputs) -> Iterator[Stack]:
         if scene.classes and inputs.mask_classes:
             classes = RasterMask(scene.classes, grid, "scene classification", tuple(inputs.mask_classes))
             stack.masks.append(files.enter_context(classes))
-            stack.remarks += _coverage(classes, f"scene classification {shown(scene.classes.path)}")
+            stack.remarks += _coverage(classes, f"scene classification {scene.classes.path}")
         if inputs.mask is not None:
             mask = open_mask(inputs.mask, grid)
             stack.remarks += outside([os.fspath(inputs.mask)])

@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from l4s_geo.assumptions import Assumption, Origin
 from l4s_geo.address import is_network
+from l4s_geo.assumptions import Assumption, Origin
 from l4s_geo.bands import SENSED, SPECTRAL
 from l4s_geo.errors import BandError, SceneError
 from l4s_geo.sources.gdal import with_these_settings

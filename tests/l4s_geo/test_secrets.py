@@ -14,6 +14,7 @@ import rasterio
 
 from l4s_geo import map_scene
 from l4s_geo.errors import L4SError
+from l4s_geo.progress import Silent
 from loopback import Server
 from stac_items import item_of, write_item
 from support import TRANSFORM, UTM
@@ -229,15 +230,9 @@ def test_a_run_goes_on_with_an_address_that_was_signed_anew(site, red_bundle, tm
 
     lines: list[str] = []
 
-    class Lines:
+    class Lines(Silent):
         def say(self, text: str) -> None:
             lines.append(text)
-
-        detail = say
-
-        def progress(self, done: int, total: int) -> None: ...
-
-        def took(self, stages: object) -> None: ...
 
     what = {"dem": address(site, "dem.tif"), "bundle": red_bundle, "out": out / "slides.gpkg", "resume": True}
     with pytest.MonkeyPatch.context() as patch:
