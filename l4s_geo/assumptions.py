@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
+from l4s_geo.address import shown
+
 __all__ = ["Assumption", "Assumptions", "Origin"]
 
 Origin = Literal["metadata", "names", "option", "values", "default", "none"]
@@ -28,6 +30,10 @@ class Assumption:
     """More about the grounds: where it was read, or what in the values speaks for it; may be empty."""
     option: str = ""
     """Name of the option that says it, or that overrules it: "units" for ``--units``; empty if there is none."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "value", shown(self.value))
+        object.__setattr__(self, "because", shown(self.because))
 
     def words(self) -> str:
         """Word the value and its grounds in one line for the command line."""

@@ -4,9 +4,15 @@ Each message is one sentence that says what was found, what was expected and wha
 and exit with code 2. Every class also inherits the built-in it refines, so callers can catch either.
 """
 
+from l4s_geo.address import shown
+
 
 class L4SError(Exception):
-    """Root of all errors that this package raises on purpose."""
+    """Root of all errors that this package raises on purpose; no address in their messages holds a secret."""
+
+    def __init__(self, message: str = "") -> None:
+        """Take a message, and keep it without what is secret in its addresses."""
+        super().__init__(shown(message))
 
 
 class SceneError(L4SError, ValueError):

@@ -38,7 +38,7 @@ from l4s_geo.output.resume import ResumeStore
 from l4s_geo.output.scratch_raster import ScratchRaster
 from l4s_geo.output.staging import staged
 from l4s_geo.plan import Choice, Plan
-from l4s_geo.progress import Reporter, Silent, Stopwatch
+from l4s_geo.progress import Reporter, Silent, Stopwatch, heard
 from l4s_geo.provenance import provenance
 from l4s_geo.scene_summary import cautions, details, findings, introduction
 from l4s_geo.sources.gdal import with_these_settings
@@ -216,6 +216,7 @@ def run_plan(plan: Plan, reporter: Reporter | None = None) -> MappedScene:
         model = load_networks(plan.bundle, plan.device, plan.precision, plan.batch)
     tell.say(f"Device: {model.describe()}")
     with ExitStack() as files:
+        files.enter_context(heard(tell))
         with watch("open"):
             stack = files.enter_context(open_stack(plan.inputs))
             assumptions = assumptions_of(stack)

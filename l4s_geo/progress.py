@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from typing import Protocol
 
 from l4s_geo.assumptions import Assumptions
 
-__all__ = ["Reporter", "Silent", "Stopwatch", "stages_line"]
+__all__ = ["Reporter", "Silent", "Stopwatch", "heard", "stages_line"]
 
 
 class Stopwatch:
@@ -55,6 +56,28 @@ class Reporter(Protocol):
 
     def took(self, stages: Mapping[str, float]) -> None:
         """Take the seconds of each stage, at the end; stages of the mapping itself overlap."""
+
+
+@contextmanager
+def heard(reporter: Reporter) -> Iterator[None]:
+    """Let a reporter hear inside the ``with`` block what this package warns of by Python's logging: long waits."""
+    log, ear = logging.getLogger("l4s_geo"), _Ear(reporter)
+    log.addHandler(ear)
+    try:
+        yield
+    finally:
+        log.removeHandler(ear)
+
+
+class _Ear(logging.Handler):
+    """Passes what is logged on to a reporter."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        super().__init__(logging.WARNING)
+        self._reporter = reporter
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._reporter.say(record.getMessage())
 
 
 class Silent:

@@ -7,10 +7,10 @@ from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
+from l4s_geo.address import shown, shown_all
 from l4s_geo.inference.predict import Prediction
 from l4s_geo.inference.runtime import LoadedBundle
 from l4s_geo.plan import Plan
-from l4s_geo.sources.http import shown
 from l4s_geo.stack.assumed import assumptions_of
 from l4s_geo.stack.stack import Stack
 
@@ -34,7 +34,7 @@ def provenance(
         JSON-serialisable facts by name; without credentials, where addresses have them.
     """
     scene, bundle, predict, vectorize = stack.scene, plan.bundle, plan.predict, plan.vectorize
-    return {
+    facts = {
         "software": f"l4s-geo {version('l4s-geo')}",
         "scene": scene.name,
         **{key: value for key, value in asdict(scene.acquisition).items() if value},
@@ -69,3 +69,5 @@ def provenance(
         "valid_share": round(prediction.valid / math.prod(stack.grid.shape), 6),
         "masked_share": round(hidden_share, 6),
     }
+    said: dict[str, Any] = shown_all(facts)
+    return said

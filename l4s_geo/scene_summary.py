@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from l4s_geo.address import shown
 from l4s_geo.bundles.bundle import Bundle
 from l4s_geo.bundles.registry import installed, lacking, suits
 from l4s_geo.stack.stack import Stack
@@ -20,7 +21,7 @@ def introduction(stack: Stack) -> list[str]:
     native = f"warped from {scene.grid.height} × {scene.grid.width} in {scene.grid.crs_name}"
     origin = "the scene's own" if grid == scene.grid else native
     lines.append(f"Grid: {grid.height} × {grid.width} pixels of 10 m in {grid.crs_name}, {origin}")
-    return lines
+    return [shown(line) for line in lines]
 
 
 def cautions(stack: Stack, bundle: Bundle, prior: bool = False) -> list[str]:

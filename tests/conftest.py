@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ import pytest
 import rasterio
 from affine import Affine
 
+from loopback import QUICK, Server, serving
 from support import TRANSFORM, UTM, make_bundle, sample_patches
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -91,3 +92,14 @@ def red_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     Its logit is 10 · (red / median of the window − 2), so it marks pixels whose red is above twice the median.
     """
     return make_bundle(tmp_path_factory.mktemp("bundles") / "red", bands=("B4", "B3", "B2"), kind="window")
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """A server of tmp_path on this machine, and limits that make failures quick."""
+    from l4s_geo.sources import http
+
+    monkeypatch.setattr(http, "HTTP", QUICK)
+    monkeypatch.setenv("no_proxy", "127.0.0.1,localhost")
+    with serving(tmp_path) as running:
+        yield running

@@ -25,7 +25,7 @@ LAYERS = {
         {"bundles", "sources"},
         {"crf", "output"},
         {"errors", "bands", "units", "grid", "xp", "normalize", "moments", "window_median"}
-        | {"progress", "closing", "defaults", "assumptions", "chatter"},
+        | {"progress", "closing", "defaults", "assumptions", "chatter", "address"},
     ),
     "l4s_training": (
         {"cli"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 import click
 
+from l4s_geo.address import shown
 from l4s_geo.assumptions import Assumptions
 from l4s_geo.chatter import without_chatter
 from l4s_geo.errors import L4SError
@@ -25,6 +27,8 @@ __all__ = ["Console", "user_errors"]
 def user_errors(verbose: bool = False) -> Iterator[None]:
     """End the command with one sentence on stderr and exit code 2 on a user's mistake, 130 on Ctrl-C.
 
+    Whatever else happens is a bug, and ends in a traceback and exit code 1.
+
     Args:
         verbose: let through what libraries warn of and log, see `l4s_geo.chatter`.
     """
@@ -37,6 +41,9 @@ def user_errors(verbose: bool = False) -> Iterator[None]:
     except KeyboardInterrupt:
         click.echo("Stopped; no output was written, and the same command with --resume goes on from here.", err=True)
         sys.exit(130)
+    except Exception:
+        click.echo(shown(traceback.format_exc()), err=True, nl=False)
+        sys.exit(1)
 
 
 class Console:
@@ -55,7 +62,7 @@ class Console:
         if self._quiet:
             return
         self._stop()
-        click.echo(text, err=True)
+        click.echo(shown(text), err=True)
 
     def detail(self, text: str) -> None:
         """Print a line if the user asked for more."""

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from rasterio.errors import RasterioError
 
 from l4s_geo import defaults
 from l4s_geo.errors import EvaluationError
@@ -23,7 +22,7 @@ from l4s_geo.evaluation.objects import Matching, Shared, crossing, intersect, ma
 from l4s_geo.evaluation.pixels import Cover, Tally, blocks, look
 from l4s_geo.evaluation.sizes import Sizes, fit_sizes
 from l4s_geo.grid import Window, fits
-from l4s_geo.sources.rasters import grid_of, opened, read_error
+from l4s_geo.sources.rasters import grid_of, opened, reading
 from l4s_geo.stack.dem import DEM
 
 __all__ = ["ClassRow", "Evaluation", "Settings", "evaluate"]
@@ -216,10 +215,8 @@ def _look(layers: Layers, raster: Any) -> tuple[Tally, Curve | None]:
 def _add_probabilities(
     curve: Curve, raster: Any, window: Window, judged: NDArray[np.bool_], reference: NDArray[np.bool_]
 ) -> Curve:
-    try:
+    with reading(raster.name, "probability raster", EvaluationError):
         values = raster.read(1, window=window.ranges)
-    except RasterioError as cause:
-        raise read_error(raster.name, "probability raster", cause, EvaluationError) from cause
     known = judged & np.isfinite(values) & (values != raster.nodata)
     if known.any() and not (values[known].min() >= 0 and values[known].max() <= 1):
         raise EvaluationError(

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from l4s_geo.address import shown
 from l4s_geo.assumptions import Assumption, Origin
 from l4s_geo.bands import BANDS, SENSED, SPECTRAL, TERRAIN, find_band, named_band, parse_band
 from l4s_geo.errors import BandError, SceneError
@@ -19,6 +20,7 @@ from l4s_geo.grid import Grid
 from l4s_geo.sources.names import file_of
 from l4s_geo.sources.rasters import contained, grid_of, opened, sample, tagged
 from l4s_geo.sources.scene import Acquisition, BandRef, Scene
+from l4s_geo.sources.vrt import outside
 from l4s_geo.units import STACK_UNITS, Units
 
 __all__ = ["open_band_files", "open_raster"]
@@ -63,7 +65,8 @@ def open_raster(path: PathLike, bands: Sequence[str] | None = None) -> Scene:
     classes, _ = found.pop("SCL", (None, None))
     refs = {name: ref for name, (ref, _) in found.items()}
     order = replace(order, value=" ".join(refs))
-    return Scene(_stem(text), refs, grid, units or _stated(found), classes, acquisition, order=order)
+    notes = tuple(outside([text]))
+    return Scene(_stem(text), refs, grid, units or _stated(found), classes, acquisition, notes, order=order)
 
 
 def _own_tags(tags: Mapping[str, str]) -> tuple[Units | None, Acquisition]:
@@ -80,7 +83,7 @@ def _own_tags(tags: Mapping[str, str]) -> tuple[Units | None, Acquisition]:
 
 def _stem(path: str) -> str:
     """Return the name of a scene that is one file, or a part of one by GDAL's name."""
-    stem = Path(file_of(path) or path).stem
+    stem = Path(shown(file_of(path) or path)).stem
     return stem.rstrip("*-_") or stem
 
 
@@ -179,11 +182,12 @@ def open_band_files(files: Mapping[str, PathLike], name: str | None = None) -> S
     finest = min(grids, key=lambda band: abs(grids[band].transform.a))
     for band, grid in grids.items():
         _check_same_extent(band, grid, finest, grids[finest])
-    first = Path(next(iter(refs.values())).path)
+    first = Path(shown(next(iter(refs.values())).path))
     grid = grids[finest]
     told = Assumption(" ".join(refs), "option", option="band")
+    notes = tuple(outside([ref.path for ref in refs.values()]))
     name = name or first.resolve().parent.name or first.stem
-    return Scene(name, refs, grid, _stated(found), classes=classes, order=told)
+    return Scene(name, refs, grid, _stated(found), classes=classes, notes=notes, order=told)
 
 
 def _is_classification(name: str) -> bool:

@@ -16,10 +16,10 @@ from pathlib import Path, PurePath
 
 import numpy as np
 
+from l4s_geo.address import is_network
 from l4s_geo.assumptions import Assumption, Origin
 from l4s_geo.bands import REFLECTANCE_TO_DN, SENSED
 from l4s_geo.errors import SceneError
-from l4s_geo.sources.http import is_network
 from l4s_geo.sources.patch import is_patch
 from l4s_geo.sources.product import product_metadata
 from l4s_geo.sources.rasters import opened

@@ -13,19 +13,34 @@ import rasterio
 from numpy.typing import NDArray
 from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
+from rasterio.io import DatasetReader
 
+from l4s_geo.address import gdal_name, is_network, shown
 from l4s_geo.bands import REFLECTANCE_TO_DN, TERRAIN
 from l4s_geo.errors import L4SError, SceneError
 from l4s_geo.grid import Grid
-from l4s_geo.sources.http import is_network, shown
+from l4s_geo.sources import http
+from l4s_geo.sources.drivers import drivers_for, is_vrt, stray_sidecar
 from l4s_geo.sources.jp2 import is_complete
 from l4s_geo.sources.mosaic import is_mosaic, mosaic_of, tiles_of
 from l4s_geo.sources.names import file_of, lacking_driver
 from l4s_geo.sources.patch import is_patch, patch_raster
 from l4s_geo.sources.scene import BandRef
+from l4s_geo.sources.vrt import check_vrt
 from l4s_geo.units import Units
 
-__all__ = ["check_complete", "contained", "grid_of", "opened", "read_error", "sample", "scaled", "tagged"]
+__all__ = [
+    "bare",
+    "check_complete",
+    "contained",
+    "grid_of",
+    "opened",
+    "read_error",
+    "reading",
+    "sample",
+    "scaled",
+    "tagged",
+]
 
 
 _SAMPLE_SIDE = 512
@@ -40,9 +55,10 @@ def opened(path: str, what: str, error: type[L4SError] = SceneError) -> Iterator
     """Open a raster, turning every way in which that fails into one clear error.
 
     A JPEG 2000 file of this machine that is cut off fails as well, be it the raster itself or what a VRT refers to.
+    `drivers_for` and `check_vrt` decide what is opened at all.
 
     Args:
-        path: anything GDAL opens, or a patch of Landslide4Sense.
+        path: a path or an address that GDAL opens, or a patch of Landslide4Sense.
         what: the raster's part in the run, for the message ("scene", "DEM", "band B4").
         error: class to raise.
 
@@ -80,24 +96,66 @@ def _opened(path: str, what: str, error: type[L4SError]) -> Iterator[Any]:
     file = file_of(path)
     if file is not None and not Path(file).exists():
         raise error(f"The {what} {file} does not exist; give the path of a raster file.")
-    if is_patch(path):
+    if file is not None and is_patch(path):
         with patch_raster(path, what, error) as dataset:
             yield dataset
         return
-    try:
-        with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR" if _is_alone(path) else "NO"):
-            dataset = rasterio.open(path)
-    except RasterioError as cause:
-        raise error(
-            f"The {what} {shown(path)} is not a raster that can be read ({shown(str(cause))}); expected a "
-            f"GeoTIFF, a VRT or another format that GDAL opens{_hint(path)}."
-        ) from cause
-    with dataset:
+    with _dataset(path, what, error) as dataset:
+        if names := dataset.tags(ns="OVERVIEWS").get("OVERVIEW_FILE"):
+            raise error(
+                f"The {what} {path} names another file as its overviews ({names}); expected overviews in the file or "
+                "none, so copy it without them (gdal_translate)."
+            )
         for part in map(Path, dataset.files if file is not None else ()):
             if part.is_file():
                 with part.open("rb") as stream:
                     check_complete(stream, str(part), what, error)
         yield dataset
+
+
+def _dataset(path: str, what: str, error: type[L4SError]) -> Any:
+    """Open a raster with the drivers that it may be for, as often as its host asks to wait for it."""
+    try:
+        name, drivers = gdal_name(path), list(drivers_for(path))
+    except ValueError as cause:
+        raise error(
+            f"The {what} {path.partition('://')[0]}://… cannot be read ({cause}); expected the path of a file, or an "
+            "address that begins with http://, https:// or s3:// and holds no blanks."
+        ) from None
+    if is_vrt(path):
+        check_vrt(path, what, error)
+    if not is_network(path) and (stray := stray_sidecar(path)):
+        raise error(f"The file {stray} beside the {what} is no TIFF; expected overviews or a mask, so move it away.")
+    settings = http.http_options() if is_network(path) else {"GDAL_VRT_ENABLE_PYTHON": "NO"}
+    beside = "EMPTY_DIR" if _is_alone(path) else "NO"
+    for further in reversed(range(1 + http.HTTP.retries)):
+        try:
+            with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN=beside, **settings):
+                return DatasetReader(name, driver=drivers)
+        except RasterioError as cause:
+            if is_network(path) and further and http.wait_as_asked(name):
+                continue
+            expected = f"a GeoTIFF, JPEG 2000, VRT or another plain raster{_hint(path)}"
+            if is_network(path):
+                expected = "a GeoTIFF or JPEG 2000 over a network, so download other formats first"
+            raise error(
+                f"The {what} {path} is not a raster that can be read ({cause}); expected {expected}."
+            ) from bare(cause)
+    raise AssertionError("the last attempt returns or raises")
+
+
+def bare(cause: Exception) -> RasterioError:
+    """Return a rasterio error for a traceback, without what its text may hold of an address's secrets."""
+    return RasterioError(shown(str(cause.__cause__ or cause)))
+
+
+@contextmanager
+def reading(path: str, what: str, error: type[L4SError] = SceneError) -> Iterator[None]:
+    """Turn rasterio's errors while pixels are read into `read_error`."""
+    try:
+        yield
+    except RasterioError as cause:
+        raise read_error(path, what, cause, error) from bare(cause)
 
 
 @contextmanager
@@ -121,10 +179,10 @@ def _hint(path: str) -> str:
     """Return what to do with a file that is no raster for GDAL, as the end of a sentence."""
     if driver := lacking_driver(path):
         return (
-            f"; this one has no driver for {driver}, so convert it to GeoTIFF with one that has (gdal_translate FILE "
+            f"; this GDAL has no driver for {driver}, so convert it to GeoTIFF with one that has (gdal_translate FILE "
             "converted.tif)"
         )
-    return ", so unzip it first" if path.lower().endswith(".zip") else ""
+    return ", so " + ("unzip it first" if path.lower().endswith(".zip") else "make a GeoTIFF of it (gdal_translate)")
 
 
 def _several(dataset: Any, path: str, what: str, error: type[L4SError]) -> L4SError:
@@ -163,9 +221,9 @@ def check_complete(stream: IO[bytes], path: str, what: str, error: type[L4SError
 
 def read_error(path: str, what: str, cause: Exception, error: type[L4SError] = SceneError) -> L4SError:
     """Return the error for a raster that opened but whose pixels cannot be read."""
-    detail = shown(str(cause.__cause__ or cause))
+    detail = str(cause.__cause__ or cause)
     if is_network(path):
-        return error(f"The {what} {shown(path)} cannot be read over the network ({detail}); try again later.")
+        return error(f"The {what} {path} cannot be read over the network ({detail}); try again later.")
     return error(
         f"The {what} {path} cannot be read to its end ({detail}); the file seems to be truncated or damaged, so "
         "copy or download it again."
@@ -236,12 +294,10 @@ def sample(ref: BandRef, what: str) -> NDArray[np.float32]:
     with opened(ref.path, what) as dataset:
         step = max(1, -(-max(dataset.shape) // _SAMPLE_SIDE))
         shape = (-(-dataset.height // step), -(-dataset.width // step))
-        try:
+        with reading(ref.path, what):
             values = dataset.read(
                 ref.index, out_shape=shape, masked=True, out_dtype="float32", resampling=Resampling.nearest
             )
-        except RasterioError as cause:
-            raise read_error(ref.path, what, cause) from cause
     array: NDArray[np.float32] = values.filled(np.nan)
     array[~np.isfinite(array)] = np.nan
     if ref.nodata is not None:

@@ -32,6 +32,7 @@ from l4s_geo.sources.scene import BandRef, Scene
 __all__ = ["is_safe", "open_safe"]
 
 _IMAGE = re.compile(r"_(B(?:0[1-9]|1[0-2]|8A)|SCL)(?:_(10|20|60)m)?$")
+_SUFFIXES = (".jp2", ".tif", ".tiff")
 _METRES = {
     **dict.fromkeys(("B2", "B3", "B4", "B8"), 10),
     **dict.fromkeys(("B5", "B6", "B7", "B8A", "B11", "B12"), 20),
@@ -135,7 +136,8 @@ def _images(files: SafeFiles, folder: str, metadata: ProductMetadata) -> tuple[d
     A copy coarser than the band itself does not stand for a missing image: the networks would see blocks.
     """
     here = f"GRANULE/{folder}/IMG_DATA/"
-    present = {PurePosixPath(name).stem: name for name in files.names if name.startswith(here)}
+    images = (PurePosixPath(name) for name in files.names if name.startswith(here))
+    present = {image.stem: str(image) for image in images if image.suffix.lower() in _SUFFIXES}
     listed: dict[str, dict[int, str]] = {}
     for image in metadata.images[folder]:
         if match := _IMAGE.search(image):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from l4s_geo.address import shown
 from l4s_geo.assumptions import Assumption, Origin
 from l4s_geo.grid import Grid
 from l4s_geo.units import Units
@@ -80,3 +81,7 @@ class Scene:
     """On what grounds the bands are told apart, its value the bands; None if the product's metadata say it."""
     dated: Assumption | None = None
     """When the scene was taken, if something else than its own metadata says it."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", shown(self.name))
+        object.__setattr__(self, "notes", tuple(map(shown, self.notes)))

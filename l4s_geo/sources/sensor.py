@@ -13,10 +13,10 @@ from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Any, Literal
 
+from l4s_geo.address import is_network
 from l4s_geo.bands import SPECTRAL
 from l4s_geo.errors import SceneError
 from l4s_geo.grid import Grid
-from l4s_geo.sources.http import is_network
 from l4s_geo.sources.rasters import opened
 from l4s_geo.sources.scene import Scene
 

@@ -14,19 +14,24 @@ import math
 import os
 import re
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 from urllib.parse import urljoin, urlsplit
 
 import rasterio
 from rasterio.errors import RasterioError
 
+from l4s_geo.address import is_url, shown
 from l4s_geo.bands import REFLECTANCE_TO_DN, SENSED, SPECTRAL, named_band
 from l4s_geo.errors import BandError, SceneError
+from l4s_geo.sources.drivers import is_vrt
 from l4s_geo.sources.geotiff import open_band_files
-from l4s_geo.sources.http import DOCUMENT_BYTES, fetch, http_options, is_url, shown
+from l4s_geo.sources.http import DOCUMENT_BYTES, check_step, fetch, http_options, is_inner, probe
 from l4s_geo.sources.loose import BASELINE_OFFSET
 from l4s_geo.sources.scene import Acquisition, BandRef, Scene
 
@@ -36,6 +41,7 @@ Json = dict[str, Any]
 
 _ITEM_SUFFIXES = (".json", ".geojson")
 _RASTER_SUFFIXES = (".tif", ".tiff", ".jp2", ".vrt", ".img", ".nc", ".h5", ".hdf", ".zarr", ".zip", ".png", ".jpg")
+_PROBES = 8
 _NO_DATA_ROLES = {"thumbnail", "overview", "metadata"}
 
 
@@ -95,6 +101,8 @@ def open_stac(href: str | os.PathLike[str]) -> Scene:
         )
     paths = {band: _path(asset, base) for band, asset in found.items()}
     files = {band: paths[band] for band in chosen}
+    if is_url(base):
+        _check_redirects({found[band].key: path for band, path in paths.items()}, name, base)
     try:
         with rasterio.Env(**http_options()):
             scene = open_band_files(files, name)
@@ -133,20 +141,19 @@ def _load(href: str) -> tuple[Json, str]:
             raise SceneError(
                 f"The STAC item {href} cannot be read ({cause.strerror}); give the path of its JSON."
             ) from cause
-    address = shown(href)
     if len(raw) > DOCUMENT_BYTES:
         raise SceneError(
-            f"The document {address} is larger than {DOCUMENT_BYTES >> 20} MiB; expected the JSON of a STAC item."
+            f"The document {href} is larger than {DOCUMENT_BYTES >> 20} MiB; expected the JSON of a STAC item."
         )
     try:
         item = json.loads(raw)
     except (ValueError, RecursionError) as cause:
-        raise SceneError(f"The document {address} is not JSON ({cause}); expected a STAC item.") from cause
+        raise SceneError(f"The document {href} is not JSON ({cause}); expected a STAC item.") from cause
     kind = item.get("type") if isinstance(item, dict) else type(item).__name__
     whole = kind == "Feature" and all(isinstance(item.get(part), dict) for part in ("properties", "assets"))
     if not whole:
         raise SceneError(
-            f"The document {address} is not a STAC item (its type is {kind!r}); expected a GeoJSON Feature with "
+            f"The document {href} is not a STAC item (its type is {kind!r}); expected a GeoJSON Feature with "
             "properties and assets, so give the address of one item, not of a collection or a search."
         )
     return item, base
@@ -226,19 +233,53 @@ def _path(asset: _Asset, base: str) -> str:
     except ValueError:
         parts = urlsplit("invalid:")
     scheme = parts.scheme.lower()
-    # A document from the web must not name GDAL's own file systems, nor files of this machine.
+    # A document from the web must not name GDAL's own file systems, nor files or neighbours of this machine.
+    path, problem = "", ""
     if scheme in ("http", "https") and not href.startswith("/vsi"):
-        return f"/vsicurl/{parts.geturl()}"
-    if scheme == "s3":
-        return f"/vsis3/{parts.netloc}{parts.path}"
-    if scheme == "file" and not remote:
-        return urllib.request.url2pathname(parts.path)
-    if not remote and len(scheme) < 2:
-        return str(Path(base).parent / href)
+        path = f"/vsicurl/{parts.geturl()}"
+        if remote:
+            problem = _problem(check_step, base, parts.geturl())
+    elif scheme == "s3":
+        path = f"/vsis3/{parts.netloc}{parts.path}"
+    elif scheme == "file" and not remote:
+        path = urllib.request.url2pathname(parts.path)
+    elif not remote and len(scheme) < 2:
+        path = str(Path(base).parent / href)
+    if path and not problem and not is_vrt(path):
+        return path
     raise SceneError(
-        f"Asset {asset.key} of the STAC item {shown(base)} refers to {shown(href)}; expected an http(s) or s3 "
-        f"address{'' if remote else ' or a path'}, so choose an item whose files can be reached that way."
+        f"Asset {asset.key} of the STAC item {base} refers to {href}{problem and f' ({problem})'}; expected an image "
+        f"at an http(s) or s3 address{'' if remote else ' or a path'}, so choose an item whose files can be reached "
+        "that way."
     )
+
+
+def _check_redirects(paths: Mapping[str, str], name: str, base: str) -> None:
+    """Follow where the hosts of assets redirect to, before GDAL does, if the item is from the web.
+
+    Raises:
+        SceneError: to what is not on the web, or to this machine or its network.
+    """
+    if is_inner(base):
+        return
+    with ThreadPoolExecutor(_PROBES) as threads:
+        for key, problem in zip(paths, threads.map(partial(_problem, probe), paths.values()), strict=True):
+            if problem:
+                raise SceneError(
+                    f"Asset {key} of the STAC item {name} is not where the item says: {problem}; expected it on the "
+                    "web, so choose an item of a host you trust."
+                )
+
+
+def _problem(check: Callable[..., object], *addresses: str) -> str:
+    """Return what a check of addresses objects to, or nothing; that a host refuses is not its concern."""
+    try:
+        check(*addresses)
+    except HTTPError:
+        return ""
+    except ValueError as problem:
+        return str(problem)
+    return ""
 
 
 def _acquisition(item: Json, properties: Json) -> Acquisition:
@@ -273,10 +314,8 @@ def _unreadable(key: str, path: str, name: str, cause: Exception) -> SceneError:
         todo = "check the address and the connection, and sign the item first if its host asks for that"
     elif path.startswith("/vsis3/"):
         todo = "set its host's AWS_S3_ENDPOINT, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
-    address = shown(path)
     return SceneError(
-        f"Asset {key} of the STAC item {name} cannot be opened at {address} ({shown(str(cause))}); expected a "
-        f"raster, so {todo}."
+        f"Asset {key} of the STAC item {name} cannot be opened at {path} ({cause}); expected a raster, so {todo}."
     )
 
 

@@ -24,10 +24,11 @@ from numpy.typing import NDArray
 from pyproj import Transformer
 from pyproj.exceptions import ProjError
 
+from l4s_geo.address import is_network, shown
 from l4s_geo.errors import L4SError, SceneError
 from l4s_geo.grid import Grid
 
-__all__ = ["DRIVERS", "Features", "is_vector", "read_features", "read_polygons", "vector_file"]
+__all__ = ["DRIVERS", "Features", "is_elsewhere", "is_vector", "read_features", "read_polygons", "vector_file"]
 
 PathLike = str | os.PathLike[str]
 Box = tuple[float, float, float, float]
@@ -39,6 +40,7 @@ _FORMATS = "GeoPackage, GeoJSON, Shapefile or a zip of one, FlatGeobuf, KML, fil
 _SUFFIXES = (".gpkg", ".geojson", ".shp", ".zip", ".fgb", ".kml", ".gdb", ".parquet")
 _LAYER = "|layername="
 _QGIS = re.compile(r"\|(layername|layerid|subset|geometrytype|uniquegeometrytype)=", re.IGNORECASE)
+_CONNECTION = re.compile(r"[A-Za-z]\w+:")
 _MOST_LAYERS = 1000
 _MARGIN = 0.01
 _MOST_LONGITUDE, _MOST_LATITUDE = 720.0, 91.0
@@ -85,10 +87,16 @@ def vector_file(source: PathLike) -> str:
     return _split(source)[0]
 
 
+def is_elsewhere(source: PathLike) -> bool:
+    """Whether a source is no file of this machine, but an address on the web or the name of a database."""
+    path, _ = _split(source)
+    return not Path(path).exists() and (is_network(path) or _CONNECTION.match(path) is not None)
+
+
 def is_vector(source: PathLike) -> bool:
     """Whether a source is a file of one of the vector formats that are read, by its suffix or else by its content."""
     path, _ = _split(source)
-    if path.lower().endswith(_SUFFIXES):
+    if shown(path).lower().endswith(_SUFFIXES):
         return True
     try:
         with _opened(path):
@@ -119,8 +127,7 @@ def read_polygons(source: PathLike, grid: Grid, what: str, error: type[L4SError]
             chosen, has no CRS, or holds no polygon at all.
     """
     path, choice = _split(source)
-    if not Path(path).exists():
-        raise error(f"The {what} {path} does not exist; give a vector file of polygons.")
+    _require_there(path, what, error)
     with _layer(path, choice, what, error) as layer:
         boxes, forward = _way(layer.crs, grid, f"{what} {path}", error)
         _check_degrees(layer, f"{what} {path}", error)
@@ -151,8 +158,7 @@ def read_features(source: PathLike, what: str, error: type[L4SError] = SceneErro
             chosen, has no CRS, or holds other geometries but no polygon. A layer without features is none.
     """
     path, choice = _split(source)
-    if not Path(path).exists():
-        raise error(f"The {what} {path} does not exist; give a vector file of polygons.")
+    _require_there(path, what, error)
     with _layer(path, choice, what, error) as layer:
         if layer.crs is None:
             raise _without_crs(f"{what} {path}", error)
@@ -183,6 +189,17 @@ def _only_polygons(shape: shapely.Geometry | None) -> shapely.Geometry | None:
         return shape
     parts = [part for found in _polygons_of(shape) for part in shapely.get_parts(found)]
     return shapely.MultiPolygon(parts) if parts else None
+
+
+def _require_there(path: str, what: str, error: type[L4SError]) -> None:
+    """Refuse a source that is no file of this machine."""
+    if is_elsewhere(path):
+        raise error(
+            f"The {what} {path} is no file of this machine; vector files are read from disk alone, never from the "
+            "web or a database, so download or export it and give its path."
+        )
+    if not Path(path).exists():
+        raise error(f"The {what} {path} does not exist; give a vector file of polygons.")
 
 
 def _way(crs: pyproj.CRS | None, grid: Grid, what: str, error: type[L4SError]) -> tuple[list[Box], Transformer | None]:

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from l4s_geo.address import is_network, shown
 from l4s_geo.assumptions import Assumption, Assumptions
 from l4s_geo.bands import SPECTRAL
-from l4s_geo.sources.http import is_network, shown
 from l4s_geo.sources.rasters import opened
 from l4s_geo.sources.scene import Scene
 from l4s_geo.stack.stack import Stack
@@ -36,7 +36,8 @@ def assumptions_of(stack: Stack) -> Assumptions:
 
 def remarks_of(stack: Stack) -> list[str]:
     """Return what a user should know of how scene, terrain, masks and area were understood, one sentence each."""
-    return [*stack.scene.notes, *(stack.dem.remarks if stack.dem else ()), *stack.remarks]
+    remarks = [*stack.scene.notes, *(stack.dem.remarks if stack.dem else ()), *stack.remarks]
+    return [shown(remark) for remark in remarks]
 
 
 def _sensor(scene: Scene) -> Assumption:
@@ -81,8 +82,8 @@ def _declared(scene: Scene) -> Iterator[float]:
 
 def _terrain(stack: Stack) -> Assumption:
     if stack.dem:
-        paths = ", ".join(map(shown, stack.dem.paths))
-        slope = f", slopes of {shown(stack.dem.slope_path)}" if stack.dem.slope_path else ""
+        paths = ", ".join(stack.dem.paths)
+        slope = f", slopes of {stack.dem.slope_path}" if stack.dem.slope_path else ""
         return Assumption(f"{paths}{slope}, known for {stack.dem.covered:.0%} of the scene", "option", option="dem")
     own = [band for band in ("DEM", "slope") if band in stack.scene.bands]
     if stack.has_terrain:

@@ -19,12 +19,12 @@ import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio.enums import Resampling
-from rasterio.errors import RasterioError
 
 from l4s_geo.closing import Closing
 from l4s_geo.errors import SceneError, TerrainError
 from l4s_geo.grid import PIXEL, Grid, Window
-from l4s_geo.sources.rasters import grid_of, opened, read_error
+from l4s_geo.sources.rasters import grid_of, opened, reading
+from l4s_geo.sources.vrt import outside
 from l4s_geo.stack.slopes import check_degrees, is_slope, probe_windows, without_fill
 from l4s_geo.stack.terrain import MAX_VOID, fill_voids, horn, slope_of
 from l4s_geo.stack.voids import HIGHEST, LOWEST, find_voids, impossible, without_voids
@@ -65,10 +65,12 @@ class DEM(Closing):
         self._resources = ExitStack()
         try:
             datasets = [self._open(path, "DEM") for path in self.paths]
+            self.remarks += outside(self.paths)
             self._own = _metric_grid([grid_of(d, "DEM", TerrainError) for d in datasets], grid)
             known = map(self._without_voids, self.paths, datasets)
             self._rasters = [self._on(self._own, d, Resampling.bilinear) for d in known]
             self._slope = self._on(grid, self._open_slope(), Resampling.nearest) if self.slope_path else None
+            self.remarks += outside([self.slope_path] if self.slope_path else [])
             self.covered = self._coverage()
             if self._slope is not None:
                 self._check_slope()
@@ -132,11 +134,9 @@ class DEM(Closing):
         dataset = self._open(str(self.slope_path), "slope")
         grid_of(dataset, "slope", TerrainError)
         step = max(1, max(dataset.shape) // 512)
-        try:
-            shape = (-(-dataset.height // step), -(-dataset.width // step))
+        shape = (-(-dataset.height // step), -(-dataset.width // step))
+        with reading(dataset.name, "slope", TerrainError):
             values = dataset.read(1, out_shape=shape, masked=True, out_dtype="float64").filled(np.nan)
-        except RasterioError as cause:
-            raise read_error(dataset.name, "slope", cause, TerrainError) from cause
         if not len(without_fill(values.ravel())):
             raise TerrainError(f"The slope {dataset.name} holds nothing but nodata; give one in degrees.")
         return dataset
@@ -190,10 +190,9 @@ class DEM(Closing):
         return out
 
     def _read_raster(self, raster: Any, window: Any, what: str) -> NDArray[np.float32]:
-        try:
+        path = self.paths[0] if what == "DEM" else str(self.slope_path)
+        with reading(path, what, TerrainError):
             values: NDArray[np.float32] = raster.read(1, out_dtype="float32", masked=True, window=window).filled(np.nan)
-        except RasterioError as cause:
-            raise read_error(self.paths[0] if what == "DEM" else raster.name, what, cause, TerrainError) from cause
         values[~np.isfinite(values)] = np.nan
         if what == "DEM":
             # Also where a large DEM was not looked at.
@@ -234,10 +233,8 @@ class _Blocks:
         for index in np.unique(np.linspace(0, len(corners) - 1, min(_BLOCKS, len(corners))).round().astype(int)):
             row, col = corners[index]
             place = ((row, min(row + _BLOCK, bottom)), (col, min(col + _BLOCK, right)))
-            try:
+            with reading(self.path, "DEM", TerrainError):
                 block = self.dataset.read(1, window=place, masked=True, out_dtype="float32").filled(np.nan)
-            except RasterioError as cause:
-                raise read_error(self.path, "DEM", cause, TerrainError) from cause
             yield block
 
 

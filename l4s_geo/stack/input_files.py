@@ -8,8 +8,10 @@ from pathlib import Path
 
 import rasterio
 from rasterio.errors import RasterioError
+from rasterio.io import DatasetReader
 
 from l4s_geo.output.identity import Files, local_files
+from l4s_geo.sources.drivers import drivers_for
 from l4s_geo.sources.patch import is_patch
 from l4s_geo.sources.safe import is_safe
 from l4s_geo.sources.vectors import vector_file
@@ -75,7 +77,10 @@ def _referred(name: str) -> list[Path]:
     if not local_files(name) or is_patch(name):
         return []
     try:
-        with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="FALSE"), rasterio.open(name) as dataset:
+        with (
+            rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="FALSE", GDAL_VRT_ENABLE_PYTHON="NO"),
+            DatasetReader(name, driver=list(drivers_for(name))) as dataset,
+        ):
             return [path for file in dataset.files for path in local_files(file)]
     except RasterioError:
         return []  # a vector file, or one whose fault has its own message

@@ -18,15 +18,14 @@ from affine import Affine
 from numpy.typing import NDArray
 from rasterio.crs import CRS
 from rasterio.enums import Resampling
-from rasterio.errors import RasterioError
 from rasterio.features import geometry_mask
 
 from l4s_geo.closing import Closing
 from l4s_geo.errors import L4SError, SceneError
 from l4s_geo.grid import Grid, Window
-from l4s_geo.sources.rasters import grid_of, opened, read_error
+from l4s_geo.sources.rasters import grid_of, opened, reading
 from l4s_geo.sources.scene import BandRef
-from l4s_geo.sources.vectors import is_vector, read_polygons, vector_file
+from l4s_geo.sources.vectors import is_elsewhere, is_vector, read_polygons, vector_file
 from l4s_geo.stack.warp import exact_warp
 
 __all__ = ["SCL_CLASSES", "Area", "Mask", "RasterMask", "open_area", "open_mask"]
@@ -83,10 +82,8 @@ class RasterMask(Closing):
 
     def read(self, window: Window) -> NDArray[np.bool_]:
         """Return (rows, cols) bool for a window of the mapping grid: True where hidden, False beyond the raster."""
-        try:
+        with reading(self._ref.path, self._what):
             values = self._raster.read(self._ref.index, window=window.ranges, out_dtype="float32", masked=True)
-        except RasterioError as cause:
-            raise read_error(self._ref.path, self._what, cause) from cause
         # The classification's own nodata, 0, is a class as well.
         hidden: NDArray[np.bool_]
         if self._classes is not None:
@@ -155,7 +152,7 @@ def open_area(area: PathLike, grid: Grid) -> Area:
     text = os.fspath(area)
     if box := _box(text):
         shape = _to_grid(shapely.box(*box), _is_degrees(box) and not grid.is_local, grid)
-    elif not Path(vector_file(text)).exists():
+    elif not Path(vector_file(text)).exists() and not is_elsewhere(text):
         raise SceneError(f"The area of interest {text} does not exist; give a vector file or west,south,east,north.")
     else:
         shape = shapely.union_all(read_polygons(text, grid, "area of interest"))

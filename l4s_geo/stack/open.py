@@ -7,7 +7,7 @@ import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -15,14 +15,16 @@ import rasterio
 from rasterio.enums import Resampling as Method
 
 from l4s_geo import defaults
+from l4s_geo.address import unsigned
 from l4s_geo.errors import SceneError
 from l4s_geo.grid import mapping_grid
 from l4s_geo.sources.detect import open_scene
-from l4s_geo.sources.http import http_options, shown
+from l4s_geo.sources.http import http_options
 from l4s_geo.sources.mosaic import is_mosaic, tiles_of
 from l4s_geo.sources.names import file_of
 from l4s_geo.sources.sensor import SENSORS, Sensor
 from l4s_geo.sources.vectors import vector_file
+from l4s_geo.sources.vrt import outside
 from l4s_geo.stack.clouds import CloudMask
 from l4s_geo.stack.dem import DEM
 from l4s_geo.stack.masks import SCL_CLASSES, Area, RasterMask, open_area, open_mask
@@ -128,9 +130,10 @@ def open_stack(inputs: Inputs) -> Iterator[Stack]:
         if scene.classes and inputs.mask_classes:
             classes = RasterMask(scene.classes, grid, "scene classification", tuple(inputs.mask_classes))
             stack.masks.append(files.enter_context(classes))
-            stack.remarks += _coverage(classes, f"scene classification {shown(scene.classes.path)}")
+            stack.remarks += _coverage(classes, f"scene classification {scene.classes.path}")
         if inputs.mask is not None:
             mask = open_mask(inputs.mask, grid)
+            stack.remarks += outside([os.fspath(inputs.mask)])
             stack.masks.append(files.enter_context(mask) if isinstance(mask, RasterMask) else mask)
             stack.remarks += _coverage(mask, f"mask {os.fspath(inputs.mask)}")
         if inputs.clouds:
@@ -148,7 +151,10 @@ def _coverage(mask: RasterMask | Area, what: str) -> list[str]:
 
 
 def fingerprint(inputs: Inputs, stack: Stack, *more: object) -> str:
-    """Return a digest of all that a result depends on: inputs, files as they are now, and what is given besides."""
+    """Return a digest of all that a result depends on: inputs, files as they are now, and what is given besides.
+
+    An address that was only signed anew names the same file.
+    """
     beside = [os.fspath(p) if p is not None else "" for p in (inputs.slope, inputs.mask, inputs.aoi)]
     dems = list(stack.dem.paths) if stack.dem else []
     classes = [stack.scene.classes.path] if stack.scene.classes else []
@@ -157,5 +163,6 @@ def fingerprint(inputs: Inputs, stack: Stack, *more: object) -> str:
     places = [Path(file_of(part) or "") for part in parts]
     stamps = [(place.stat().st_size, place.stat().st_mtime_ns) if place.is_file() else () for place in places]
     how = (tuple(inputs.mask_classes), inputs.clouds, inputs.resampling, stack.units, stack.grid)
-    text = repr((files, stamps, sorted(stack.scene.bands.items()), how, more))
+    refs = [(band, replace(ref, path=unsigned(ref.path))) for band, ref in sorted(stack.scene.bands.items())]
+    text = repr(([unsigned(file) for file in files], stamps, refs, how, more))
     return hashlib.sha256(text.encode()).hexdigest()

@@ -15,11 +15,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from l4s_geo.address import is_network
 from l4s_geo.assumptions import Assumption, Origin
 from l4s_geo.bands import SENSED, SPECTRAL
 from l4s_geo.errors import BandError, SceneError
 from l4s_geo.sources.gdal import with_these_settings
-from l4s_geo.sources.http import is_network
 from l4s_geo.sources.loose import BASELINE_OFFSET
 from l4s_geo.sources.rasters import sample
 from l4s_geo.sources.scene import Scene

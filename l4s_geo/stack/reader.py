@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -13,9 +14,10 @@ from numpy.typing import NDArray
 from rasterio.enums import MaskFlags, Resampling
 from rasterio.errors import RasterioError
 
+from l4s_geo.address import is_network
 from l4s_geo.grid import Grid, Window
 from l4s_geo.sources import http
-from l4s_geo.sources.rasters import opened, read_error
+from l4s_geo.sources.rasters import bare, opened, read_error
 from l4s_geo.sources.scene import BandRef
 from l4s_geo.stack.fill import same_value
 from l4s_geo.stack.warp import exact_warp, repeats
@@ -71,26 +73,29 @@ class Reader:
                 out[places] = part
             return None
 
-        pending = list(files)
+        pending, started = list(files), time.monotonic()
         for further in reversed(range(1 + http.HTTP.retries)):
             for file in pending:
                 self._open(file)
-            failed = []
-            for file, error in zip(pending, self._threads.map(read, pending), strict=True):
-                if error is None:
-                    continue
-                if not further or not http.is_network(file[0]):
-                    raise read_error(file[0], "scene", error) from error
+            # All are waited for before anything is raised: a file must not be closed while a thread reads it.
+            errors = dict(zip(pending, list(self._threads.map(read, pending)), strict=True))
+            failed = {file: error for file, error in errors.items() if error is not None}
+            over = not further or time.monotonic() - started > http.HTTP.read
+            for file, error in failed.items():
+                if over or not is_network(file[0]):
+                    raise read_error(file[0], "scene", error) from bare(error)
+            for file in failed:
                 self._close(file)
-                failed.append(file)
-            pending = failed
+            if failed:
+                http.wait_as_asked(next(iter(failed))[0])
+            pending = list(failed)
         return out
 
     def close(self) -> None:
-        """Close all files that are open."""
+        """Close all files that are open, once no thread reads them any more."""
+        self._threads.shutdown(cancel_futures=True)
         for file in list(self._handles):
             self._close(file)
-        self._threads.shutdown()
 
     def _open(self, file: _File) -> None:
         if file in self._rasters:

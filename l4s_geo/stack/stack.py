@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from rasterio.enums import Resampling
 
+from l4s_geo.address import is_network
 from l4s_geo.bands import BANDS, SPECTRAL, TERRAIN, scale_of
 from l4s_geo.closing import Closing
 from l4s_geo.errors import TerrainError
 from l4s_geo.grid import Grid, Window, mapping_grid
-from l4s_geo.sources.http import is_network
 from l4s_geo.sources.scene import Scene
 from l4s_geo.stack.dem import DEM
 from l4s_geo.stack.fill import clear_beyond, declared, empty_pixels

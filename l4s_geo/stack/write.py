@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from l4s_geo.address import shown_all
 from l4s_geo.bands import BANDS, TERRAIN
 from l4s_geo.grid import Grid, Window
 from l4s_geo.output.claim import claimed
@@ -25,7 +26,7 @@ from l4s_geo.output.identity import check_apart
 from l4s_geo.output.probability_raster import SUFFIXES
 from l4s_geo.output.resume import ResumeStore
 from l4s_geo.output.staging import check_output, destination, staged
-from l4s_geo.progress import Reporter
+from l4s_geo.progress import Reporter, heard
 from l4s_geo.stack.assumed import assumptions_of, remarks_of
 from l4s_geo.stack.input_files import input_files
 from l4s_geo.stack.open import Inputs, fingerprint, gdal_settings, open_stack
@@ -60,7 +61,7 @@ def write_stack(inputs: Inputs, out: str | os.PathLike[str], *, resume: bool = F
 
 
 def _write(inputs: Inputs, path: Path, resume: bool, reporter: Reporter) -> None:
-    with open_stack(inputs) as stack:
+    with heard(reporter), open_stack(inputs) as stack:
         check_apart([destination(path)], input_files(inputs, stack))
         window = stack.area.window() if stack.area else stack.grid.whole
         grid = stack.grid.part(window)
@@ -82,6 +83,7 @@ def _write(inputs: Inputs, path: Path, resume: bool, reporter: Reporter) -> None
                 parts.write(name, write)
             reporter.progress(number + 1, len(strips))
         facts = {"units": STACK_UNITS, "scene": stack.scene.name, **asdict(stack.scene.acquisition)}
+        facts = shown_all(facts)
     mosaic = parts.folder / "stack.vrt"
     with parts.writing():
         mosaic.write_text(_mosaic(grid, bands, strips, facts), encoding="utf-8")

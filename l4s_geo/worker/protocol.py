@@ -52,6 +52,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
+from l4s_geo.address import shown
+
 __all__ = ["MAX_LINE", "METHODS", "PROTOCOL", "Channel", "ProtocolError", "Request", "claim_stdout", "read_lines"]
 
 PROTOCOL = 1
@@ -62,6 +64,8 @@ MAX_LINE = 1 << 20
 
 METHODS = ("environment", "check", "map", "stack", "evaluate")
 """Methods that a request may name."""
+
+_FOR_PEOPLE = ("text", "message", "detail")
 
 Id = int | str | None
 
@@ -118,11 +122,12 @@ class Channel:
         self._lock = threading.Lock()
 
     def send(self, type_: str, /, **fields: Any) -> None:
-        """Write a message.
+        """Write a message; nothing in it that is for people holds a secret of an address.
 
         Raises:
             OSError: nobody reads any more.
         """
+        fields |= {key: shown(fields[key]) for key in _FOR_PEOPLE if key in fields}
         with self._lock:
             self._stream.write(_line({"type": type_, **fields}))
             self._stream.flush()

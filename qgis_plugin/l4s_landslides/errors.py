@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
+_SECRETS = re.compile(r"(?<=://)[^/\s]*@|(?<=\w)\?(?=\S*=)[^\s;,]*")
+
 
 class PluginError(Exception):
-    """Root of the plugin's errors."""
+    """Root of the plugin's errors; no address in their messages holds a user name, a password or a query."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(_SECRETS.sub("", message))
 
 
 class InputError(PluginError):

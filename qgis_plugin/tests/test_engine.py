@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from l4s_landslides import engine, network
-from l4s_landslides.errors import EngineMissingError
+from l4s_landslides.errors import EngineMissingError, InputError
 from qgis.core import QgsApplication, QgsProcessingException, QgsSettings
 from qgis.gui import QgsMessageBar
 from qgis.PyQt.QtWidgets import QDialog, QPushButton
@@ -268,3 +268,8 @@ def test_set_up_without_a_python_that_is_new_enough(run, tmp_path):
     old.chmod(0o755)
     with pytest.raises(QgsProcessingException, match=r"No Python 3\.11 or newer .*3\.8"):
         run("setupenvironment", BASE=str(old))
+
+
+def test_an_address_in_an_error_holds_no_secret():
+    error = InputError("The scene https://me:pw@host/x.tif?st=1&sig=S is no raster; is it there? Choose another.")
+    assert str(error) == "The scene https://host/x.tif is no raster; is it there? Choose another."

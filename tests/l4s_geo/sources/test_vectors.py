@@ -306,7 +306,7 @@ def test_shapefiles_in_a_zip(tmp_path, folder):
 def test_a_file_that_is_not_there():
     with pytest.raises(DataError, match=r"The inventory nosuch\.gpkg does not exist"):
         read_polygons("nosuch.gpkg", GRID, "inventory", DataError)
-    with pytest.raises(SceneError, match="does not exist"):
+    with pytest.raises(SceneError, match="is no file of this machine"):
         read_polygons("https://example.org/landslides.geojson", GRID, "mask")
 
 
