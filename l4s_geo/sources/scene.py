@@ -79,6 +79,8 @@ class Scene:
     """An offset that the values are still to confirm; not in `bands`."""
     order: Assumption | None = None
     """On what grounds the bands are told apart, its value the bands; None if the product's metadata say it."""
+    sensor: Assumption | None = None
+    """The sensor, if the user said it; None otherwise."""
     dated: Assumption | None = None
     """When the scene was taken, if something else than its own metadata says it."""
 

@@ -14,6 +14,7 @@ from pathlib import Path, PurePath
 from typing import Any, Literal
 
 from l4s_geo.address import is_network
+from l4s_geo.assumptions import Assumption
 from l4s_geo.bands import SPECTRAL
 from l4s_geo.errors import SceneError
 from l4s_geo.grid import Grid
@@ -101,6 +102,8 @@ def check_sensor(scene: Scene, sensor: Sensor, folder: Path | None = None) -> Sc
     Raises:
         SceneError: something speaks for another sensor, and the user did not overrule that.
     """
+    if sensor != "auto":
+        scene = replace(scene, sensor=Assumption("Sentinel-2", "option", option="sensor"))
     found = next(_evidence(scene, folder), None)
     if found is None:
         return scene

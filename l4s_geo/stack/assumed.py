@@ -44,7 +44,7 @@ def _sensor(scene: Scene) -> Assumption:
     known = scene.acquisition
     if known.product or known.level:
         return Assumption(" ".join(filter(None, ("Sentinel-2", known.level))), "metadata", known.product)
-    return Assumption("Sentinel-2", "default", "nothing says otherwise")
+    return scene.sensor or Assumption("Sentinel-2", "default", "nothing says otherwise", "sensor")
 
 
 def _date(scene: Scene) -> Assumption:

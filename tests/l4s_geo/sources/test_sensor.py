@@ -15,6 +15,7 @@ from l4s_geo.cli.info import main as info
 from l4s_geo.errors import SceneError
 from l4s_geo.pipeline import map_scene
 from l4s_geo.sources.detect import open_scene
+from l4s_geo.stack.assumed import assumptions_of
 from l4s_geo.stack.open import Inputs, open_stack
 from stac_items import earth_search, write_item
 from support import TRANSFORM
@@ -188,6 +189,7 @@ def test_a_user_who_knows_is_believed_and_the_run_says_so(landsat: Path, red_bun
             dataset.transform = TRANSFORM
     with open_stack(Inputs(landsat, sensor="sentinel-2")) as stack:
         assert any("as --sensor says, although the name LC08" in note for note in stack.scene.notes)
+        assert assumptions_of(stack).sensor.words() == "Sentinel-2 [told by --sensor]"
         values = stack.read_raw(NAMES, stack.grid.whole)
     assert np.nanmax(values) == 3000
     ordinary = map_scene(plain, bundle=red_bundle)
