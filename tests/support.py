@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import resource
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +18,17 @@ TRANSFORM = Affine(10, 0, ORIGIN[0], 0, -10, ORIGIN[1])
 
 SAMPLE = Path(__file__).resolve().parents[1] / "sample_scenes"
 """The simulated scene that comes with the repository."""
+
+
+@contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    """Let this process write no file of more than so many bytes, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def sample_patches() -> tuple[np.ndarray, np.ndarray]:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import io
-import resource
 import shutil
 import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import h5py
@@ -32,21 +30,12 @@ from l4s_training.training.network_run import NetworkConfig
 from l4s_training.training.train import train
 from l4s_training.training.training_data import TrainingData
 from small_training import build_small, patches
+from support import largest_file
 
 RNG = np.random.default_rng(0)
 MASKS = RNG.random((20, 64, 64)) > 0.5
 RAW = RNG.integers(500, 4000, (14, 64, 64)).astype(np.uint16)
 TENSORS = {str(i): torch.from_numpy(RNG.random((40, 50)).astype(np.float32)) for i in range(4)}
-
-
-@contextmanager
-def largest_file(size: int) -> Iterator[None]:
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def draw(path: Path) -> None:

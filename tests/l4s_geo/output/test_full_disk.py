@@ -7,12 +7,10 @@ small file system, which needs root, is full for all files together, and for blo
 from __future__ import annotations
 
 import os
-import resource
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -39,21 +37,11 @@ from l4s_geo.pipeline import map_scene
 from l4s_geo.progress import Silent
 from l4s_geo.stack.open import Inputs
 from l4s_geo.stack.write import write_stack
-from support import TRANSFORM, UTM, make_bundle, row_file
+from support import TRANSFORM, UTM, largest_file, make_bundle, row_file
 
 PROVENANCE = {"software": "l4s-geo 0.1.0"}
 Write = Callable[[Path], None]
 Read = Callable[[Path], object]
-
-
-@contextmanager
-def largest_file(size: int) -> Iterator[None]:
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @pytest.fixture
