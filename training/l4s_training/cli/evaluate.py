@@ -45,7 +45,7 @@ _SHOWN = 6
 def command(
     run_or_bundle: str,
     data: tuple[str, ...],
-    plan: options.Plan,
+    plan: options.Plan | None,
     role: Role | Literal["all"],
     threshold: float | None,
     flips: bool,
@@ -55,7 +55,7 @@ def command(
     """Print precision, recall, F1 and IoU of the landslide class, counts pooled over all pixels.
 
     RUN_OR_BUNDLE is the folder of a recipe run (`l4s-train run`) or of a network run (`l4s-train fit`), whose own split
-    is used, or a bundle (a folder, a zip or the name of an installed one), which is split as the options say.
+    is used, or a bundle (a folder, a zip or the name of an installed one), whose card names the split it was trained with.
     """
     from rich.console import Console
 

@@ -51,7 +51,7 @@ __all__ = ["command"]
 @options.hardware
 def command(
     data: tuple[str, ...],
-    plan: options.Plan,
+    plan: options.Plan | None,
     negatives: tuple[str, ...],
     init: str | None,
     out: Path,
@@ -70,11 +70,12 @@ def command(
     resume: bool,
     hardware: Hardware,
 ) -> None:
-    """Train one network on labelled patches, split by blocks of id, and keep the best epoch.
+    """Train one network on labelled patches, and keep the best epoch.
 
-    Writes config.json, metrics.csv and best.safetensors to the folder of the network run.
+    The official folders keep their roles; other patches are split by blocks of id. Writes config.json, metrics.csv and best.safetensors to the folder of the network run.
     """
-    from l4s_training.data import bandsets
+    from l4s_training.data import bandsets, splits
+    from l4s_training.data.readers import read as sources
     from l4s_training.training.network_run import NetworkConfig
     from l4s_training.training.train import train
     from l4s_training.training.training_data import read_training_data
@@ -89,7 +90,7 @@ def command(
         bands=bandsets.parse(bands),
         components=bandsets.components(bands),
         normalization=normalization,
-        plan=plan,
+        plan=plan or splits.plan_for(sources.official_roles(data)),
         epochs=epochs,
         batch=batch,
         learning_rate=lr,
