@@ -11,9 +11,10 @@ import yaml
 from l4s_training.config.recipe import Recipe
 from l4s_training.config.recipe_parser import parse
 from l4s_training.data.splits import SplitPlan
-from l4s_training.runs.recipe_data import Sources
+from l4s_training.runs.recipe_data import RecipeData
 from l4s_training.runs.smoke import smoke_form
 from l4s_training.runs.stage_folders import stage_folders
+from l4s_training.training.network_run import DataRecord
 
 RECIPE = """
 bands: all
@@ -30,7 +31,7 @@ stages:
   - {ensemble: both, members: [first, wide], weights: fitted}
   - {crf: refined, of: both, bands: [B4, B3]}
 """
-SOURCES = Sources(("/data/l4s",), (), ("/data/none.npz",))
+DIGESTS = {"train": "a", "validation": "b", "test": "c", "negatives": "d"}
 
 
 def recipe(*changes: tuple[str, str]) -> Recipe:
@@ -41,19 +42,20 @@ def recipe(*changes: tuple[str, str]) -> Recipe:
     return parse(yaml.safe_load(text), "small")
 
 
-def folders(given: Recipe, sources: Sources = SOURCES, smoke: bool = False) -> dict[str, str]:
-    return {name: folder.name for name, folder in stage_folders(given, sources, smoke, Path("stages")).items()}
+def folders(given: Recipe, digests: dict[str, str] = DIGESTS, target: str = "e", smoke: bool = False) -> dict[str, str]:
+    patches = RecipeData({}, {}, None, DataRecord(digests, smoke=smoke), target)
+    return {name: folder.name for name, folder in stage_folders(given, patches, Path("stages")).items()}
 
 
 def test_stages_that_were_run_before_are_found_again():
     """Where a new hyperparameter or another default changes these names, every run begins anew: tell the changelog."""
     assert folders(recipe()) == {
-        "first": "first-0426a2b8",
-        "wide": "wide-4d0fbe09",
-        "labels": "labels-1af046bf",
-        "first-2": "first-2-521402f1",
-        "both": "both-969f7e2b",
-        "refined": "refined-66e3b07c",
+        "first": "first-7a918270",
+        "wide": "wide-92fb13e0",
+        "labels": "labels-ea7c46ad",
+        "first-2": "first-2-b3dbc460",
+        "both": "both-372864b0",
+        "refined": "refined-e29f011f",
     }
 
 
@@ -64,7 +66,6 @@ def test_stages_that_were_run_before_are_found_again():
         ([("share: 0.9", "share: 0.8")], {"labels", "first-2", "both", "refined"}),
         ([("weights: fitted", "weights: mean")], {"both", "refined"}),
         ([("bands: [B4, B3]", "bands: [B4]")], {"refined"}),
-        ([("target: [validation, test]", "target: test")], {"labels", "first-2", "both", "refined"}),
         ([("threshold: 0.4", "threshold: 0.6"), ("stages:", "description: other\nstages:")], set()),
         (
             [("normalization: domain", "normalization: fixed")],
@@ -78,16 +79,16 @@ def test_what_depends_on_a_change_gets_a_new_folder_and_nothing_else(changes, an
     assert {name for name, folder in after.items() if folder != before[name]} == anew
 
 
-def test_other_data_another_split_and_the_smoke_form_begin_anew():
+def test_other_patches_another_split_and_the_smoke_form_begin_anew():
     before = folders(recipe())
     for after in (
-        folders(recipe(), Sources(("/data/other",), (), SOURCES.negatives)),
-        folders(recipe(), Sources(SOURCES.data)),
+        folders(recipe(), {**DIGESTS, "train": "other"}),
+        folders(recipe(), {name: digest for name, digest in DIGESTS.items() if name != "negatives"}),
         folders(replace(recipe(), plan=SplitPlan(4, (1,), (3,)))),
         folders(smoke_form(recipe()), smoke=True),
     ):
         assert not set(before.values()) & set(after.values())
-    unlabelled = folders(recipe(), Sources(SOURCES.data, ("/data/images",), SOURCES.negatives))
+    unlabelled = folders(recipe(), target="other")
     assert {name for name, folder in unlabelled.items() if folder == before[name]} == {"first", "wide"}
 
 

@@ -28,7 +28,7 @@ _COMMANDS = {
 }
 EXTRA = (
     *("torch", "segmentation_models_pytorch", "timm", "lightning", "safetensors", "tensorboard", "yaml", "tqdm"),
-    *("matplotlib", "onnx", "onnxscript"),
+    *("matplotlib", "jinja2", "onnx", "onnxscript"),
 )
 """Modules that come with the extra ``train``."""
 

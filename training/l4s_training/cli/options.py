@@ -1,10 +1,11 @@
 """Options shared by commands, each stated once.
 
-Simple ones are decorators: ``data`` (``--data``, repeatable), ``negatives``, ``target``, ``smoke``, ``run_or_bundle``,
-``threshold``, ``flips``; ``folder`` and ``precision`` make one. Blocks turn several options into one argument:
+Simple ones are decorators: ``data`` (``--data``, repeatable), ``negatives``, ``target``, ``smoke``,
+``export_check``, ``run_or_bundle``, ``threshold``, ``flips``; ``folder`` and ``precision`` make one. Blocks turn several
+options into one argument:
 ``split_plan`` turns ``--split-plan``, ``--blocks``, ``--validation-blocks``, ``--test-blocks``, ``--guard`` and
-``--apart`` into ``plan``, which is None where none of them is given; ``hardware`` turns ``--accelerator``, ``--devices``, ``--nodes``, ``--workers`` and
-``--threads`` into ``hardware``.
+``--apart`` into ``plan``, which is None where none of them is given; ``hardware`` turns ``--accelerator``,
+``--devices``, ``--nodes``, ``--workers`` and ``--threads`` into ``hardware``.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from l4s_training.data.splits import DEFAULT, PLANS, Plan, SplitPlan, from_text
 __all__ = [
     "Plan",
     "data",
+    "export_check",
     "flips",
     "folder",
     "hardware",
@@ -56,6 +58,13 @@ target = click.option(
 
 smoke = click.option("--smoke", is_flag=True, help="Two steps a network on four patches, to see that all works.")
 
+export_check = click.option(
+    "--export-check/--no-export-check",
+    default=True,
+    show_default=True,
+    help="Before a long training, see that its networks can be exported.",
+)
+
 run_or_bundle = click.argument("run_or_bundle")
 
 threshold = click.option("--threshold", type=click.FloatRange(0, 1), help="Instead of the one chosen on validation.")
@@ -83,7 +92,7 @@ def split_plan(function: Callable[..., Any]) -> Callable[..., Any]:
     @click.option(
         "--split-plan",
         metavar="PLAN",
-        help=f"How roles are given: {', '.join(PLANS)}, with values of its own after a colon (study:seed=3,share=0.25).  "
+        help=f"How roles are given: {', '.join(PLANS)}, with values of its own after a colon (study:seed=3).  "
         "[default: official for the official folders, else blocks]",
     )
     @click.option("--blocks", type=click.IntRange(1), help=f"Blocks of id.  [default: {DEFAULT.blocks}]")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from l4s_training.cli import options
-from l4s_training.cli.tables import show
+from l4s_training.cli.tables import show, title_of
 
 if TYPE_CHECKING:
     from l4s_training.runs.published import Row
@@ -27,6 +27,8 @@ __all__ = ["command"]
 @click.option("--rows", metavar="TEXT", help="Only the rows whose recipe's name holds this.")
 @options.folder("Folder of the recipe runs; rows share the stages that they have in common.", Path("runs"))
 @options.smoke
+@options.target
+@options.export_check
 @options.hardware
 def command(
     table: str | None,
@@ -36,6 +38,8 @@ def command(
     rows: str | None,
     out: Path,
     smoke: bool,
+    target: tuple[str, ...],
+    export_check: bool,
     hardware: Hardware,
 ) -> None:
     """Run the recipes of a published TABLE and print measured beside published; without TABLE, list the tables.
@@ -43,6 +47,8 @@ def command(
     The same command goes on where a killed one stopped. OUT/TABLE.csv holds what is measured so far.
     """
     from l4s_geo.errors import DataError
+    from l4s_training.data.provenance import mark, provenance_of
+    from l4s_training.export.exportable import check_exportable
     from l4s_training.runs import published
     from l4s_training.runs.recipe_run import run_recipe
     from l4s_training.runs.record import scores_of
@@ -58,17 +64,27 @@ def command(
         data = (_simulated(out / "simulated", patches, chosen),)
     if not data:
         raise published.what_is_needed(table, chosen)
+    note = mark(smoke, [provenance_of(path) for path in (*data, *target)])
     measured = []
     for number, row in enumerate(chosen, start=1):
         if is_first_process():
             click.echo(f"[{number}/{len(chosen)}] {row.published.row}: recipe {row.recipe.name}")
         folder = out / row.recipe.name
-        run_recipe(row.recipe, data, folder, hardware=hardware, smoke=smoke, stages=out / "stages")
+        run_recipe(
+            row.recipe,
+            data,
+            folder,
+            hardware=hardware,
+            smoke=smoke,
+            target=target,
+            stages=out / "stages",
+            before_training=check_exportable if export_check else None,
+        )
         measured.append((row, scores_of(folder).get(row.published.split)))
         if is_first_process():
-            _write(out / f"{table}.csv", measured)
+            _write(out / f"{table}.csv", measured, note)
     if is_first_process():
-        _show(measured, simulated)
+        _show(measured, note)
 
 
 def _simulated(folder: Path, patches: tuple[int, int, int], rows: list[Row]) -> str:
@@ -95,14 +111,14 @@ def _list(tables: dict[str, list[Row]]) -> None:
     show(table, 160)
 
 
-def _write(path: Path, measured: list[tuple[Row, dict[str, float] | None]]) -> None:
+def _write(path: Path, measured: list[tuple[Row, dict[str, float] | None]], note: str) -> None:
     from l4s_training.files import write_table
 
     rows = []
     for row, scores in measured:
         p, figures = row.published, _figures(scores, "")
-        rows.append([p.row, row.recipe.name, p.split, p.f1, *figures, p.transductive])
-    header = ["row", "recipe", "split", "published_f1", "f1", "precision", "recall", "transductive"]
+        rows.append([p.row, row.recipe.name, p.split, p.f1, *figures, p.transductive, note])
+    header = ["row", "recipe", "split", "published_f1", "f1", "precision", "recall", "transductive", "note"]
     write_table(path, header, rows)
 
 
@@ -111,11 +127,11 @@ def _figures(scores: dict[str, float] | None, missing: str) -> list[str]:
     return [f"{100 * scores[k]:.2f}" if scores else missing for k in ("f1", "precision", "recall")]
 
 
-def _show(measured: list[tuple[Row, dict[str, float] | None]], simulated: bool) -> None:
+def _show(measured: list[tuple[Row, dict[str, float] | None]], note: str) -> None:
     from rich.table import Table
 
-    title = "On simulated patches: nothing published is reproduced by these figures." if simulated else None
-    table = Table("row", "split", "", "published F1", "measured F1", "precision", "recall", title=title)
+    columns = ("row", "split", "", "published F1", "measured F1", "precision", "recall")
+    table = Table(*columns, title=title_of(note))
     for row, scores in measured:
         figures = _figures(scores, "-")
         kind = "transductive" if row.published.transductive else "inductive"

@@ -326,8 +326,8 @@ def _check_no_held_out_folder(sets: Sequence[Patches]) -> None:
         if part.role in ("validation", "test"):
             raise DataError(
                 f"{part.source} is the official data for {part.role}, and a split by blocks would train on it; keep "
-                "the official roles (--split-plan official, in a recipe split: official), give TrainData alone, have it "
-                "cut all the same (--split-plan blocks:cut_official=true), or score all of it (--split all)."
+                "the official roles (--split-plan official, in a recipe split: official), give TrainData alone, have "
+                "it cut all the same (--split-plan blocks:cut_official=true), or score all of it (--split all)."
             )
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from l4s_geo.errors import DataError
 from l4s_training.data import splits
 from l4s_training.data.patches import Patches, concatenate
+from l4s_training.data.provenance import mark, provenance_of
 from l4s_training.data.readers import read as sources
 from l4s_training.data.roles import Role
 from l4s_training.runs.run_or_bundle import RunOrBundle
@@ -35,6 +36,8 @@ class Evaluated:
     """(n,) position of each patch's source among `sources`."""
     sources: tuple[str, ...]
     """Names of the sources, with the role that the publisher gave."""
+    note: str = ""
+    """What every figure must carry, see `l4s_training.data.provenance.mark`."""
 
     @property
     def detected(self) -> NDArray[np.bool_]:
@@ -82,8 +85,8 @@ def evaluate(
     if plan and model.plan and plan != model.plan:
         raise DataError(
             f"The split {splits.as_text(plan)!r} was asked for, but the run was trained with "
-            f"{splits.as_text(model.plan)!r}, and would be scored on what it has learned; leave the options of the split "
-            "out, or choose --split all."
+            f"{splits.as_text(model.plan)!r}, and would be scored on what it has learned; leave the options of the "
+            "split out, or choose --split all."
         )
     sets = sources.read_all(data, model.bands)
     origin = np.repeat(np.arange(len(sets)), [len(part) for part in sets])
@@ -97,6 +100,7 @@ def evaluate(
         model.threshold if threshold is None else threshold,
         origin[index],
         tuple(" ".join(filter(None, (part.source, part.role))) for part in sets),
+        mark(model.smoke, [provenance_of(path) for path in data]),
     )
 
 

@@ -9,11 +9,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
-from l4s_training.config.recipe import Recipe
+from l4s_training.config.recipe import Recipe, Train
+from l4s_training.data.patches import Patches
 from l4s_training.data.roles import Role
 from l4s_training.files import check_apart, claimed_folder
 from l4s_training.runs.context import RunContext
@@ -22,11 +23,15 @@ from l4s_training.runs.record import begin_record, check_folder, finish_record
 from l4s_training.runs.result import Result, result_of_stage, scored
 from l4s_training.runs.smoke import smoke_form
 from l4s_training.runs.stage_folders import stage_folders
-from l4s_training.runs.stages import run_stage
+from l4s_training.runs.stages import network_config, run_stage
 from l4s_training.scoring.metrics import Scores
 from l4s_training.training.hardware import ANY, Hardware, is_first_process
+from l4s_training.training.network_run import CONFIG, NetworkConfig
 
-__all__ = ["run_recipe"]
+__all__ = ["BeforeTraining", "run_recipe"]
+
+BeforeTraining = Callable[[Sequence[NetworkConfig], Patches], None]
+"""Is told, before the first step, which trainings have not begun yet and on which patches; raises to stop them."""
 
 
 def run_recipe(
@@ -40,6 +45,7 @@ def run_recipe(
     target: Sequence[str | Path] = (),
     negatives: Sequence[str | Path] = (),
     stages: Path | None = None,
+    before_training: BeforeTraining | None = None,
 ) -> Result:
     """Run a recipe's stages, those that are done left out, and record the result with its scores.
 
@@ -53,6 +59,7 @@ def run_recipe(
         target: images that serve, without labels, as the target domain in place of the recipe's.
         negatives: windows without landslides, all of them for training.
         stages: folder of the stages; ``out/stages`` by default.
+        before_training: looks at what is to be trained before it is.
 
     Raises:
         DataError: the data cannot be read or does not suit the recipe, or ``out`` holds the run of another one.
@@ -62,17 +69,27 @@ def run_recipe(
     sources = Sources.of(data, target, negatives)
     check_apart(out, data, target, negatives)
     with claimed_folder(out) if is_first_process() else nullcontext():
-        return _run(recipe, sources, out, stages or out / "stages", hardware, smoke, quiet)
+        return _run(recipe, sources, out, stages or out / "stages", hardware, smoke, quiet, before_training)
 
 
 def _run(
-    recipe: Recipe, sources: Sources, out: Path, stages: Path, hardware: Hardware, smoke: bool, quiet: bool
+    recipe: Recipe,
+    sources: Sources,
+    out: Path,
+    stages: Path,
+    hardware: Hardware,
+    smoke: bool,
+    quiet: bool,
+    before_training: BeforeTraining | None,
 ) -> Result:
     check_folder(recipe, out)
     patches = read_recipe_data(recipe, sources, smoke)
-    folders = stage_folders(recipe, sources, smoke, stages)
+    folders = stage_folders(recipe, patches, stages)
     context = RunContext(recipe, sources, patches, folders, hardware, quiet)
 
+    if before_training and is_first_process():
+        trainings = [s for s in recipe.stages if isinstance(s, Train) and not (folders[s.name] / CONFIG).is_file()]
+        before_training([network_config(stage, context) for stage in trainings], patches.roles["train"])
     out.mkdir(parents=True, exist_ok=True)
     record = begin_record(recipe, sources, smoke, out) if is_first_process() else {}
     for stage in recipe.stages:

@@ -1,7 +1,8 @@
 """Where the stages of a recipe run are: each in a folder named after it and a digest of all that it depends on.
 
-It depends on its own settings, the stages before it that it refers to, and the data. Recipes that share stages, run
-into the same folder of stages, share their training; a stage that is asked to do something else gets a new folder.
+It depends on its own settings, the stages before it that it refers to, and the patches, wherever they lie. Recipes that
+share stages, run into the same folder of stages, share their training; a stage that is asked to do something else gets
+a new folder.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 
 from l4s_training.config.recipe import PseudoLabel, Recipe, Stage
 from l4s_training.data import splits
-from l4s_training.runs.recipe_data import Sources
+from l4s_training.runs.recipe_data import RecipeData
 
 __all__ = ["as_json", "stage_folders"]
 
@@ -22,18 +23,17 @@ _REFERENCES = ("teachers", "members", "init", "labels", "of")
 """Fields of stages that name earlier ones."""
 
 
-def stage_folders(recipe: Recipe, sources: Sources, smoke: bool, root: Path) -> dict[str, Path]:
+def stage_folders(recipe: Recipe, patches: RecipeData, root: Path) -> dict[str, Path]:
     """Return the folder of each stage, by its name, in order.
 
     Args:
         recipe: what is to be run, in its smoke form where that is run.
-        sources: where the patches come from.
-        smoke: whether the smoke form is run.
+        patches: what it is run on.
         root: holds the folders of the stages.
     """
     digests: dict[str, str] = {}
     for stage in recipe.stages:
-        digests[stage.name] = _digest(stage, recipe, sources, smoke, digests)
+        digests[stage.name] = _digest(stage, recipe, patches, digests)
     return {name: root / f"{name}-{digest[:8]}" for name, digest in digests.items()}
 
 
@@ -43,7 +43,7 @@ def as_json(stage: Stage) -> dict[str, Any]:
     return entries
 
 
-def _digest(stage: Stage, recipe: Recipe, sources: Sources, smoke: bool, before: dict[str, str]) -> str:
+def _digest(stage: Stage, recipe: Recipe, patches: RecipeData, before: dict[str, str]) -> str:
     entries = as_json(stage)
     del entries["name"]
     if "hyperparameters" in entries:
@@ -52,9 +52,9 @@ def _digest(stage: Stage, recipe: Recipe, sources: Sources, smoke: bool, before:
     names = [name for value in references for name in ([value] if isinstance(value, str) else value)]
     entries["from"] = [before[name] for name in names]
     entries["kind"] = type(stage).__name__
-    entries["data"] = [str(Path(path).resolve()) for path in (*sources.data, *sources.negatives)]
+    entries["data"] = dict(patches.learned_from.fingerprints)
     entries["plan"] = splits.as_dict(recipe.plan)
     entries |= {key: getattr(recipe, key) for key in ("bands", "components", "normalization", "seed")}
-    entries["smoke"] = smoke
-    entries["target"] = (sources.target or recipe.target) if isinstance(stage, PseudoLabel) else ()
+    entries["smoke"] = patches.learned_from.smoke
+    entries["target"] = patches.target_fingerprint if isinstance(stage, PseudoLabel) else ""
     return hashlib.sha256(json.dumps(entries, sort_keys=True).encode()).hexdigest()

@@ -29,7 +29,7 @@ from l4s_training.training.network_run import NetworkConfig
 from l4s_training.training.train import train
 from l4s_training.training.training_data import TrainingData
 
-__all__ = ["run_stage", "stage_facts"]
+__all__ = ["network_config", "run_stage", "stage_facts"]
 
 _STAGE = "stage.json"
 """What a stage that trains nothing was asked to do, and what came of it; written when it is done."""
@@ -63,9 +63,10 @@ def stage_facts(stage: Stage, context: RunContext) -> dict[str, Any]:
     return facts
 
 
-def _train(stage: Train, context: RunContext) -> None:
-    recipe, folders, data = context.recipe, context.folders, context.data
-    config = NetworkConfig(
+def network_config(stage: Train, context: RunContext) -> NetworkConfig:
+    """Return what a stage asks of its training."""
+    recipe, folders = context.recipe, context.folders
+    return NetworkConfig(
         **{f.name: getattr(stage.hyperparameters, f.name) for f in fields(Hyperparameters)},
         data=context.sources.data,
         negatives=context.sources.negatives,
@@ -76,14 +77,19 @@ def _train(stage: Train, context: RunContext) -> None:
         init=folders[stage.init].name if stage.init else None,
         labels=folders[stage.labels].name if stage.labels else None,
     )
+
+
+def _train(stage: Train, context: RunContext) -> None:
+    folders, data = context.folders, context.data
     patches = TrainingData(
         data.roles["train"],
         data.roles["validation"],
         data.target.relabelled(*read_labels(folders[stage.labels])) if data.target and stage.labels else None,
         data.counts,
         {role: part.ids.tolist() for role, part in data.roles.items()},
+        data.learned_from if stage.labels else data.learned_from.without_target(),
     )
-    train(config, patches, folders[stage.name], hardware=context.hardware, quiet=context.quiet)
+    train(network_config(stage, context), patches, folders[stage.name], hardware=context.hardware, quiet=context.quiet)
 
 
 def _do(stage: Stage, context: RunContext) -> dict[str, Any]:

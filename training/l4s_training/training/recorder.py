@@ -8,6 +8,7 @@ from typing import Any
 
 import lightning as L  # noqa: N812
 
+from l4s_training.data.provenance import mark
 from l4s_training.files import write_table
 from l4s_training.training import checkpoint, training_state
 from l4s_training.training.checkpoint import Checkpoint
@@ -15,6 +16,7 @@ from l4s_training.training.hardware import is_first_process
 from l4s_training.training.network_run import CHECKPOINT, METRICS, WEIGHTS, NetworkRun, write_network_run
 from l4s_training.training.progress import Evaluation, Progress
 from l4s_training.training.segmenter import Segmenter
+from l4s_training.training.stopping import StopRequest
 
 __all__ = ["Recorder"]
 
@@ -28,10 +30,13 @@ class Recorder(L.Callback):
         run: as it begins.
         module: the network in training.
         every: steps from one evaluation to the next.
+        stop: tells when the process is asked to end.
     """
 
-    def __init__(self, run: NetworkRun, module: Segmenter, every: int) -> None:
+    def __init__(self, run: NetworkRun, module: Segmenter, every: int, stop: StopRequest | None = None) -> None:
         self.run, self.every = run, every
+        self._stop = stop or StopRequest()
+        self._mark = mark(run.learned_from.smoke, run.learned_from.every_origin)
         self.progress = Progress()
         self.kept = False
         """Whether the weights of the latest evaluation were kept."""
@@ -75,13 +80,17 @@ class Recorder(L.Callback):
     def on_train_batch_end(
         self, trainer: L.Trainer, module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Write a checkpoint if the last one is long ago."""
-        if self._clock.overdue and self._module.step % self.every and trainer.is_global_zero:
+        """Write a checkpoint if the last one is long ago; or if the process is told to end, and end."""
+        if not self._module.step % self.every or self._module.step >= self._module.total:
+            return  # an evaluation follows
+        if (self._stop.asked or self._clock.overdue) and trainer.is_global_zero:
             self._take_losses()
             self._checkpoint(trainer)
+        if self._stop.asked:
+            raise self._stop.error()
 
     def on_train_epoch_end(self, trainer: L.Trainer, module: L.LightningModule) -> None:
-        """Write the metrics, the weights if they are to be kept, and a checkpoint."""
+        """Write the metrics, the weights if they are to be kept, and a checkpoint; end if the process is told to."""
         self._take_losses()
         evaluation = self._evaluation(trainer)
         self.progress, self.kept = self.progress.after(evaluation, self.run.config)
@@ -89,9 +98,11 @@ class Recorder(L.Callback):
         ending = evaluation.at_end or self.progress.stopped
         if trainer.is_global_zero:
             self._write(trainer)
-            if self._clock.affordable and not ending:
+            if (self._stop.asked or self._clock.affordable) and not ending:
                 self._checkpoint(trainer)
         trainer.should_stop = ending
+        if self._stop.asked and not ending:
+            raise self._stop.error()
 
     def _take_losses(self) -> None:
         self.progress = self.progress.with_losses(self._module.losses)
@@ -108,7 +119,7 @@ class Recorder(L.Callback):
             checkpoint.write(self.run.folder / WEIGHTS, self._module.evaluated.state_dict())
         write_network_run(self.run)
         rows = self.progress.rows
-        write_table(self.run.folder / METRICS, list(rows[-1]), [row.values() for row in rows])
+        write_table(self.run.folder / METRICS, [*rows[-1], "note"], [[*row.values(), self._mark] for row in rows])
         if trainer.logger is not None:
             figures = {name: value for name, value in rows[-1].items() if name not in ("epoch", "step")}
             trainer.logger.log_metrics(figures, self._module.step)

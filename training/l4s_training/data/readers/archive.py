@@ -184,8 +184,8 @@ class Zip:
 def open_archive(path: Path) -> Iterator[Archive]:
     """Open a folder or a zip.
 
-    A zip's single top folder (TrainData/ in TrainData.zip) counts as the archive itself if nothing lies beside it. A zip
-    that is called like an official folder is that folder, however its top folder is called.
+    A zip's single top folder (TrainData/ in TrainData.zip) counts as the archive itself if nothing lies beside it. A
+    zip that is called like an official folder is that folder, however its top folder is called.
 
     Raises:
         DataError: the zip is damaged, or not what a set of patches can be.
