@@ -182,6 +182,74 @@ def test_unlabelled_images_serve_as_the_target_and_negatives_join_training(data,
     assert student.config.negatives == (str(data / "ValidData"),)
 
 
+def test_data_that_was_moved_is_not_trained_on_again(finished, data, small, tmp_path, monkeypatch):
+    """The same patches elsewhere, zipped as they are published: the record says where they are now."""
+    shutil.copytree(finished, tmp_path / "out")
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    for name in ("TrainData", "ValidData", "TestData"):
+        shutil.make_archive(str(moved / name), "zip", data, name)
+    monkeypatch.setattr("l4s_training.training.train._fit", None)  # nothing is trained
+    monkeypatch.chdir(tmp_path)
+    recipe = finished.parent / "small.yaml"
+    result = call("run", recipe, "--data", "moved", "--out", tmp_path / "out", "--precision", "32")
+    assert result.exit_code == 0, result.output
+    record = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert record["data"] == [str(moved)]  # absolute, whatever was typed
+    assert record["scores"] == json.loads((finished / "run.json").read_text())["scores"]
+    first = read_network_run(tmp_path / "out" / record["stages"]["first"])
+    assert first.config.data == (str(moved),)
+
+
+def test_unlabelled_test_images_are_found_by_themselves(finished, data, small, tmp_path):
+    """TestData as it was published during the competition, without masks, is the target domain all the same."""
+    shutil.copytree(data, tmp_path / "L4S")
+    shutil.rmtree(tmp_path / "L4S" / "TestData" / "mask")
+    result = call(
+        "run", finished.parent / "small.yaml", "--data", tmp_path / "L4S", "--out", tmp_path / "out", "--smoke"
+    )
+    assert result.exit_code == 0, result.output
+    record = json.loads((tmp_path / "out" / "run.json").read_text())
+    student = read_network_run(tmp_path / "out" / record["stages"]["first-2"])
+    assert student.patches["target"] == 8  # four of ValidData, four of TestData
+    assert set(record["scores"]) == {"validation"}
+    shutil.rmtree(tmp_path / "L4S" / "TestData")
+    gone = call("run", finished.parent / "small.yaml", "--data", tmp_path / "L4S", "--out", tmp_path / "x", "--smoke")
+    assert gone.exit_code == 2
+    assert "adapts to the test images, but the data holds none, labelled or not" in gone.stderr
+
+
+def test_smoke_runs_and_simulated_data_are_marked_wherever_a_figure_stands(data, small, tmp_path, monkeypatch):
+    from l4s_training.data.provenance import as_text
+
+    simulated = tmp_path / "simulated"
+    shutil.copytree(data, simulated)
+    (simulated / "simulation.json").write_text(as_text("Made for a test.", simulated=True))
+    monkeypatch.setattr(recipe_files, "FOLDER", tmp_path)
+    text = RECIPE.split("defaults")[0] + "defaults: {batch: 4, iterations: 4}\nstages:\n  - {train: first}\n"
+    (tmp_path / "one.yaml").write_text(text)
+    blocks = text.replace("split: official", "split: {plan: blocks, blocks: 4, test: [3], validation: [1], guard: 0}")
+    (tmp_path / "two.yaml").write_text(blocks.replace("target: [validation, test]\n", ""))
+    out = tmp_path / "runs"
+    reproduced = call("reproduce", "small", "--data", simulated, "--out", out, "--smoke", "--rows", "one")
+    crossed = call("crossvalidate", "two", "--data", simulated / "TrainData", "--folds", 2, "--out", out, "--smoke")
+    figures = tmp_path / "figures"
+    evaluated = call("evaluate", out / "one", "--data", simulated, "--figures", figures)
+    for result in (reproduced, crossed, evaluated):
+        assert result.exit_code == 0, result.output
+        said = " ".join(result.output.split())
+        assert "A smoke run of a few steps" in said
+        assert "On simulated patches" in said
+    (metrics,) = (out / "stages").glob("first-*/metrics.csv")
+    tables = [out / "small.csv", out / "crossvalidation.csv", metrics, *figures.glob("*.csv")]
+    assert len(tables) == 5
+    for path in tables:
+        with path.open() as file:
+            assert {row["note"] for row in csv.DictReader(file)} == {"smoke, simulated"}, path
+    real = call("evaluate", out / "one", "--data", data)
+    assert "simulated" not in real.output
+
+
 def test_evaluate_agrees_with_torchmetrics(finished, data, small, tmp_path):
     from torchmetrics.functional import classification  # after torchvision was made to import
 

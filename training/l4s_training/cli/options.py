@@ -1,8 +1,8 @@
 """Options shared by commands, each stated once.
 
 Simple ones are decorators: ``data`` (``--data``, repeatable), ``negatives``, ``target``, ``smoke``,
-``export_check``, ``run_or_bundle``, ``threshold``, ``flips``; ``folder`` and ``precision`` make one. Blocks turn several
-options into one argument:
+``export_check``, ``run_or_bundle``, ``threshold``, ``flips``; ``folder`` and ``precision`` make one. Blocks turn
+several options into one argument:
 ``split_plan`` turns ``--split-plan``, ``--blocks``, ``--validation-blocks``, ``--test-blocks``, ``--guard`` and
 ``--apart`` into ``plan``, which is None where none of them is given; ``hardware`` turns ``--accelerator``,
 ``--devices``, ``--nodes``, ``--workers`` and ``--threads`` into ``hardware``.
