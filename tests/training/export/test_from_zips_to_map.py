@@ -1,4 +1,4 @@
-"""The whole way with the data as it is published: zips side by side, a winner's recipe, a submission, a bundle, a map."""
+"""The whole way with data as it is published: zips side by side, a winner's recipe, a submission, a bundle, a map."""
 
 from __future__ import annotations
 
