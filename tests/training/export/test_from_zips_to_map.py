@@ -38,5 +38,6 @@ def test_zips_as_published_become_a_submission_a_bundle_and_a_map(tmp_path, monk
         assert sorted(file.namelist()) == [f"mask_{n}.h5" for n in range(1, 5)]
     call("export", "runs/test", "--out", "bundle", "--name", "test", "--no-flips")
     assert "**From a smoke run" in Path("bundle/README.md").read_text(encoding="utf-8")
-    call(SAMPLE / "valley.tif", "--bundle", "bundle", "--out", "inventory.gpkg", command=l4s_map)
+    scene = [SAMPLE / "valley.tif", "--bundle", "bundle", "--overlap", 8]  # of windows of 32 pixels
+    call(*scene, "--out", "inventory.gpkg", command=l4s_map)
     assert gpd.read_file("inventory.gpkg", layer="landslides").crs is not None
