@@ -157,7 +157,7 @@ def test_published_protocols():
     kingdrone = recipe_files.load("kingdrone-q-round4-ensemble")
     labelling = [stage for stage in kingdrone.stages if isinstance(stage, PseudoLabel)]
     assert len(labelling) == 4
-    assert all(dict(stage.options) == {"threshold": 0.7, "rest": "background"} for stage in labelling)
+    assert all(dict(stage.options) == {"threshold": 0.7, "rest": "ignore"} for stage in labelling)
     last = kingdrone.stages[-2].hyperparameters
     assert (last.iterations, last.batch, last.scale) == (20000, 16, 4)
     assert isinstance(kingdrone.result, Ensemble)

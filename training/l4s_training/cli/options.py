@@ -1,8 +1,9 @@
 """Options shared by commands, each stated once.
 
-Simple ones are decorators: ``data`` (``--data``, repeatable), ``negatives``, ``target``, ``smoke``, ``run_or_bundle``,
-``threshold``, ``flips``; ``folder`` and ``precision`` make one. Blocks turn several options into one argument:
-``split_plan`` turns ``--split-plan``, ``--blocks``, ``--validation-blocks``, ``--test-blocks``, ``--guard`` and
+Simple ones are decorators: ``data`` (``--data``, repeatable), ``negatives``, ``target``, ``smoke``, ``at_once``,
+``pretrained``, ``run_or_bundle``, ``threshold``, ``flips``; ``folder`` and ``precision`` make one; ``changed`` gives a
+recipe what ``at_once`` and ``pretrained`` ask for. Blocks turn several options into one argument: ``split_plan`` turns
+``--split-plan``, ``--blocks``, ``--validation-blocks``, ``--test-blocks``, ``--guard`` and
 ``--apart`` into ``plan``; ``hardware`` turns ``--accelerator``, ``--devices``, ``--nodes``, ``--workers`` and
 ``--threads`` into ``hardware``.
 """
@@ -12,7 +13,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 from click.core import ParameterSource
@@ -20,14 +21,20 @@ from click.core import ParameterSource
 from l4s_geo.errors import DataError
 from l4s_training.data.splits import DEFAULT, PLANS, Plan, SplitPlan, parse
 
+if TYPE_CHECKING:
+    from l4s_training.config.recipe import Recipe
+
 __all__ = [
     "Plan",
+    "at_once",
+    "changed",
     "data",
     "flips",
     "folder",
     "hardware",
     "negatives",
     "precision",
+    "pretrained",
     "run_or_bundle",
     "smoke",
     "split_plan",
@@ -55,6 +62,21 @@ target = click.option(
 
 smoke = click.option("--smoke", is_flag=True, help="Two steps a network on four patches, to see that all works.")
 
+at_once = click.option(
+    "--batch",
+    "at_once",
+    type=click.IntRange(1),
+    help="Patches at once, where the recipe's batch does not fit into memory: gradients are added up to it.",
+)
+
+pretrained = click.option(
+    "--pretrained",
+    is_flag=False,
+    flag_value="true",
+    metavar="[PATH]",
+    help="Encoders begin with published weights: downloaded, or PATH, their file or a folder of such files.",
+)
+
 run_or_bundle = click.argument("run_or_bundle")
 
 threshold = click.option("--threshold", type=click.FloatRange(0, 1), help="Instead of the one chosen on validation.")
@@ -74,6 +96,14 @@ def precision(default: str | None, help: str | None = None) -> Callable[[Command
     """Return the option ``--precision``, in which a network is trained."""
     choices = click.Choice(["auto", "bf16", "fp16", "32"])
     return click.option("--precision", type=choices, default=default, show_default=True, help=help)
+
+
+def changed(recipe: Recipe, at_once: int | None, pretrained: str | None) -> Recipe:
+    """Return a recipe as ``at_once`` and ``pretrained`` ask for, see `l4s_training.config.adjusted`."""
+    from l4s_training.config.adjusted import in_passes, with_pretrained
+
+    recipe = recipe if at_once is None else in_passes(recipe, at_once)
+    return recipe if pretrained is None else with_pretrained(recipe, pretrained)
 
 
 def split_plan(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -24,6 +24,8 @@ __all__ = ["command"]
 @options.precision(None, "Instead of the recipe's.")
 @options.target
 @options.negatives
+@options.at_once
+@options.pretrained
 @options.hardware
 def command(
     recipe: str,
@@ -33,6 +35,8 @@ def command(
     precision: Precision | None,
     target: tuple[str, ...],
     negatives: tuple[str, ...],
+    at_once: int | None,
+    pretrained: str | None,
     hardware: Hardware,
 ) -> None:
     """Run a recipe's stages in order; the same command goes on where a killed one stopped.
@@ -44,7 +48,7 @@ def command(
     from l4s_training.config.recipe_files import load
     from l4s_training.runs.recipe_run import run_recipe
 
-    loaded = load(recipe)
+    loaded = options.changed(load(recipe), at_once, pretrained)
     if precision:
         loaded = loaded.with_hyperparameters(lambda given: replace(given, precision=precision))
     run_recipe(loaded, data, out, hardware=hardware, smoke=smoke, target=target, negatives=negatives)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from l4s_geo.errors import DataError
-from l4s_training.config.recipe import Recipe
+from l4s_training.config.recipe import PseudoLabel, Recipe
 from l4s_training.data import splits
 from l4s_training.data.patches import Patches, concatenate
 from l4s_training.data.readers import read as sources
@@ -49,7 +49,13 @@ class RecipeData:
     counts: Mapping[str, int]
     """Number of patches of each role, without those windows, and of those dropped."""
     target: Patches | None
-    """The images of the target domain, without labels; None where the recipe adapts to none."""
+    """The images of the recipe's target domain, without labels; None where it adapts to none."""
+
+    def target_of(self, stage: PseudoLabel, recipe: Recipe) -> Patches | None:
+        """Return the images that a stage labels, without labels; None where there are none."""
+        if recipe.replaced(stage):
+            return self.target
+        return concatenate(_images_of(recipe, recipe.target_of(stage), self.roles))
 
 
 def read_recipe_data(recipe: Recipe, given: Sources, smoke: bool) -> RecipeData:
@@ -77,17 +83,17 @@ def read_recipe_data(recipe: Recipe, given: Sources, smoke: bool) -> RecipeData:
         images = [sources.read_unlabelled(path, recipe.bands) for path in given.target]
         images = [_few(part) for part in images] if smoke else images
     else:
-        images = _target_of_recipe(recipe, roles)
+        images = _images_of(recipe, recipe.target, roles)
     return RecipeData(roles, counts, concatenate(images) if images else None)
 
 
-def _target_of_recipe(recipe: Recipe, roles: Mapping[Role, Patches]) -> list[Patches]:
-    if missing := [role for role in recipe.target if not len(roles[role])]:
+def _images_of(recipe: Recipe, target: Sequence[Role], roles: Mapping[Role, Patches]) -> list[Patches]:
+    if missing := [role for role in target if not len(roles[role])]:
         raise DataError(
             f"Recipe {recipe.name} adapts to the {missing[0]} images, but the data has none that are labelled; "
             "give data that holds them, or name unlabelled images with --target."
         )
-    return [roles[role].unlabelled() for role in recipe.target]
+    return [roles[role].unlabelled() for role in target]
 
 
 def _few(patches: Patches) -> Patches:

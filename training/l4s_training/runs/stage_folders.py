@@ -18,6 +18,9 @@ from l4s_training.runs.recipe_data import Sources
 
 __all__ = ["as_json", "stage_folders"]
 
+_ADDED: dict[str, Any] = {"calibrate": None, "pretrained": None, "passes": 1, "evaluate_at": None}
+"""Fields that stages were given later, with the value that says what stages without them did: it changes no digest."""
+
 _REFERENCES = ("teachers", "members", "init", "labels", "of")
 """Fields of stages that name earlier ones."""
 
@@ -43,11 +46,24 @@ def as_json(stage: Stage) -> dict[str, Any]:
     return entries
 
 
+def _images(stage: PseudoLabel, recipe: Recipe, sources: Sources) -> tuple[str, ...]:
+    """Return the sources or the roles of the images that a stage labels."""
+    if sources.target and recipe.replaced(stage):
+        return sources.target
+    return recipe.target_of(stage)
+
+
+def _without_added(entries: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in entries.items() if key not in _ADDED or value != _ADDED[key]}
+
+
 def _digest(stage: Stage, recipe: Recipe, sources: Sources, smoke: bool, before: dict[str, str]) -> str:
     entries = as_json(stage)
     del entries["name"]
     if "hyperparameters" in entries:
-        entries["training"] = entries.pop("hyperparameters")  # as they were called when the first stages were run
+        # as they were called when the first stages were run
+        entries["training"] = _without_added(entries.pop("hyperparameters"))
+    entries = _without_added(entries)
     references = [value for key in _REFERENCES if (value := entries.pop(key, None))]
     names = [name for value in references for name in ([value] if isinstance(value, str) else value)]
     entries["from"] = [before[name] for name in names]
@@ -56,5 +72,5 @@ def _digest(stage: Stage, recipe: Recipe, sources: Sources, smoke: bool, before:
     entries["plan"] = splits.as_dict(recipe.plan)
     entries |= {key: getattr(recipe, key) for key in ("bands", "components", "normalization", "seed")}
     entries["smoke"] = smoke
-    entries["target"] = (sources.target or recipe.target) if isinstance(stage, PseudoLabel) else ()
+    entries["target"] = _images(stage, recipe, sources) if isinstance(stage, PseudoLabel) else ()
     return hashlib.sha256(json.dumps(entries, sort_keys=True).encode()).hexdigest()
