@@ -21,10 +21,10 @@ from l4s_training.runs.recipe_data import Sources
 from l4s_training.runs.result import Result
 from l4s_training.training.network_run import CONFIG, read_network_run
 
-__all__ = ["RUN", "begin_record", "check_folder", "finish_record", "result_of", "scores_of"]
+__all__ = ["RECIPE", "RUN", "begin_record", "check_folder", "finish_record", "result_of", "scores_of"]
 
 RUN = "run.json"
-_RECIPE = "recipe.yaml"
+RECIPE = "recipe.yaml"
 _PACKAGES = ("l4s-geo", "torch", "lightning", "segmentation-models-pytorch", "timm", "numpy", "safetensors")
 
 
@@ -34,7 +34,7 @@ def check_folder(recipe: Recipe, out: Path) -> None:
     Raises:
         DataError: it does.
     """
-    path = out / _RECIPE
+    path = out / RECIPE
     if path.is_file() and path.read_text(encoding="utf-8") != recipe.text:
         raise DataError(f"{out} holds the run of another recipe; choose another --out, or delete that folder.")
 
@@ -54,7 +54,7 @@ def begin_record(recipe: Recipe, sources: Sources, smoke: bool, out: Path) -> di
         "smoke": smoke,
         "environment": _environment(),
     }
-    write_text(out / _RECIPE, recipe.text)
+    write_text(out / RECIPE, recipe.text)
     _write(out, record)
     return record
 

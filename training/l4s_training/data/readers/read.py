@@ -15,7 +15,7 @@ from l4s_training.data.patches import Patches
 from l4s_training.data.readers import digital_numbers, l4s_files, rgb_pairs
 from l4s_training.data.readers.archive import Archive, open_archive
 
-__all__ = ["read", "read_all", "read_unlabelled"]
+__all__ = ["read", "read_all", "read_as_it_is", "read_unlabelled"]
 
 
 def read(path: Path, bands: tuple[str, ...], labelled: bool = True, cache: str | Path | None = None) -> Patches:
@@ -69,6 +69,20 @@ def read_all(paths: Sequence[str | Path], bands: tuple[str, ...], cache: str | P
         else:
             sets.append(read(path, bands))
     return sets
+
+
+def read_as_it_is(path: str | Path, bands: tuple[str, ...], cache: str | Path | None = None) -> list[Patches]:
+    """Read a source for looking at: a set for each official folder in it, unlabelled where there are no masks.
+
+    Raises:
+        DataError: see `read`.
+    """
+    path = Path(path)
+    if not _is_archive(path):
+        return [read(path, bands)]
+    with _opened(path) as archive:
+        folders = l4s_files.official_folders(archive) or [archive]
+        return [l4s_files.read_archive(f, bands, "mask" in f.folders() or not f.folders(), cache) for f in folders]
 
 
 def _labelled(archive: Archive, path: Path) -> list[Archive]:
