@@ -233,6 +233,30 @@ GOOD = {"bands": "RGB", "target": "test", "stages": [{"train": "net", "network":
             "mc-dropout",
         ),
         ({"target": [], "stages": [{"train": "a"}, {"pseudo-label": "l", "teachers": ["a"]}]}, "target"),
+        (
+            {"stages": [{"train": "a"}, {"pseudo-label": "l", "teachers": ["a"], "calibrate": "test"}]},
+            r"patches to calibrate on .*'test'",
+        ),
+        (
+            {
+                "target": "validation",
+                "stages": [{"train": "a"}, {"pseudo-label": "l", "teachers": ["a"], "calibrate": "validation"}],
+            },
+            "labels must not be looked at; calibrate on source",
+        ),
+        (
+            {
+                "stages": [
+                    {"train": "a", "network": "unet-resnet18+mc-dropout"},
+                    {"pseudo-label": "l", "teachers": ["a"], "select": "most-certain", "calibrate": "source"},
+                ]
+            },
+            "chosen by variance",
+        ),
+        ({"ours": ["all"]}, "ours is .*expected a mapping"),
+        ({"ours": {"loss": 3}}, "ours: loss is 3; expected text"),
+        ({"stages": [{"train": "net", "evaluate_at": 1.5}]}, "evaluate_at is 1.5"),
+        ({"stages": [{"train": "net", "passes": 0}]}, "passes is 0"),
         ({"stages": [{"train": "a"}, {"ensemble": "e", "members": ["b"]}]}, r"'b'"),
         ({"stages": [{"train": "a"}, {"crf": "c", "of": "a", "bands": ["B8"]}]}, "B8, which the recipe does not read"),
         ({"stages": [{"train": "a"}, {"crf": "c", "of": "a", "iterations": 1000}]}, "iterations"),

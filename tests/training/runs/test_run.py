@@ -118,6 +118,32 @@ def test_weights_are_fitted_to_calibrated_networks(finished, data, small, tmp_pa
         assert np.abs(expected - 1 / (1 + np.exp(-raw))).max() > 0.01
 
 
+def test_teachers_are_calibrated_before_the_threshold(finished, data, small, tmp_path):
+    """Labels from each teacher's own calibrated probabilities, on the patches named, as computed here once more."""
+    text = (finished.parent / "small.yaml").read_text().replace("target: [validation, test]", "target: test")
+    labelled, images = sources.read(data / "TrainData", BANDS), sources.read(data / "TestData", BANDS)
+    held = sources.read(data / "ValidData", BANDS)
+    for where, patches in (("source", labelled), ("validation", held)):
+        told = f"select: threshold, threshold: 0.6, rest: ignore, calibrate: {where}"
+        (tmp_path / "r.yaml").write_text(text.replace("select: most-confident, share: 0.9", told))
+        result = call("run", tmp_path / "r.yaml", "--data", data, "--out", tmp_path / where, "--precision", "32")
+        assert result.exit_code == 0, result.output
+        stages = json.loads((tmp_path / where / "run.json").read_text())["stages"]
+        calibrated = []
+        for name in ("first", "wide"):
+            teacher = read_network_run(tmp_path / where / stages[name])
+            network = load_network(teacher)
+            raw = logits_of(predict_all(run_predictor(teacher, network, images), images))
+            own = logits_of(predict_all(run_predictor(teacher, network, patches), patches))
+            calibration = fit_calibration(own, patches.masks)
+            calibrated.append(1 / (1 + np.exp(-calibration.slope * raw - calibration.intercept)))
+        mean = np.mean(calibrated, axis=0)
+        with np.load(tmp_path / where / stages["labels"] / "labels.npz") as file:
+            clear = np.minimum(np.abs(mean - 0.6), np.abs(mean - 0.4)) > 1e-4
+            np.testing.assert_array_equal(file["labels"][clear], (mean >= 0.6)[clear])
+            np.testing.assert_array_equal(file["weights"][clear] > 0, ((mean >= 0.6) | (mean <= 0.4))[clear])
+
+
 def test_a_network_that_weighs_next_to_nothing_is_left_out(finished, data, small, tmp_path, monkeypatch):
     shutil.copytree(finished, tmp_path / "out")
     for ensemble_folder in (tmp_path / "out" / "stages").glob("both-*"):
