@@ -144,6 +144,17 @@ def test_teachers_are_calibrated_before_the_threshold(finished, data, small, tmp
             np.testing.assert_array_equal(file["weights"][clear] > 0, ((mean >= 0.6) | (mean <= 0.4))[clear])
 
 
+def test_labels_that_name_no_pixel_are_said(finished, data, small, tmp_path):
+    text = (finished.parent / "small.yaml").read_text()
+    text = text.replace("select: most-confident, share: 0.9", "select: threshold, threshold: 0.999999, rest: ignore")
+    (tmp_path / "r.yaml").write_text(text)
+    result = call("run", tmp_path / "r.yaml", "--data", data, "--out", tmp_path / "out", "--precision", "32")
+    assert result.exit_code == 0, result.output
+    assert "labels: no pixel is certain enough" in result.output
+    stages = json.loads((tmp_path / "out" / "run.json").read_text())["stages"]
+    assert json.loads((tmp_path / "out" / stages["labels"] / "stage.json").read_text())["landslide"] == 0
+
+
 def test_a_network_that_weighs_next_to_nothing_is_left_out(finished, data, small, tmp_path, monkeypatch):
     shutil.copytree(finished, tmp_path / "out")
     for ensemble_folder in (tmp_path / "out" / "stages").glob("both-*"):

@@ -160,7 +160,8 @@ def _read(path: Path) -> dict[str, Tensor]:
     except (OSError, SafetensorError, pickle.UnpicklingError, RuntimeError, ValueError, EOFError, LookupError) as error:
         first = " ".join(str(error).split())[:200]
         raise DataError(f"{path} cannot be read as weights ({first}); download it again.") from error
-    tensors = content.get("state_dict", content.get("model", content)) if isinstance(content, dict) else {}
+    whole = content if isinstance(content, dict) else {}
+    tensors: dict[Any, Any] = whole.get("state_dict", whole.get("model", whole))
     return {str(key): value for key, value in tensors.items() if isinstance(value, Tensor)}
 
 

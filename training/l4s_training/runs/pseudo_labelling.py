@@ -37,7 +37,7 @@ def label_target(stage: PseudoLabel, context: RunContext) -> dict[str, float]:
     """Label the target domain of a run, and write the labels into the stage's folder.
 
     Returns:
-        The share of landslide among the pixels used, and the share of pixels used.
+        The share of landslide among the pixels used, 0 where none is, and the share of pixels used.
     """
     target = context.data.target_of(stage, context.recipe)
     if target is None:
@@ -45,7 +45,10 @@ def label_target(stage: PseudoLabel, context: RunContext) -> dict[str, float]:
     teachers = [context.network_run(teacher) for teacher in stage.teachers]
     labels, weights = _select(stage, teachers, target, context)
     _write_labels(context.folders[stage.name], labels, weights)
-    return {"landslide": float(labels[weights > 0].mean()), "used": float((weights > 0).mean())}
+    used = weights > 0
+    if not used.any():
+        context.say(f"{stage.name}: no pixel is certain enough, so students learn from the source alone; train longer.")
+    return {"landslide": float(labels[used].mean()) if used.any() else 0.0, "used": float(used.mean())}
 
 
 def read_labels(folder: Path) -> PseudoLabels:

@@ -13,9 +13,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
-from l4s_training.config.recipe import Recipe
+from l4s_training import models
+from l4s_training.config.recipe import Recipe, Train
 from l4s_training.data.roles import Role
 from l4s_training.files import check_apart, claimed_folder
+from l4s_training.models.pretrained import read_weights
 from l4s_training.runs.context import RunContext
 from l4s_training.runs.recipe_data import Sources, read_recipe_data
 from l4s_training.runs.record import begin_record, check_folder, finish_record
@@ -25,6 +27,7 @@ from l4s_training.runs.stage_folders import stage_folders
 from l4s_training.runs.stages import run_stage
 from l4s_training.scoring.metrics import Scores
 from l4s_training.training.hardware import ANY, Hardware, is_first_process
+from l4s_training.training.network_run import WEIGHTS
 
 __all__ = ["run_recipe"]
 
@@ -73,6 +76,7 @@ def _run(
     folders = stage_folders(recipe, sources, smoke, stages)
     context = RunContext(recipe, sources, patches, folders, hardware, quiet)
 
+    _check_weights(recipe, folders)
     out.mkdir(parents=True, exist_ok=True)
     record = begin_record(recipe, sources, smoke, out) if is_first_process() else {}
     for stage in recipe.stages:
@@ -83,6 +87,17 @@ def _run(
     if is_first_process():
         finish_record(record, folders, result, _rounded(scores), out)
     return result
+
+
+def _check_weights(recipe: Recipe, folders: Mapping[str, Path]) -> None:
+    """Check that published weights are there before the first of several trainings begins, not before the last."""
+    wanted = {
+        (models.parse(stage.hyperparameters.network)[0].name, stage.hyperparameters.pretrained)
+        for stage in recipe.stages
+        if isinstance(stage, Train) and not (folders[stage.name] / WEIGHTS).is_file()
+    }
+    for network, source in sorted((name, source) for name, source in wanted if source):
+        read_weights(network, source)
 
 
 def _line(role: str, found: Scores, threshold: float) -> str:
