@@ -160,8 +160,8 @@ def _read(path: Path) -> dict[str, Tensor]:
     except (OSError, SafetensorError, pickle.UnpicklingError, RuntimeError, ValueError, EOFError, LookupError) as error:
         first = " ".join(str(error).split())[:200]
         raise DataError(f"{path} cannot be read as weights ({first}); download it again.") from error
-    whole = content if isinstance(content, dict) else {}
-    tensors: dict[Any, Any] = whole.get("state_dict", whole.get("model", whole))
+    whole: dict[Any, Any] = content if isinstance(content, dict) else {}
+    tensors: Any = whole.get("state_dict") or whole.get("model") or whole
     return {str(key): value for key, value in tensors.items() if isinstance(value, Tensor)}
 
 
