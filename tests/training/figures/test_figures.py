@@ -102,6 +102,15 @@ def test_unlabelled_images_have_statistics_alone(data, tmp_path):
     assert sorted(path.name for path in (tmp_path / "figures").iterdir()) == ["statistics.csv", "statistics.png"]
 
 
+def test_arrays_without_masks_are_unlabelled_images(tmp_path):
+    dn = np.random.default_rng(0).integers(500, 900, (4, 16, 16, len(BANDS))).astype(np.uint16)
+    np.savez(tmp_path / "images.npz", dn=dn, number=np.arange(1, 5))
+    result = call("figures", tmp_path / "images.npz", "--out", tmp_path / "figures")
+    assert result.exit_code == 0, result.output
+    assert {row["domain"] for row in rows_of(tmp_path / "figures" / "statistics.csv")} == {"images"}
+    assert not (tmp_path / "figures" / "classes.csv").exists()
+
+
 def test_bands_are_chosen_and_two_sources_are_two_domains(data, tmp_path):
     sources = [data / "TrainData", data / "TrainData"]
     result = call("figures", *sources, "--bands", "RGB", "--out", tmp_path / "figures")

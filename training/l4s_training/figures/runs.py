@@ -22,7 +22,7 @@ __all__ = ["Labelled", "draw_curves", "draw_pseudo_labels"]
 
 _SHOWN = 4
 """Patches of the picture of pseudo-labels."""
-_LANDSLIDE, _IGNORED = (0.84, 0.37, 0.0), (0.6, 0.6, 0.6)
+_LANDSLIDE, _IGNORED = (0.84, 0.37, 0.0), (0.34, 0.71, 0.91)
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def draw_pseudo_labels(rounds: Sequence[Labelled], folder: Path) -> None:
         axes.set_title(title, fontsize=9)
     for axes in cells.flat:
         axes.set(xticks=[], yticks=[])
-    figure.supxlabel("orange: landslide; grey: ignored; the rest: background", fontsize=8)
+    figure.supxlabel("orange: landslide; blue: ignored; the rest: background", fontsize=8)
     save(figure, folder / "pseudo-labels.png")
     write_table(
         folder / "pseudo-labels.csv",

@@ -72,14 +72,14 @@ def read_all(paths: Sequence[str | Path], bands: tuple[str, ...], cache: str | P
 
 
 def read_as_it_is(path: str | Path, bands: tuple[str, ...], cache: str | Path | None = None) -> list[Patches]:
-    """Read a source for looking at: a set for each official folder in it, unlabelled where there are no masks.
+    """Read a source to look at it: a set for each official folder in it, unlabelled where there are no masks.
 
     Raises:
         DataError: see `read`.
     """
     path = Path(path)
     if not _is_archive(path):
-        return [read(path, bands)]
+        return [read(path, bands, labelled=_has_masks(path))]
     with _opened(path) as archive:
         folders = l4s_files.official_folders(archive) or [archive]
         return [l4s_files.read_archive(f, bands, "mask" in f.folders() or not f.folders(), cache) for f in folders]
@@ -96,6 +96,14 @@ def _labelled(archive: Archive, path: Path) -> list[Archive]:
             "the masks too."
         )
     return labelled or [archive]
+
+
+def _has_masks(path: Path) -> bool:
+    """Return whether an ``.npz`` has masks, or is none, of which `read` tells more."""
+    if not zipfile.is_zipfile(path):
+        return True
+    with zipfile.ZipFile(path) as file:
+        return "mask.npy" in file.namelist()
 
 
 def _is_archive(path: Path) -> bool:
