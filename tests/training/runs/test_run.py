@@ -319,6 +319,7 @@ def test_reproduce_prints_measured_beside_published(data, small, tmp_path, monke
     for name, f1 in (("one", 70), ("two", 71)):
         (tmp_path / f"{name}.yaml").write_text(
             f"extends: _base.yaml\npublished: {{table: small, row: {name}, split: test, f1: {f1}}}\n"
+            f"ours: {{length: four steps, loss: of {name}}}\n"
         )
     out = tmp_path / "runs"
     result = call("reproduce", "small", "--data", data, "--out", out, "--smoke")
@@ -330,6 +331,10 @@ def test_reproduce_prints_measured_beside_published(data, small, tmp_path, monke
     scores = json.loads((out / "one" / "run.json").read_text())["scores"]["test"]
     assert rows[0]["f1"] == rows[1]["f1"] == f"{100 * scores['f1']:.2f}"
     assert "71.00" in result.output
+    assert [row["ours"] for row in rows] == ["length: four steps; loss: of one", "length: four steps; loss: of two"]
+    for note in ("1. length: four steps", "2. loss: of one", "3. loss: of two"):
+        assert note in result.output
+    assert [line.split()[-2] for line in result.output.splitlines() if "71.00" in line] == ["3"]
     stages = [json.loads((out / name / "run.json").read_text())["stages"] for name in ("one", "two")]
     assert stages[0] == stages[1]  # trained once
     assert len(list((out / "stages").iterdir())) == 6
