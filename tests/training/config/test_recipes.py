@@ -158,6 +158,7 @@ def test_published_protocols():
     labelling = [stage for stage in kingdrone.stages if isinstance(stage, PseudoLabel)]
     assert len(labelling) == 4
     assert all(dict(stage.options) == {"threshold": 0.7, "rest": "ignore"} for stage in labelling)
+    assert {stage.calibrate for stage in labelling} == {"source"}  # the hinge is content with 0.73
     last = kingdrone.stages[-2].hyperparameters
     assert (last.iterations, last.batch, last.scale) == (20000, 16, 4)
     assert isinstance(kingdrone.result, Ensemble)

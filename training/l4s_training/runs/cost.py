@@ -120,8 +120,9 @@ def _cost(stage: Stage, recipe: Recipe) -> Cost:
         return _training(stage, recipe, patches)
     if isinstance(stage, PseudoLabel):
         images = sum(patches[role] for role in recipe.target_of(stage))
-        again = PASSES if stage.select == "most-certain" else 1
-        return Cost(images * again * sum(_forward(name, recipe) for name in stage.teachers), 0)
+        images *= PASSES if stage.select == "most-certain" else 1
+        images += {"source": patches["train"], "validation": patches["validation"], None: 0}[stage.calibrate]
+        return Cost(images * sum(_forward(name, recipe) for name in stage.teachers), 0)
     if isinstance(stage, Ensemble) and stage.weights == "fitted":
         return Cost(patches["validation"] * sum(_forward(name, recipe) for name in stage.members), 0)
     if not isinstance(stage, Ensemble | CRF):
