@@ -118,6 +118,43 @@ def test_weights_are_fitted_to_calibrated_networks(finished, data, small, tmp_pa
         assert np.abs(expected - 1 / (1 + np.exp(-raw))).max() > 0.01
 
 
+def test_teachers_are_calibrated_before_the_threshold(finished, data, small, tmp_path):
+    """Labels from each teacher's own calibrated probabilities, on the patches named, as computed here once more."""
+    text = (finished.parent / "small.yaml").read_text().replace("target: [validation, test]", "target: test")
+    labelled, images = sources.read(data / "TrainData", BANDS), sources.read(data / "TestData", BANDS)
+    held = sources.read(data / "ValidData", BANDS)
+    for where, patches in (("source", labelled), ("validation", held)):
+        told = f"select: threshold, threshold: 0.6, rest: ignore, calibrate: {where}"
+        (tmp_path / "r.yaml").write_text(text.replace("select: most-confident, share: 0.9", told))
+        result = call("run", tmp_path / "r.yaml", "--data", data, "--out", tmp_path / where, "--precision", "32")
+        assert result.exit_code == 0, result.output
+        stages = json.loads((tmp_path / where / "run.json").read_text())["stages"]
+        calibrated = []
+        for name in ("first", "wide"):
+            teacher = read_network_run(tmp_path / where / stages[name])
+            network = load_network(teacher)
+            raw = logits_of(predict_all(run_predictor(teacher, network, images), images))
+            own = logits_of(predict_all(run_predictor(teacher, network, patches), patches))
+            calibration = fit_calibration(own, patches.masks)
+            calibrated.append(1 / (1 + np.exp(-calibration.slope * raw - calibration.intercept)))
+        mean = np.mean(calibrated, axis=0)
+        with np.load(tmp_path / where / stages["labels"] / "labels.npz") as file:
+            clear = np.minimum(np.abs(mean - 0.6), np.abs(mean - 0.4)) > 1e-4
+            np.testing.assert_array_equal(file["labels"][clear], (mean >= 0.6)[clear])
+            np.testing.assert_array_equal(file["weights"][clear] > 0, ((mean >= 0.6) | (mean <= 0.4))[clear])
+
+
+def test_labels_that_name_no_pixel_are_said(finished, data, small, tmp_path):
+    text = (finished.parent / "small.yaml").read_text()
+    text = text.replace("select: most-confident, share: 0.9", "select: threshold, threshold: 0.999999, rest: ignore")
+    (tmp_path / "r.yaml").write_text(text)
+    result = call("run", tmp_path / "r.yaml", "--data", data, "--out", tmp_path / "out", "--precision", "32")
+    assert result.exit_code == 0, result.output
+    assert "labels: no pixel is certain enough" in result.output
+    stages = json.loads((tmp_path / "out" / "run.json").read_text())["stages"]
+    assert json.loads((tmp_path / "out" / stages["labels"] / "stage.json").read_text())["landslide"] == 0
+
+
 def test_a_network_that_weighs_next_to_nothing_is_left_out(finished, data, small, tmp_path, monkeypatch):
     shutil.copytree(finished, tmp_path / "out")
     for ensemble_folder in (tmp_path / "out" / "stages").glob("both-*"):
@@ -350,6 +387,7 @@ def test_reproduce_prints_measured_beside_published(data, small, tmp_path, monke
     for name, f1 in (("one", 70), ("two", 71)):
         (tmp_path / f"{name}.yaml").write_text(
             f"extends: _base.yaml\npublished: {{table: small, row: {name}, split: test, f1: {f1}}}\n"
+            f"ours: {{length: four steps, loss: of {name}}}\n"
         )
     out = tmp_path / "runs"
     result = call("reproduce", "small", "--data", data, "--out", out, "--smoke")
@@ -361,6 +399,10 @@ def test_reproduce_prints_measured_beside_published(data, small, tmp_path, monke
     scores = json.loads((out / "one" / "run.json").read_text())["scores"]["test"]
     assert rows[0]["f1"] == rows[1]["f1"] == f"{100 * scores['f1']:.2f}"
     assert "71.00" in result.output
+    assert [row["ours"] for row in rows] == ["length: four steps; loss: of one", "length: four steps; loss: of two"]
+    for note in ("1. length: four steps", "2. loss: of one", "3. loss: of two"):
+        assert note in result.output
+    assert [line.split()[-2] for line in result.output.splitlines() if "71.00" in line] == ["3"]
     stages = [json.loads((out / name / "run.json").read_text())["stages"] for name in ("one", "two")]
     assert stages[0] == stages[1]  # trained once
     assert len(list((out / "stages").iterdir())) == 6
@@ -372,7 +414,7 @@ def test_all_published_rows_are_there():
 
     counts = {name: len(rows) for name, rows in tables().items()}
     expected = {"benchmark": 11, "baseline": 2, "kingdrone": 17, "kingdrone-test": 4, "seek-3": 24, "seek-4": 10}
-    expected |= {"seek-5": 5, "seek-6": 2, "tanmlh": 1, "sklgp": 1, "study": 14}
+    expected |= {"seek-5": 5, "seek-6": 2, "tanmlh": 1, "sklgp": 4, "study": 14}
     assert expected.items() <= counts.items()
 
 

@@ -11,10 +11,8 @@ import yaml
 from l4s_training.config.recipe import Recipe
 from l4s_training.config.recipe_parser import parse
 from l4s_training.data.splits import SplitPlan
-from l4s_training.runs.recipe_data import RecipeData
 from l4s_training.runs.smoke import smoke_form
-from l4s_training.runs.stage_folders import stage_folders
-from l4s_training.training.network_run import DataRecord
+from l4s_training.runs.stage_folders import DataIdentity, stage_folders
 
 RECIPE = """
 bands: all
@@ -32,6 +30,7 @@ stages:
   - {crf: refined, of: both, bands: [B4, B3]}
 """
 DIGESTS = {"train": "a", "validation": "b", "test": "c", "negatives": "d"}
+IMAGES = {"validation": "e", "test": "f"}
 
 
 def recipe(*changes: tuple[str, str]) -> Recipe:
@@ -42,20 +41,26 @@ def recipe(*changes: tuple[str, str]) -> Recipe:
     return parse(yaml.safe_load(text), "small")
 
 
-def folders(given: Recipe, digests: dict[str, str] = DIGESTS, target: str = "e", smoke: bool = False) -> dict[str, str]:
-    patches = RecipeData({}, {}, None, DataRecord(digests, smoke=smoke), target)
-    return {name: folder.name for name, folder in stage_folders(given, patches, Path("stages")).items()}
+def folders(
+    given: Recipe,
+    digests: dict[str, str] = DIGESTS,
+    images: dict[str, str] = IMAGES,
+    target: str = "",
+    smoke: bool = False,
+) -> dict[str, str]:
+    identity = DataIdentity(digests, images, target, smoke)
+    return {name: folder.name for name, folder in stage_folders(given, identity, Path("stages")).items()}
 
 
 def test_stages_that_were_run_before_are_found_again():
     """Where a new hyperparameter or another default changes these names, every run begins anew: tell the changelog."""
     assert folders(recipe()) == {
-        "first": "first-7a918270",
-        "wide": "wide-92fb13e0",
-        "labels": "labels-ea7c46ad",
-        "first-2": "first-2-b3dbc460",
-        "both": "both-372864b0",
-        "refined": "refined-e29f011f",
+        "first": "first-4c9f12da",
+        "wide": "wide-3e15d486",
+        "labels": "labels-8ac82eeb",
+        "first-2": "first-2-0181bf20",
+        "both": "both-8f12de27",
+        "refined": "refined-04df56ce",
     }
 
 
@@ -66,6 +71,7 @@ def test_stages_that_were_run_before_are_found_again():
         ([("share: 0.9", "share: 0.8")], {"labels", "first-2", "both", "refined"}),
         ([("weights: fitted", "weights: mean")], {"both", "refined"}),
         ([("bands: [B4, B3]", "bands: [B4]")], {"refined"}),
+        ([("target: [validation, test]", "target: test")], {"labels", "first-2", "both", "refined"}),
         ([("threshold: 0.4", "threshold: 0.6"), ("stages:", "description: other\nstages:")], set()),
         (
             [("normalization: domain", "normalization: fixed")],
@@ -88,8 +94,8 @@ def test_other_patches_another_split_and_the_smoke_form_begin_anew():
         folders(smoke_form(recipe()), smoke=True),
     ):
         assert not set(before.values()) & set(after.values())
-    unlabelled = folders(recipe(), target="other")
-    assert {name for name, folder in unlabelled.items() if folder == before[name]} == {"first", "wide"}
+    for unlabelled in (folders(recipe(), target="other"), folders(recipe(), images={**IMAGES, "test": "other"})):
+        assert {name for name, folder in unlabelled.items() if folder == before[name]} == {"first", "wide"}
 
 
 def test_recipes_share_the_stages_that_they_have_in_common():

@@ -1,8 +1,8 @@
 """Options shared by commands, each stated once.
 
-Simple ones are decorators: ``data`` (``--data``, repeatable), ``negatives``, ``target``, ``smoke``,
-``export_check``, ``run_or_bundle``, ``threshold``, ``flips``; ``folder`` and ``precision`` make one. Blocks turn
-several options into one argument:
+Simple ones are decorators: ``data`` (``--data``, repeatable), ``negatives``, ``target``, ``smoke``, ``at_once``,
+``pretrained``, ``export_check``, ``run_or_bundle``, ``threshold``, ``flips``; ``folder`` and ``precision`` make one;
+``changed`` gives a recipe what ``at_once`` and ``pretrained`` ask for. Blocks turn several options into one argument:
 ``split_plan`` turns ``--split-plan``, ``--blocks``, ``--validation-blocks``, ``--test-blocks``, ``--guard`` and
 ``--apart`` into ``plan``, which is None where none of them is given; ``hardware`` turns ``--accelerator``,
 ``--devices``, ``--nodes``, ``--workers`` and ``--threads`` into ``hardware``.
@@ -14,15 +14,20 @@ import functools
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
 from l4s_geo.errors import DataError
 from l4s_training.data.splits import DEFAULT, PLANS, Plan, SplitPlan, from_text
 
+if TYPE_CHECKING:
+    from l4s_training.config.recipe import Recipe
+
 __all__ = [
     "Plan",
+    "at_once",
+    "changed",
     "data",
     "export_check",
     "flips",
@@ -30,6 +35,7 @@ __all__ = [
     "hardware",
     "negatives",
     "precision",
+    "pretrained",
     "run_or_bundle",
     "smoke",
     "split_plan",
@@ -65,6 +71,21 @@ export_check = click.option(
     help="Before a long training, see that its networks can be exported.",
 )
 
+at_once = click.option(
+    "--batch",
+    "at_once",
+    type=click.IntRange(1),
+    help="Patches at once, where the recipe's batch does not fit into memory: gradients are added up to it.",
+)
+
+pretrained = click.option(
+    "--pretrained",
+    is_flag=False,
+    flag_value="true",
+    metavar="[PATH]",
+    help="Encoders begin with published weights: downloaded, or PATH, their file or a folder of such files.",
+)
+
 run_or_bundle = click.argument("run_or_bundle")
 
 threshold = click.option("--threshold", type=click.FloatRange(0, 1), help="Instead of the one chosen on validation.")
@@ -84,6 +105,14 @@ def precision(default: str | None, help: str | None = None) -> Callable[[Command
     """Return the option ``--precision``, in which a network is trained."""
     choices = click.Choice(["auto", "bf16", "fp16", "32"])
     return click.option("--precision", type=choices, default=default, show_default=True, help=help)
+
+
+def changed(recipe: Recipe, at_once: int | None, pretrained: str | None) -> Recipe:
+    """Return a recipe as ``at_once`` and ``pretrained`` ask for, see `l4s_training.config.adjusted`."""
+    from l4s_training.config.adjusted import in_passes, with_pretrained
+
+    recipe = recipe if at_once is None else in_passes(recipe, at_once)
+    return recipe if pretrained is None else with_pretrained(recipe, pretrained)
 
 
 def split_plan(function: Callable[..., Any]) -> Callable[..., Any]:

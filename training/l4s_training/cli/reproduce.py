@@ -11,6 +11,7 @@ from l4s_training.cli import options
 from l4s_training.cli.tables import show, title_of
 
 if TYPE_CHECKING:
+    from l4s_training.config.recipe import Recipe
     from l4s_training.runs.published import Row
     from l4s_training.training.hardware import Hardware
 
@@ -25,6 +26,9 @@ __all__ = ["command"]
     "--patches", default=(384, 64, 96), show_default=True, nargs=3, type=int, help="Simulated train, validation, test."
 )
 @click.option("--rows", metavar="TEXT", help="Only the rows whose recipe's name holds this.")
+@click.option("--cost", is_flag=True, help="Only count hours and memory on one GPU; nothing is trained.")
+@options.at_once
+@options.pretrained
 @options.folder("Folder of the recipe runs; rows share the stages that they have in common.", Path("runs"))
 @options.smoke
 @options.target
@@ -36,6 +40,9 @@ def command(
     simulated: bool,
     patches: tuple[int, int, int],
     rows: str | None,
+    cost: bool,
+    at_once: int | None,
+    pretrained: str | None,
     out: Path,
     smoke: bool,
     target: tuple[str, ...],
@@ -44,9 +51,13 @@ def command(
 ) -> None:
     """Run the recipes of a published TABLE and print measured beside published; without TABLE, list the tables.
 
-    The same command goes on where a killed one stopped. OUT/TABLE.csv holds what is measured so far.
+    The same command goes on where a killed one stopped. OUT/TABLE.csv holds what is measured so far. Below the table
+    stands where the recipes depart from their papers, or read what the papers leave open.
     """
+    from dataclasses import replace
+
     from l4s_geo.errors import DataError
+    from l4s_training.config.adjusted import has_published_weights
     from l4s_training.data.provenance import mark, provenance_of
     from l4s_training.export.exportable import check_exportable
     from l4s_training.runs import published
@@ -60,6 +71,15 @@ def command(
     chosen = [row for row in published.rows_of(table) if not rows or rows in row.recipe.name]
     if not chosen:
         raise DataError(f"No recipe of {table} has {rows!r} in its name; leave --rows out to run all.")
+    some = any(has_published_weights(row.recipe) for row in chosen)  # where none has, the first is an error
+    chosen = [
+        replace(row, recipe=options.changed(row.recipe, at_once, pretrained if fit or not some else None))
+        for row in chosen
+        for fit in [has_published_weights(row.recipe)]
+    ]
+    if cost:
+        _count(chosen)
+        return
     if simulated:
         data = (_simulated(out / "simulated", patches, chosen),)
     if not data:
@@ -117,8 +137,9 @@ def _write(path: Path, measured: list[tuple[Row, dict[str, float] | None]], note
     rows = []
     for row, scores in measured:
         p, figures = row.published, _figures(scores, "")
-        rows.append([p.row, row.recipe.name, p.split, p.f1, *figures, p.transductive, note])
-    header = ["row", "recipe", "split", "published_f1", "f1", "precision", "recall", "transductive", "note"]
+        ours = "; ".join(f"{aspect}: {text}" for aspect, text in row.recipe.ours)
+        rows.append([p.row, row.recipe.name, p.split, p.f1, *figures, p.transductive, ours, note])
+    header = ["row", "recipe", "split", "published_f1", "f1", "precision", "recall", "transductive", "ours", "note"]
     write_table(path, header, rows)
 
 
@@ -130,10 +151,50 @@ def _figures(scores: dict[str, float] | None, missing: str) -> list[str]:
 def _show(measured: list[tuple[Row, dict[str, float] | None]], note: str) -> None:
     from rich.table import Table
 
-    columns = ("row", "split", "", "published F1", "measured F1", "precision", "recall")
+    from l4s_training.runs import published
+
+    columns = ("row", "split", "", "published F1", "measured F1", "precision", "recall", "ours")
     table = Table(*columns, title=title_of(note))
-    for row, scores in measured:
+    notes, numbers = published.notes_of([row for row, _ in measured])
+    for (row, scores), own in zip(measured, numbers, strict=True):
         figures = _figures(scores, "-")
         kind = "transductive" if row.published.transductive else "inductive"
-        table.add_row(row.published.row, row.published.split, kind, f"{row.published.f1:.2f}", *figures)
-    show(table, 140)
+        table.add_row(row.published.row, row.published.split, kind, f"{row.published.f1:.2f}", *figures, _ranges(own))
+    show(table, 160)
+    for number, text in enumerate(notes, start=1):
+        click.echo(f"{number}. {text}")
+
+
+def _ranges(numbers: tuple[int, ...]) -> str:
+    """Write numbers in ascending order, runs of them as in 1-4."""
+    runs: list[list[int]] = []
+    for number in sorted(numbers):
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return " ".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
+
+
+def _count(rows: list[Row]) -> None:
+    """Print what each row costs, and what all cost where stages that rows share are run once."""
+    from rich.table import Table
+
+    from l4s_training.config.recipe import Train
+    from l4s_training.runs.cost import SPEED, Cost, cost_of
+    from l4s_training.runs.stage_folders import DataIdentity, stage_folders
+
+    table = Table("recipe", "networks trained", "hours", "GiB", title=f"One GPU at {SPEED / 1e12:.0f} TFLOP/s, counted")
+    shared: dict[str, Cost] = {}
+    trained: set[str] = set()
+    recipes: dict[str, Recipe] = {row.recipe.name: row.recipe for row in rows}
+    for name, recipe in recipes.items():
+        whole = cost_of(recipe)
+        networks = [stage for stage in recipe.stages if isinstance(stage, Train)]
+        table.add_row(name, str(len(networks)), f"{whole.hours:.1f}", f"{whole.gib:.1f}")
+        folders = stage_folders(recipe, DataIdentity(), Path())
+        shared |= {folders[stage.name].name: cost_of(recipe, [stage]) for stage in recipe.stages}
+        trained |= {folders[stage.name].name for stage in networks}
+    hours, memory = sum(c.hours for c in shared.values()), max(c.gib for c in shared.values())
+    table.add_row("all, what they share once", str(len(trained)), f"{hours:.1f}", f"{memory:.1f}")
+    show(table, 120)

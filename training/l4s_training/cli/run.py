@@ -24,6 +24,8 @@ __all__ = ["command"]
 @options.precision(None, "Instead of the recipe's.")
 @options.target
 @options.negatives
+@options.at_once
+@options.pretrained
 @options.export_check
 @options.hardware
 def command(
@@ -34,6 +36,8 @@ def command(
     precision: Precision | None,
     target: tuple[str, ...],
     negatives: tuple[str, ...],
+    at_once: int | None,
+    pretrained: str | None,
     export_check: bool,
     hardware: Hardware,
 ) -> None:
@@ -47,7 +51,7 @@ def command(
     from l4s_training.export.exportable import check_exportable
     from l4s_training.runs.recipe_run import run_recipe
 
-    loaded = load(recipe)
+    loaded = options.changed(load(recipe), at_once, pretrained)
     if precision:
         loaded = loaded.with_hyperparameters(lambda given: replace(given, precision=precision))
     run_recipe(

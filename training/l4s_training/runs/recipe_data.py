@@ -10,13 +10,14 @@ from pathlib import Path
 import numpy as np
 
 from l4s_geo.errors import DataError
-from l4s_training.config.recipe import Recipe
+from l4s_training.config.recipe import PseudoLabel, Recipe
 from l4s_training.data import splits
-from l4s_training.data.fingerprint import fingerprint, image_digests
+from l4s_training.data.fingerprint import fingerprint
 from l4s_training.data.patches import Patches, concatenate
 from l4s_training.data.provenance import provenance_of
 from l4s_training.data.readers import read as sources
 from l4s_training.data.roles import ROLES, Role
+from l4s_training.runs.stage_folders import DataIdentity
 from l4s_training.training.network_run import DataRecord
 
 __all__ = ["RecipeData", "Sources", "few", "read_recipe_data"]
@@ -53,11 +54,19 @@ class RecipeData:
     counts: Mapping[str, int]
     """Number of patches of each role, without those windows, and of those dropped."""
     target: Patches | None
-    """The images of the target domain, without labels; None where the recipe adapts to none."""
+    """The images of the recipe's target domain, without labels; None where it adapts to none."""
+    images: Mapping[Role, Patches] = field(default_factory=dict)
+    """The images of each role that a stage adapts to, without labels."""
     learned_from: DataRecord = field(default_factory=DataRecord)
     """Where the patches come from, for the record."""
-    target_fingerprint: str = ""
-    """Digest of the images of the target domain."""
+    identity: DataIdentity = field(default_factory=DataIdentity)
+    """By what they are known."""
+
+    def target_of(self, stage: PseudoLabel, recipe: Recipe) -> Patches | None:
+        """Return the images that a stage labels, without labels; None where there are none."""
+        if recipe.replaced(stage):
+            return self.target
+        return concatenate([self.images[role] for role in recipe.target_of(stage)])
 
 
 def read_recipe_data(recipe: Recipe, given: Sources, smoke: bool) -> RecipeData:
@@ -84,30 +93,38 @@ def read_recipe_data(recipe: Recipe, given: Sources, smoke: bool) -> RecipeData:
     if negatives:
         roles["train"] = concatenate([roles["train"], *negatives])
         fingerprints["negatives"] = fingerprint(concatenate(negatives))
-    if given.target:
-        images = [sources.read_unlabelled(path, recipe.bands) for path in given.target]
-    else:
-        images = [image for role in recipe.target for image in _target_of_role(role, recipe, given, roles)]
-    images = [few(part) for part in images] if smoke else images
-    target = concatenate(images) if images else None
+    own = [role for role in ROLES if role in _roles_adapted_to(recipe, bool(given.target))]
+    images = {role: concatenate(_images_of(role, recipe, given, roles)) for role in own}
+    target = [sources.read_unlabelled(path, recipe.bands) for path in given.target]
+    if smoke:
+        images, target = {role: few(part) for role, part in images.items()}, [few(part) for part in target]
+    target = target or [images[role] for role in recipe.target]
     named = {"data": given.data, "negatives": given.negatives, "target": given.target}
     origins = {name: tuple(map(provenance_of, paths)) for name, paths in named.items()}
+    together = concatenate(target) if target else None
     return RecipeData(
         roles,
         counts,
-        target,
-        DataRecord(
+        together,
+        images,
+        DataRecord(fingerprints, origins, sum(map(len, negatives)), smoke=smoke),
+        DataIdentity(
             fingerprints,
-            origins,
-            sum(map(len, negatives)),
-            tuple(image_digests(target)) if target is not None else (),
+            {role: fingerprint(part) for role, part in images.items()},
+            fingerprint(together) if given.target and together is not None else "",
             smoke,
         ),
-        fingerprint(target) if target is not None else "",
     )
 
 
-def _target_of_role(role: Role, recipe: Recipe, given: Sources, roles: Mapping[Role, Patches]) -> list[Patches]:
+def _roles_adapted_to(recipe: Recipe, given: bool) -> set[Role]:
+    """Return the roles whose images a recipe adapts to, but for those in whose place others are given."""
+    stages = [stage for stage in recipe.stages if isinstance(stage, PseudoLabel)]
+    own: set[Role] = set() if given else {*recipe.target}
+    return own.union(*(recipe.target_of(stage) for stage in stages if not (given and recipe.replaced(stage))))
+
+
+def _images_of(role: Role, recipe: Recipe, given: Sources, roles: Mapping[Role, Patches]) -> list[Patches]:
     """Return the images of a role, without their labels; those of its official folder where none is labelled.
 
     Raises:

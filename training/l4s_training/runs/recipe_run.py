@@ -13,10 +13,12 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
+from l4s_training import models
 from l4s_training.config.recipe import Recipe, Train
 from l4s_training.data.patches import Patches
 from l4s_training.data.roles import Role
 from l4s_training.files import check_apart, claimed_folder
+from l4s_training.models.pretrained import read_weights
 from l4s_training.runs.context import RunContext
 from l4s_training.runs.recipe_data import Sources, read_recipe_data
 from l4s_training.runs.record import begin_record, check_folder, finish_record
@@ -26,7 +28,7 @@ from l4s_training.runs.stage_folders import stage_folders
 from l4s_training.runs.stages import network_config, run_stage
 from l4s_training.scoring.metrics import Scores
 from l4s_training.training.hardware import ANY, Hardware, is_first_process
-from l4s_training.training.network_run import CONFIG, NetworkConfig
+from l4s_training.training.network_run import CONFIG, WEIGHTS, NetworkConfig
 
 __all__ = ["BeforeTraining", "run_recipe"]
 
@@ -84,9 +86,10 @@ def _run(
 ) -> Result:
     check_folder(recipe, out)
     patches = read_recipe_data(recipe, sources, smoke)
-    folders = stage_folders(recipe, patches, stages)
+    folders = stage_folders(recipe, patches.identity, stages)
     context = RunContext(recipe, sources, patches, folders, hardware, quiet)
 
+    _check_weights(recipe, folders)
     if before_training and is_first_process():
         trainings = [s for s in recipe.stages if isinstance(s, Train) and not (folders[s.name] / CONFIG).is_file()]
         before_training([network_config(stage, context) for stage in trainings], patches.roles["train"])
@@ -100,6 +103,17 @@ def _run(
     if is_first_process():
         finish_record(record, folders, result, _rounded(scores), out)
     return result
+
+
+def _check_weights(recipe: Recipe, folders: Mapping[str, Path]) -> None:
+    """Check that published weights are there before the first of several trainings begins, not before the last."""
+    wanted = {
+        (models.parse(stage.hyperparameters.network)[0].name, stage.hyperparameters.pretrained)
+        for stage in recipe.stages
+        if isinstance(stage, Train) and not (folders[stage.name] / WEIGHTS).is_file()
+    }
+    for network, source in sorted((name, source) for name, source in wanted if source):
+        read_weights(network, source)
 
 
 def _line(role: str, found: Scores, threshold: float) -> str:

@@ -19,6 +19,8 @@ from typing import Any
 from l4s_geo.errors import DataError
 from l4s_training.config.hyperparameters import Hyperparameters
 from l4s_training.config.recipe import Ensemble, PseudoLabel, Stage, Train
+from l4s_training.data.fingerprint import image_digests
+from l4s_training.data.patches import Patches
 from l4s_training.files import write_text
 from l4s_training.runs.context import RunContext
 from l4s_training.runs.ensembles import ensemble_weights
@@ -81,15 +83,25 @@ def network_config(stage: Train, context: RunContext) -> NetworkConfig:
 
 def _train(stage: Train, context: RunContext) -> None:
     folders, data = context.folders, context.data
+    target = _labelled_target(stage, context)
     patches = TrainingData(
         data.roles["train"],
         data.roles["validation"],
-        data.target.relabelled(*read_labels(folders[stage.labels])) if data.target and stage.labels else None,
+        target,
         data.counts,
         {role: part.ids.tolist() for role, part in data.roles.items()},
-        data.learned_from if stage.labels else data.learned_from.without_target(),
+        data.learned_from.adapting(image_digests(target) if target is not None else ()),
     )
     train(network_config(stage, context), patches, folders[stage.name], hardware=context.hardware, quiet=context.quiet)
+
+
+def _labelled_target(stage: Train, context: RunContext) -> Patches | None:
+    """Return the target domain with the pseudo-labels that a stage trains on; None where it trains on none."""
+    labelling = next((s for s in context.recipe.stages if s.name == stage.labels), None)
+    if not isinstance(labelling, PseudoLabel):
+        return None
+    target = context.data.target_of(labelling, context.recipe)
+    return target.relabelled(*read_labels(context.folders[labelling.name])) if target else None
 
 
 def _do(stage: Stage, context: RunContext) -> dict[str, Any]:

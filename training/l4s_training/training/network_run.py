@@ -7,7 +7,7 @@ what the data said of itself. Paths in it are absolute, or relative to the folde
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, get_args
@@ -97,10 +97,10 @@ class DataRecord:
     smoke: bool = False
     """Whether it is the smoke form: a few steps on four patches."""
 
-    def without_target(self) -> DataRecord:
-        """Return what a network learned from that was not shown the images of the target domain."""
-        origins = {name: origin for name, origin in self.origins.items() if name != "target"}
-        return replace(self, origins=origins, adapted_to=())
+    def adapting(self, images: Sequence[str]) -> DataRecord:
+        """Return what a network learned from that was shown these images, by their digests, or none."""
+        origins = {name: origin for name, origin in self.origins.items() if images or name != "target"}
+        return replace(self, origins=origins, adapted_to=tuple(images))
 
     @property
     def every_origin(self) -> tuple[Provenance, ...]:

@@ -159,6 +159,12 @@ def _order(config: NetworkConfig, data: TrainingData, placement: Placement) -> O
         DataError: the processes cannot share a batch.
     """
     order = Order.of(tuple(map(len, data.domains)), config.batch, config.target_share, config.seed)
+    parts = placement.processes * config.passes
+    if config.passes > 1 and any(count % parts for count in order.counts):
+        raise DataError(
+            f"A batch of {' + '.join(map(str, order.counts))} patches cannot be divided into {config.passes} passes of "
+            f"{placement.processes} processes; choose a number of patches at once that divides each, with --batch."
+        )
     if any(count % placement.processes for count in order.counts):
         raise DataError(
             f"A batch of {' + '.join(map(str, order.counts))} patches cannot be shared by {placement.processes} "
@@ -211,13 +217,15 @@ def _fit(
     Raises:
         OutputError: the disk is full.
     """
-    folder, every, batch = recorder.run.folder, recorder.every, module.config.batch
+    folder, every, passes = recorder.run.folder, recorder.every, module.config.passes
+    held_batch = max(2 * module.config.batch // passes, 1)
     logger = TensorBoardLogger(folder, name="", version="tensorboard")
     trainer = L.Trainer(
         max_epochs=_evaluations(module.total, every) - module.step // every,
         logger=logger,
         callbacks=[recorder] if quiet else [recorder, Display(recorder, module)],
         gradient_clip_val=module.config.clip or None,
+        accumulate_grad_batches=module.config.passes,
         enable_checkpointing=False,
         enable_model_summary=False,
         enable_progress_bar=False,
@@ -226,8 +234,8 @@ def _fit(
         **placement.trainer_options(),
     )
     rank = trainer.global_rank
-    steps = training_loader(data.domains, order, lambda: module.step, every, module.total, placement, rank)
-    held = validation_loader(data.validation, 2 * batch, placement, rank) if len(data.validation) else None
+    steps = training_loader(data.domains, order, lambda: module.step, every, module.total, placement, rank, passes)
+    held = validation_loader(data.validation, held_batch, placement, rank) if len(data.validation) else None
     try:
         with _ending_clearly():
             trainer.fit(module, steps, held)

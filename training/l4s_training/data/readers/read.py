@@ -20,7 +20,7 @@ from l4s_training.data.readers import digital_numbers, l4s_files, rgb_pairs
 from l4s_training.data.readers.archive import Archive, open_archive
 from l4s_training.data.roles import FOLDERS, Role
 
-__all__ = ["official_roles", "read", "read_all", "read_role_unlabelled", "read_unlabelled"]
+__all__ = ["official_roles", "read", "read_all", "read_as_it_is", "read_role_unlabelled", "read_unlabelled"]
 
 
 def read(path: Path, bands: tuple[str, ...], labelled: bool = True, cache: str | Path | None = None) -> Patches:
@@ -77,6 +77,20 @@ def read_all(paths: Sequence[str | Path], bands: tuple[str, ...], cache: str | P
     return sets
 
 
+def read_as_it_is(path: str | Path, bands: tuple[str, ...], cache: str | Path | None = None) -> list[Patches]:
+    """Read a source for looking at: a set for each official folder in it, unlabelled where there are no masks.
+
+    Raises:
+        DataError: see `read`.
+    """
+    path = Path(path)
+    if not _is_archive(path):
+        return [read(path, bands)]
+    with _opened(path) as (archive, inside):
+        folders = inside or [archive]
+        return [l4s_files.read_archive(f, bands, "mask" in f.folders() or not f.folders(), cache) for f in folders]
+
+
 def read_role_unlabelled(
     paths: Sequence[str | Path], role: Role, bands: tuple[str, ...], cache: str | Path | None = None
 ) -> list[Patches]:
@@ -123,6 +137,14 @@ def _labelled(inside: Sequence[Archive], path: Path) -> list[Archive]:
             "the masks too."
         )
     return labelled
+
+
+def _has_masks(path: Path) -> bool:
+    """Return whether an ``.npz`` has masks, or is none, of which `read` tells more."""
+    if not zipfile.is_zipfile(path):
+        return True
+    with zipfile.ZipFile(path) as file:
+        return "mask.npy" in file.namelist()
 
 
 def _is_archive(path: Path) -> bool:

@@ -18,6 +18,7 @@ from l4s_training.config.recipe import Train
 from l4s_training.data import splits
 from l4s_training.export.measure import Measured
 from l4s_training.export.settings import ExportSettings
+from l4s_training.models.pretrained import DOWNLOAD
 from l4s_training.runs.record import RECIPE, RUN
 from l4s_training.training.building import start_of
 from l4s_training.training.network_run import CONFIG, NetworkRun, read_network_run
@@ -69,7 +70,7 @@ def _training_commands(folder: Path) -> list[str]:
     parts = [
         f"l4s-train run {_recipe(folder, record['recipe'])}",
         *[_options(key, record[key]) for key in ("data", "negatives", "target") if record.get(key)],
-        f"--out {_run(folder)}{_precision(folder, record)}{' --smoke' if record.get('smoke') else ''}",
+        f"--out {_run(folder)}{_changes(folder, record)}{' --smoke' if record.get('smoke') else ''}",
     ]
     return [_AND.join(parts)]
 
@@ -83,16 +84,23 @@ def _recipe(folder: Path, name: str) -> str:
     return name if known else f"{_run(folder)}/{RECIPE}"
 
 
-def _precision(folder: Path, record: dict[str, Any]) -> str:
-    """The option ``--precision``, where the run had it."""
+def _changes(folder: Path, record: dict[str, Any]) -> str:
+    """The options that changed the recipe's hyperparameters."""
     recipe = recipe_files.load(folder / RECIPE)
-    stages = {stage.name: stage for stage in recipe.stages if isinstance(stage, Train)}
+    stages = {stage.name: stage.hyperparameters for stage in recipe.stages if isinstance(stage, Train)}
+    found: dict[str, None] = {}
     for name, place in record.get("stages", {}).items():
-        if name in stages and (folder / place / CONFIG).is_file():
-            trained = read_network_run(folder / place).config.precision
-            if trained != stages[name].hyperparameters.precision:
-                return f" --precision {trained}"
-    return ""
+        if name not in stages or not (folder / place / CONFIG).is_file():
+            continue
+        trained, said = read_network_run(folder / place).config, stages[name]
+        if trained.precision != said.precision:
+            found[f" --precision {trained.precision}"] = None
+        if trained.pretrained != said.pretrained and trained.pretrained:
+            own = "" if trained.pretrained == DOWNLOAD else f" {_name(trained.pretrained)}"
+            found[f" --pretrained{own}"] = None
+        if trained.passes != said.passes and not record.get("smoke"):
+            found[f" --batch {-(-trained.batch // trained.passes)}"] = None
+    return "".join(found)
 
 
 def _fit_commands(run: NetworkRun) -> list[str]:

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from l4s_geo.errors import DataError
+from l4s_training import models
 from l4s_training.export.members import ExportedMember
 from l4s_training.export.onnx_file import TOLERANCE
+from l4s_training.models.pretrained import WEIGHTS
 from l4s_training.training.building import start_of
 from l4s_training.training.network_run import NetworkRun, read_network_run
 
@@ -56,6 +58,9 @@ def _beginning(run: NetworkRun) -> str:
     first = ancestry(run)[-1]
     if first is None:
         return "weights of an earlier run whose record is gone"
+    if first.config.pretrained:
+        name = models.parse(first.config.network)[0].name
+        return f"an encoder with published weights (`{WEIGHTS[name].repository}` on the Hugging Face Hub)"
     return _IMAGENET if first.config.imagenet else _SCRATCH
 
 
@@ -67,6 +72,7 @@ def training_line(member: ExportedMember, calibrated: bool) -> str:
     losses = " + ".join(term.loss if term.weight == 1 else f"{term.weight:g} {term.loss}" for term in config.objective)
     parts = [f"{length}, batches of {config.batch}, {config.optimizer}", f"peak learning rate {config.learning_rate:g}"]
     parts += [f"schedule {config.schedule}", f"loss {losses}", f"seed {config.seed}"]
+    parts += [f"each batch in {config.passes} parts"] * (config.passes > 1)
     parts += [f"windows enlarged {config.scale:g} times"] * (config.scale != 1)
     parts += [f"from the weights of `{Path(config.init).name}`"] if config.init else []
     parts += [f"with pseudo-labels on {run.patches.get('target', len(record.adapted_to))} images"] * bool(config.labels)
