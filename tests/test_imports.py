@@ -29,7 +29,7 @@ LAYERS = {
     ),
     "l4s_training": (
         {"cli"},
-        {"export"},
+        {"export", "figures"},
         {"runs"},
         {"training"},
         {"config"},

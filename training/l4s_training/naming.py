@@ -12,6 +12,10 @@ from l4s_geo.errors import DataError
 
 __all__ = ["check_options", "unknown"]
 
+_LISTED = 40
+"""Names that an error lists; of more it lists the nearest."""
+_NEAREST = 3
+
 
 def unknown(kind: str, found: object, known: Iterable[str]) -> DataError:
     """Make the error for a name that does not exist.
@@ -22,9 +26,13 @@ def unknown(kind: str, found: object, known: Iterable[str]) -> DataError:
         known: what exists.
     """
     names = list(known)
-    near = difflib.get_close_matches(str(found), names, 1, 0.5)
+    near = difflib.get_close_matches(str(found), names, _NEAREST, 0.5)
     hint = f"; did you mean {near[0]!r}?" if near else "."
-    expected = f"one of {', '.join(names)}" if names else "none"
+    if len(names) > _LISTED:
+        nearest = difflib.get_close_matches(str(found), names, _NEAREST, 0.0)
+        expected = f"one of {len(names)}, of which {', '.join(nearest)} are nearest"
+    else:
+        expected = f"one of {', '.join(names)}" if names else "none"
     return DataError(f"There is no {kind} {found!r}; expected {expected}{hint}")
 
 

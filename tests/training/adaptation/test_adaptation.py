@@ -113,26 +113,25 @@ def test_selections_that_make_no_sense_are_errors(select, message):
 
 def test_mix_up_mixes_each_image_with_its_partner():
     x = torch.randn(6, 2, 4, 4, generator=torch.Generator().manual_seed(0))
-    mixed, order, share = MixUp()(x, torch.Generator().manual_seed(3))
+    mixed, order = MixUp()(x, 0.3, torch.Generator().manual_seed(3))
     assert sorted(order.tolist()) == list(range(6))
-    assert 0 <= share <= 1
-    torch.testing.assert_close(mixed, share * x + (1 - share) * x[order])
+    torch.testing.assert_close(mixed, 0.3 * x + 0.7 * x[order])
 
 
 def test_mix_up_goes_by_its_generator_alone():
     x = torch.randn(4, 1, 2, 2, generator=torch.Generator().manual_seed(0))
-    one, two = (MixUp()(x, torch.Generator().manual_seed(5)) for _ in range(2))
-    assert one[2] == two[2]
+    one, two = (MixUp()(x, 0.3, torch.Generator().manual_seed(5)) for _ in range(2))
     assert one[1].tolist() == two[1].tolist()
-    generator = torch.Generator().manual_seed(5)
-    assert MixUp()(x, generator)[2] != MixUp()(x, generator)[2]
+    generator, again = (torch.Generator().manual_seed(5) for _ in range(2))
+    shares = [MixUp().draw(generator) for _ in range(2)]
+    assert shares == [MixUp().draw(again) for _ in range(2)]
+    assert shares[0] != shares[1]
 
 
 @pytest.mark.parametrize("alpha", [0.4, 2.0])
 def test_mix_up_draws_from_the_beta_distribution(alpha):
     generator = torch.Generator().manual_seed(0)
-    x = torch.zeros(1, 1, 1, 1)
-    shares = [MixUp(alpha)(x, generator)[2] for _ in range(3000)]
+    shares = [MixUp(alpha).draw(generator) for _ in range(3000)]
     assert stats.kstest(shares, stats.beta(alpha, alpha).cdf).pvalue > 0.01
 
 

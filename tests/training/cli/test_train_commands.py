@@ -107,7 +107,7 @@ def test_a_bundle_holds_no_paths_of_the_machine_that_made_it(bundle):
         assert trace not in network
 
 
-def test_the_command_on_the_card_gives_the_scores_on_the_card(bundle):
+def test_the_command_on_the_card_gives_the_scores_on_the_card(bundle, rgb_npz, monkeypatch):
     card = (bundle / "README.md").read_text()
     scores = read_bundle(bundle).scores
     assert {"validation_f1", "test_f1", "test_precision", "test_recall", "test_iou", "test_flips_f1"} <= set(scores)
@@ -116,6 +116,7 @@ def test_the_command_on_the_card_gives_the_scores_on_the_card(bundle):
     # The card rounds to three digits what the bundle states to four.
     assert printed == pytest.approx([scores[f"test_{name}"] for name in ("f1", "precision", "recall")], abs=0.00056)
     command = next(line for line in card.splitlines() if line.startswith("l4s-train evaluate tiny"))
+    monkeypatch.chdir(rgb_npz.parent)
     result = call(*shlex.split(command.replace("tiny", str(bundle), 1))[1:])
     assert result.exit_code == 0, result.output
     for key in ("test_f1", "test_precision", "test_recall", "test_iou"):

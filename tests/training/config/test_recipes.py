@@ -157,7 +157,8 @@ def test_published_protocols():
     kingdrone = recipe_files.load("kingdrone-q-round4-ensemble")
     labelling = [stage for stage in kingdrone.stages if isinstance(stage, PseudoLabel)]
     assert len(labelling) == 4
-    assert all(dict(stage.options) == {"threshold": 0.7, "rest": "background"} for stage in labelling)
+    assert all(dict(stage.options) == {"threshold": 0.7, "rest": "ignore"} for stage in labelling)
+    assert {stage.calibrate for stage in labelling} == {"source"}  # the hinge is content with 0.73
     last = kingdrone.stages[-2].hyperparameters
     assert (last.iterations, last.batch, last.scale) == (20000, 16, 4)
     assert isinstance(kingdrone.result, Ensemble)
@@ -233,6 +234,30 @@ GOOD = {"bands": "RGB", "target": "test", "stages": [{"train": "net", "network":
             "mc-dropout",
         ),
         ({"target": [], "stages": [{"train": "a"}, {"pseudo-label": "l", "teachers": ["a"]}]}, "target"),
+        (
+            {"stages": [{"train": "a"}, {"pseudo-label": "l", "teachers": ["a"], "calibrate": "test"}]},
+            r"patches to calibrate on .*'test'",
+        ),
+        (
+            {
+                "target": "validation",
+                "stages": [{"train": "a"}, {"pseudo-label": "l", "teachers": ["a"], "calibrate": "validation"}],
+            },
+            "labels must not be looked at; calibrate on source",
+        ),
+        (
+            {
+                "stages": [
+                    {"train": "a", "network": "unet-resnet18+mc-dropout"},
+                    {"pseudo-label": "l", "teachers": ["a"], "select": "most-certain", "calibrate": "source"},
+                ]
+            },
+            "chosen by variance",
+        ),
+        ({"ours": ["all"]}, "ours is .*expected a mapping"),
+        ({"ours": {"loss": 3}}, "ours: loss is 3; expected text"),
+        ({"stages": [{"train": "net", "evaluate_at": 1.5}]}, "evaluate_at is 1.5"),
+        ({"stages": [{"train": "net", "passes": 0}]}, "passes is 0"),
         ({"stages": [{"train": "a"}, {"ensemble": "e", "members": ["b"]}]}, r"'b'"),
         ({"stages": [{"train": "a"}, {"crf": "c", "of": "a", "bands": ["B8"]}]}, "B8, which the recipe does not read"),
         ({"stages": [{"train": "a"}, {"crf": "c", "of": "a", "iterations": 1000}]}, "iterations"),

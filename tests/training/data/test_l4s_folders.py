@@ -220,6 +220,54 @@ def test_a_root_gives_a_set_for_each_official_folder_with_masks(root, zip_it):
     assert concatenate([train, validation]).role is None
 
 
+@pytest.mark.parametrize("top", ["same", "none", "other"])
+def test_zips_side_by_side_are_read_as_published(root, tmp_path, top):
+    """TrainData.zip, ValidData.zip, TestData.zip in one folder, whatever their own top folder is called."""
+    expected = sources.read_all([root], RGB)
+    for name in ("TrainData", "ValidData", "TestData"):
+        zipped(root / name, *{"same": (name,), "none": (), "other": ("data",)}[top])
+        shutil.rmtree(root / name)
+    found = sources.read_all([root], RGB)
+    assert [p.role for p in found] == ["train", "validation"]  # TestData has no masks
+    assert [p.source for p in found] == ["TrainData", "ValidData"]
+    for one, other in zip(found, expected, strict=True):
+        assert np.array_equal(everything(one), everything(other))
+        assert np.array_equal(one.masks, other.masks)
+    assert sources.official_roles([root]) == ["train", "validation"]
+    (test,) = sources.read_role_unlabelled([root], "test", RGB)
+    assert (len(test), test.labelled, test.role) == (3, False, "test")
+    with pytest.raises(DataError, match="TrainData and ValidData and TestData, of which one is wanted"):
+        sources.read_unlabelled(root, RGB)
+    assert {p.name for p in root.iterdir()} == {"TrainData.zip", "ValidData.zip", "TestData.zip"}  # nothing unpacked
+
+
+def test_a_folder_unpacked_beside_its_zip_counts_once(root):
+    zipped(root / "TrainData", "TrainData")
+    assert [len(p) for p in sources.read_all([root], RGB)] == [4, 2]
+
+
+@pytest.mark.parametrize("name", ["../outside/image_9.h5", "/image_9.h5", "TrainData/../../image_9.h5"])
+def test_names_that_point_out_of_a_zip_are_refused(write_raw, tmp_path, name):
+    path = zipped(write_raw("TrainData", 2), "TrainData")
+    with zipfile.ZipFile(path, "a") as file:
+        file.writestr(name, b"hostile")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(DataError, match=r"TrainData\.zip names a file '.*image_9\.h5', which lies outside of it"):
+        sources.read(path, RGB, cache="off")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_roles_are_told_without_reading_a_patch(root, tmp_path):
+    (root / "TrainData" / "img" / "image_1.h5").write_bytes(b"broken")
+    np.savez(tmp_path / "a.npz", dn=np.zeros(1))
+    assert sources.official_roles([root, tmp_path / "a.npz", root / "TestData"]) == [
+        "train",
+        "validation",
+        None,
+        "test",
+    ]
+
+
 def test_one_official_folder_has_to_be_named_where_one_is_wanted(root):
     with pytest.raises(DataError, match="TrainData and ValidData and TestData, of which one is wanted"):
         sources.read_unlabelled(root, RGB)

@@ -60,7 +60,7 @@ def test_it_has_the_official_layout_and_is_read_as_such(simulated):
         ("validation", 1, (14, 128, 128)),
         ("test", 1, (14, 128, 128)),
     ]
-    assert len(splits.divide(sets, splits.parse("official")).train) == 2
+    assert len(splits.divide(sets, splits.from_text("official")).train) == 2
     assert sorted(p.name for p in (folder / "TestData").rglob("*.h5")) == ["image_1.h5", "mask_1.h5"]
     assert all(s.values.stores[0].array.dtype == np.uint16 for s in sets)
 

@@ -13,13 +13,16 @@ from l4s_training.data.splits import (
     DEFAULT,
     PLANS,
     BenchmarkSplit,
+    OfficialSplit,
     Role,
     SplitPlan,
     StudySplit,
     as_dict,
+    as_text,
     divide,
     from_dict,
-    parse,
+    from_text,
+    plan_for,
     split,
 )
 
@@ -127,7 +130,7 @@ def a_set(n: int, role: Role | None = None, first: int = 1) -> Patches:
 
 
 def test_the_official_split_follows_the_folders():
-    parts = divide([a_set(5, "train"), a_set(3, "test"), a_set(2, "validation")], parse("official"))
+    parts = divide([a_set(5, "train"), a_set(3, "test"), a_set(2, "validation")], from_text("official"))
     assert parts.train.tolist() == [0, 1, 2, 3, 4]
     assert parts.test.tolist() == [5, 6, 7]
     assert parts.validation.tolist() == [8, 9]
@@ -135,7 +138,7 @@ def test_the_official_split_follows_the_folders():
 
 def test_the_official_split_needs_the_official_folders():
     with pytest.raises(DataError, match=r"set is in none of the official folders.*TrainData, ValidData, TestData"):
-        divide([a_set(5, "train"), a_set(3)], parse("official"))
+        divide([a_set(5, "train"), a_set(3)], from_text("official"))
 
 
 def test_the_benchmark_trains_on_the_first_quarter_of_each_area():
@@ -157,7 +160,7 @@ def test_the_benchmark_chooses_on_the_end_of_each_quarter():
 
 
 def test_the_study_takes_60_20_20_of_half():
-    parts = divide([a_set(3799, "train"), a_set(50, "test")], parse("study"))
+    parts = divide([a_set(3799, "train"), a_set(50, "test")], from_text("study"))
     assert [len(parts.train), len(parts.validation), len(parts.test)] == [1140, 380, 380]
     assert len(parts.dropped) == 3849 - 1900
     everything = np.concatenate([parts.train, parts.validation, parts.test, parts.dropped])
@@ -178,7 +181,7 @@ def test_a_patch_in_two_sources_has_one_role(plan):
 
 
 def test_the_official_folders_count_from_1_each_without_being_the_same_patches():
-    plan = SplitPlan(4, (), (3,), guard=0)
+    plan = SplitPlan(4, (), (3,), guard=0, cut_official=True)
     parts = divide([a_set(40, "train"), a_set(40, "validation")], plan)
     assert len(parts.dropped) == 0
     same = divide([a_set(40, "train"), a_set(20, "train", first=21)], plan)
@@ -188,6 +191,67 @@ def test_the_official_folders_count_from_1_each_without_being_the_same_patches()
 @pytest.mark.parametrize("plan", [DEFAULT, *PLANS.values(), SplitPlan(6, (1,), (2, 3), 0, (9,)), StudySplit(seed=4)])
 def test_a_plan_survives_a_record(plan):
     assert from_dict(json.loads(json.dumps(as_dict(plan)))) == plan
+
+
+plans = st.one_of(
+    st.builds(
+        lambda held, guard, apart, cut: SplitPlan(9, tuple(held[:2]), tuple(held[2:4]), guard, tuple(apart), cut),
+        st.permutations(range(9)),
+        st.integers(0, 9),
+        st.lists(st.integers(0, 4000)),
+        st.booleans(),
+    ),
+    st.just(OfficialSplit()),
+    st.builds(
+        lambda areas, share: BenchmarkSplit(tuple(sorted(areas)), share),
+        st.sets(st.integers(1, 3799)),
+        st.floats(0, 1, exclude_max=True),
+    ),
+    st.builds(StudySplit, st.floats(0.01, 1), st.floats(0.01, 0.5), st.floats(0, 0.5), st.integers(0)),
+)
+
+
+@given(plans)
+def test_every_plan_is_read_back_from_its_line(plan):
+    line = as_text(plan)
+    assert from_text(line) == plan
+    assert not set(line) & set(" '\"")  # one word of a command
+    assert from_dict(json.loads(json.dumps(as_dict(plan)))) == plan
+
+
+def test_a_line_states_what_is_not_the_default():
+    assert {as_text(plan) for plan in PLANS.values()} == set(PLANS)
+    assert as_text(StudySplit(seed=3, share=0.25)) == "study:share=0.25,seed=3"
+    assert as_text(SplitPlan(6, (2,), (4, 5), 0)) == "blocks:blocks=6,validation=2,test=4+5,guard=0,apart="
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("ofcial", "no split plan 'ofcial'"),
+        ("study:sed=1", "no key 'sed'; did you mean 'seed'"),
+        ("study:seed=one", r"has seed='one'; expected a value like 0"),
+        ("blocks:test=1;2", r"has test='1;2'; expected whole numbers joined by \+"),
+        ("blocks:cut_official=yes", r"has cut_official='yes'; expected a value like false"),
+    ],
+)
+def test_a_line_that_cannot_be_read_is_named(line, message):
+    with pytest.raises(DataError, match=message):
+        from_text(line)
+
+
+def test_official_folders_keep_their_roles_unless_told_otherwise():
+    """A split by blocks would train on what the publisher held out."""
+    assert plan_for(["train", "validation", "test"]) == OfficialSplit()
+    assert plan_for(["test"]) == OfficialSplit()
+    assert plan_for(["train", None]) == plan_for([None]) == DEFAULT
+    sets = [a_set(40, "train"), a_set(40, "test")]
+    plan = SplitPlan(4, (1,), (3,), guard=0)
+    with pytest.raises(DataError, match=r"official data for test, and a split by blocks would train on it"):
+        divide(sets, plan)
+    assert divide(sets[:1], plan).train.tolist() == [*range(10), *range(20, 30)]
+    cut = divide(sets, from_text("blocks:blocks=4,validation=1,test=3,guard=0,apart=,cut_official=true"))
+    assert len(cut.train) == 40
 
 
 def test_records_without_a_name_are_blocks():

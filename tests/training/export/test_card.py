@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import geopandas as gpd
@@ -17,8 +18,9 @@ from shapely.geometry import box, shape
 import l4s_geo
 from l4s_geo import load_bundle
 from l4s_geo.bands import BANDS, RGB, SPECTRAL, scale_of
+from l4s_geo.errors import DataError
 from l4s_training.cli import main
-from l4s_training.data.splits import SplitPlan
+from l4s_training.data.splits import DEFAULT, SplitPlan
 from l4s_training.export.card import blocks, scenes, whole_scenes
 from l4s_training.export.card.insert import write_section
 from l4s_training.scoring.metrics import Scores
@@ -183,10 +185,32 @@ def test_the_section_has_a_row_for_each_scene_and_a_column_for_each_way(folder_o
     assert f"(`l4s-train card b --data {folder_of_scenes} --tta`)" in lines
     rows = {line.split("|")[1].strip(): line.split("|")[2:-1] for line in lines if line.startswith("| ")}
     assert [c.strip() for c in rows[""]] == ["plain", "TTA"]
-    assert [c.strip() for c in rows["Punjab 20200604, L2A (site trained on), m²/km²"]] == ["50,000", "50,000"]
+    assert [c.strip() for c in rows["Punjab 20200604, L2A, m²/km²"]] == ["50,000", "50,000"]
     assert "Slovenia 1, L1C, m²/km²" in rows
     assert {c["tta"] for c in mapped if "tta" in c} == {"d4"}
     assert {c["bundle"] for c in mapped} == {str(tmp_path / "b")}
+
+
+def test_scenes_that_a_card_names_as_training_data_are_marked(folder_of_scenes, tmp_path):
+    scene = scenes.landslide_free(folder_of_scenes, tmp_path)[1]
+    bundle = load_bundle(make_bundle(tmp_path / "b", RGB, "window"), "cpu").bundle
+    card = tmp_path / "b" / "README.md"
+    for text, expected in (
+        ("## On whole scenes\n\n| Punjab 20200604 |\n\n## Training data\n\nPatches.\n", False),
+        ("## Training data\n\nFarmland in Punjab.\n", True),
+        ("## Training data\n\nWindows of 20200604T1.\n", True),
+    ):
+        card.write_text(text, encoding="utf-8")
+        assert whole_scenes._was_trained_on(scene, bundle) == expected
+
+
+def test_the_blocks_are_those_of_the_split_that_the_bundle_was_trained_with(tmp_path):
+    bundle = load_bundle(make_bundle(tmp_path / "b", RGB, "window"), "cpu").bundle
+    told = replace(bundle, trained_on="7 labelled patches (a.npz), split blocks:blocks=4,validation=0,test=1,guard=0")
+    assert blocks.plan_of(told) == replace(DEFAULT, blocks=4, validation=(0,), test=(1,), guard=0)
+    assert blocks.plan_of(load_bundle("rgb", "cpu").bundle) == DEFAULT
+    with pytest.raises(DataError, match="was trained with the split 'study:seed=3'"):
+        blocks.plan_of(replace(bundle, trained_on="7 labelled patches (a.npz), split study:seed=3"))
 
 
 def test_a_section_stands_before_the_training_data_and_takes_the_place_of_an_earlier_one(tmp_path):

@@ -118,6 +118,43 @@ def test_weights_are_fitted_to_calibrated_networks(finished, data, small, tmp_pa
         assert np.abs(expected - 1 / (1 + np.exp(-raw))).max() > 0.01
 
 
+def test_teachers_are_calibrated_before_the_threshold(finished, data, small, tmp_path):
+    """Labels from each teacher's own calibrated probabilities, on the patches named, as computed here once more."""
+    text = (finished.parent / "small.yaml").read_text().replace("target: [validation, test]", "target: test")
+    labelled, images = sources.read(data / "TrainData", BANDS), sources.read(data / "TestData", BANDS)
+    held = sources.read(data / "ValidData", BANDS)
+    for where, patches in (("source", labelled), ("validation", held)):
+        told = f"select: threshold, threshold: 0.6, rest: ignore, calibrate: {where}"
+        (tmp_path / "r.yaml").write_text(text.replace("select: most-confident, share: 0.9", told))
+        result = call("run", tmp_path / "r.yaml", "--data", data, "--out", tmp_path / where, "--precision", "32")
+        assert result.exit_code == 0, result.output
+        stages = json.loads((tmp_path / where / "run.json").read_text())["stages"]
+        calibrated = []
+        for name in ("first", "wide"):
+            teacher = read_network_run(tmp_path / where / stages[name])
+            network = load_network(teacher)
+            raw = logits_of(predict_all(run_predictor(teacher, network, images), images))
+            own = logits_of(predict_all(run_predictor(teacher, network, patches), patches))
+            calibration = fit_calibration(own, patches.masks)
+            calibrated.append(1 / (1 + np.exp(-calibration.slope * raw - calibration.intercept)))
+        mean = np.mean(calibrated, axis=0)
+        with np.load(tmp_path / where / stages["labels"] / "labels.npz") as file:
+            clear = np.minimum(np.abs(mean - 0.6), np.abs(mean - 0.4)) > 1e-4
+            np.testing.assert_array_equal(file["labels"][clear], (mean >= 0.6)[clear])
+            np.testing.assert_array_equal(file["weights"][clear] > 0, ((mean >= 0.6) | (mean <= 0.4))[clear])
+
+
+def test_labels_that_name_no_pixel_are_said(finished, data, small, tmp_path):
+    text = (finished.parent / "small.yaml").read_text()
+    text = text.replace("select: most-confident, share: 0.9", "select: threshold, threshold: 0.999999, rest: ignore")
+    (tmp_path / "r.yaml").write_text(text)
+    result = call("run", tmp_path / "r.yaml", "--data", data, "--out", tmp_path / "out", "--precision", "32")
+    assert result.exit_code == 0, result.output
+    assert "labels: no pixel is certain enough" in result.output
+    stages = json.loads((tmp_path / "out" / "run.json").read_text())["stages"]
+    assert json.loads((tmp_path / "out" / stages["labels"] / "stage.json").read_text())["landslide"] == 0
+
+
 def test_a_network_that_weighs_next_to_nothing_is_left_out(finished, data, small, tmp_path, monkeypatch):
     shutil.copytree(finished, tmp_path / "out")
     for ensemble_folder in (tmp_path / "out" / "stages").glob("both-*"):
@@ -180,6 +217,74 @@ def test_unlabelled_images_serve_as_the_target_and_negatives_join_training(data,
     assert student.patches["train"] == 4
     assert len(student.ids["train"]) == 8
     assert student.config.negatives == (str(data / "ValidData"),)
+
+
+def test_data_that_was_moved_is_not_trained_on_again(finished, data, small, tmp_path, monkeypatch):
+    """The same patches elsewhere, zipped as they are published: the record says where they are now."""
+    shutil.copytree(finished, tmp_path / "out")
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    for name in ("TrainData", "ValidData", "TestData"):
+        shutil.make_archive(str(moved / name), "zip", data, name)
+    monkeypatch.setattr("l4s_training.training.train._fit", None)  # nothing is trained
+    monkeypatch.chdir(tmp_path)
+    recipe = finished.parent / "small.yaml"
+    result = call("run", recipe, "--data", "moved", "--out", tmp_path / "out", "--precision", "32")
+    assert result.exit_code == 0, result.output
+    record = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert record["data"] == [str(moved)]  # absolute, whatever was typed
+    assert record["scores"] == json.loads((finished / "run.json").read_text())["scores"]
+    first = read_network_run(tmp_path / "out" / record["stages"]["first"])
+    assert first.config.data == (str(moved),)
+
+
+def test_unlabelled_test_images_are_found_by_themselves(finished, data, small, tmp_path):
+    """TestData as it was published during the competition, without masks, is the target domain all the same."""
+    shutil.copytree(data, tmp_path / "L4S")
+    shutil.rmtree(tmp_path / "L4S" / "TestData" / "mask")
+    result = call(
+        "run", finished.parent / "small.yaml", "--data", tmp_path / "L4S", "--out", tmp_path / "out", "--smoke"
+    )
+    assert result.exit_code == 0, result.output
+    record = json.loads((tmp_path / "out" / "run.json").read_text())
+    student = read_network_run(tmp_path / "out" / record["stages"]["first-2"])
+    assert student.patches["target"] == 8  # four of ValidData, four of TestData
+    assert set(record["scores"]) == {"validation"}
+    shutil.rmtree(tmp_path / "L4S" / "TestData")
+    gone = call("run", finished.parent / "small.yaml", "--data", tmp_path / "L4S", "--out", tmp_path / "x", "--smoke")
+    assert gone.exit_code == 2
+    assert "adapts to the test images, but the data holds none, labelled or not" in gone.stderr
+
+
+def test_smoke_runs_and_simulated_data_are_marked_wherever_a_figure_stands(data, small, tmp_path, monkeypatch):
+    from l4s_training.data.provenance import as_text
+
+    simulated = tmp_path / "simulated"
+    shutil.copytree(data, simulated)
+    (simulated / "simulation.json").write_text(as_text("Made for a test.", simulated=True))
+    monkeypatch.setattr(recipe_files, "FOLDER", tmp_path)
+    text = RECIPE.split("defaults")[0] + "defaults: {batch: 4, iterations: 4}\nstages:\n  - {train: first}\n"
+    (tmp_path / "one.yaml").write_text(text)
+    blocks = text.replace("split: official", "split: {plan: blocks, blocks: 4, test: [3], validation: [1], guard: 0}")
+    (tmp_path / "two.yaml").write_text(blocks.replace("target: [validation, test]\n", ""))
+    out = tmp_path / "runs"
+    reproduced = call("reproduce", "small", "--data", simulated, "--out", out, "--smoke", "--rows", "one")
+    crossed = call("crossvalidate", "two", "--data", simulated / "TrainData", "--folds", 2, "--out", out, "--smoke")
+    figures = tmp_path / "figures"
+    evaluated = call("evaluate", out / "one", "--data", simulated, "--figures", figures)
+    for result in (reproduced, crossed, evaluated):
+        assert result.exit_code == 0, result.output
+        said = " ".join(result.output.split())
+        assert "A smoke run of a few steps" in said
+        assert "On simulated patches" in said
+    (metrics,) = (out / "stages").glob("first-*/metrics.csv")
+    tables = [out / "small.csv", out / "crossvalidation.csv", metrics, *figures.glob("*.csv")]
+    assert len(tables) == 5
+    for path in tables:
+        with path.open() as file:
+            assert {row["note"] for row in csv.DictReader(file)} == {"smoke, simulated"}, path
+    real = call("evaluate", out / "one", "--data", data)
+    assert "simulated" not in real.output
 
 
 def test_evaluate_agrees_with_torchmetrics(finished, data, small, tmp_path):
@@ -282,6 +387,7 @@ def test_reproduce_prints_measured_beside_published(data, small, tmp_path, monke
     for name, f1 in (("one", 70), ("two", 71)):
         (tmp_path / f"{name}.yaml").write_text(
             f"extends: _base.yaml\npublished: {{table: small, row: {name}, split: test, f1: {f1}}}\n"
+            f"ours: {{length: four steps, loss: of {name}}}\n"
         )
     out = tmp_path / "runs"
     result = call("reproduce", "small", "--data", data, "--out", out, "--smoke")
@@ -293,6 +399,10 @@ def test_reproduce_prints_measured_beside_published(data, small, tmp_path, monke
     scores = json.loads((out / "one" / "run.json").read_text())["scores"]["test"]
     assert rows[0]["f1"] == rows[1]["f1"] == f"{100 * scores['f1']:.2f}"
     assert "71.00" in result.output
+    assert [row["ours"] for row in rows] == ["length: four steps; loss: of one", "length: four steps; loss: of two"]
+    for note in ("1. length: four steps", "2. loss: of one", "3. loss: of two"):
+        assert note in result.output
+    assert [line.split()[-2] for line in result.output.splitlines() if "71.00" in line] == ["3"]
     stages = [json.loads((out / name / "run.json").read_text())["stages"] for name in ("one", "two")]
     assert stages[0] == stages[1]  # trained once
     assert len(list((out / "stages").iterdir())) == 6
@@ -304,7 +414,7 @@ def test_all_published_rows_are_there():
 
     counts = {name: len(rows) for name, rows in tables().items()}
     expected = {"benchmark": 11, "baseline": 2, "kingdrone": 17, "kingdrone-test": 4, "seek-3": 24, "seek-4": 10}
-    expected |= {"seek-5": 5, "seek-6": 2, "tanmlh": 1, "sklgp": 1, "study": 14}
+    expected |= {"seek-5": 5, "seek-6": 2, "tanmlh": 1, "sklgp": 4, "study": 14}
     assert expected.items() <= counts.items()
 
 

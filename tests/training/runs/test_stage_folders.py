@@ -11,9 +11,8 @@ import yaml
 from l4s_training.config.recipe import Recipe
 from l4s_training.config.recipe_parser import parse
 from l4s_training.data.splits import SplitPlan
-from l4s_training.runs.recipe_data import Sources
 from l4s_training.runs.smoke import smoke_form
-from l4s_training.runs.stage_folders import stage_folders
+from l4s_training.runs.stage_folders import DataIdentity, stage_folders
 
 RECIPE = """
 bands: all
@@ -30,7 +29,8 @@ stages:
   - {ensemble: both, members: [first, wide], weights: fitted}
   - {crf: refined, of: both, bands: [B4, B3]}
 """
-SOURCES = Sources(("/data/l4s",), (), ("/data/none.npz",))
+DIGESTS = {"train": "a", "validation": "b", "test": "c", "negatives": "d"}
+IMAGES = {"validation": "e", "test": "f"}
 
 
 def recipe(*changes: tuple[str, str]) -> Recipe:
@@ -41,19 +41,26 @@ def recipe(*changes: tuple[str, str]) -> Recipe:
     return parse(yaml.safe_load(text), "small")
 
 
-def folders(given: Recipe, sources: Sources = SOURCES, smoke: bool = False) -> dict[str, str]:
-    return {name: folder.name for name, folder in stage_folders(given, sources, smoke, Path("stages")).items()}
+def folders(
+    given: Recipe,
+    digests: dict[str, str] = DIGESTS,
+    images: dict[str, str] = IMAGES,
+    target: str = "",
+    smoke: bool = False,
+) -> dict[str, str]:
+    identity = DataIdentity(digests, images, target, smoke)
+    return {name: folder.name for name, folder in stage_folders(given, identity, Path("stages")).items()}
 
 
 def test_stages_that_were_run_before_are_found_again():
     """Where a new hyperparameter or another default changes these names, every run begins anew: tell the changelog."""
     assert folders(recipe()) == {
-        "first": "first-0426a2b8",
-        "wide": "wide-4d0fbe09",
-        "labels": "labels-1af046bf",
-        "first-2": "first-2-521402f1",
-        "both": "both-969f7e2b",
-        "refined": "refined-66e3b07c",
+        "first": "first-4c9f12da",
+        "wide": "wide-3e15d486",
+        "labels": "labels-8ac82eeb",
+        "first-2": "first-2-0181bf20",
+        "both": "both-8f12de27",
+        "refined": "refined-04df56ce",
     }
 
 
@@ -78,17 +85,17 @@ def test_what_depends_on_a_change_gets_a_new_folder_and_nothing_else(changes, an
     assert {name for name, folder in after.items() if folder != before[name]} == anew
 
 
-def test_other_data_another_split_and_the_smoke_form_begin_anew():
+def test_other_patches_another_split_and_the_smoke_form_begin_anew():
     before = folders(recipe())
     for after in (
-        folders(recipe(), Sources(("/data/other",), (), SOURCES.negatives)),
-        folders(recipe(), Sources(SOURCES.data)),
+        folders(recipe(), {**DIGESTS, "train": "other"}),
+        folders(recipe(), {name: digest for name, digest in DIGESTS.items() if name != "negatives"}),
         folders(replace(recipe(), plan=SplitPlan(4, (1,), (3,)))),
         folders(smoke_form(recipe()), smoke=True),
     ):
         assert not set(before.values()) & set(after.values())
-    unlabelled = folders(recipe(), Sources(SOURCES.data, ("/data/images",), SOURCES.negatives))
-    assert {name for name, folder in unlabelled.items() if folder == before[name]} == {"first", "wide"}
+    for unlabelled in (folders(recipe(), target="other"), folders(recipe(), images={**IMAGES, "test": "other"})):
+        assert {name for name, folder in unlabelled.items() if folder == before[name]} == {"first", "wide"}
 
 
 def test_recipes_share_the_stages_that_they_have_in_common():

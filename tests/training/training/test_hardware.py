@@ -40,9 +40,16 @@ def test_one_of_all_processes_is_the_first(environment, first, monkeypatch):
 )
 def test_a_gpu_is_taken_where_there_is_one_unless_told_otherwise(gpu, hardware, precision, expected, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: True)
     placement = place(hardware, precision)
     assert (placement.on_gpu, placement.workers, placement.precision) == expected
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_a_gpu_trains_in_bfloat16_where_it_has_it_and_does_not_emulate_it(native, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: native or including_emulation)
+    assert place(Hardware(), "auto").precision == ("bf16" if native else "32")
 
 
 @pytest.mark.parametrize("native", [True, False])

@@ -74,8 +74,16 @@ def test_a_row_has_the_mean_loss_of_the_steps_since_the_last():
     assert [row["f1"] for row in progress.rows] == [0.5, 0.25]
 
 
+def test_a_row_has_the_f1_of_the_training_patches_since_the_last():
+    progress = Progress().with_counts([torch.tensor([3, 1, 2]), torch.tensor([1, 1, 0])]).with_counts([])
+    progress, _ = progress.after(evaluation(0.5, 3), Hyperparameters())
+    progress, _ = progress.after(evaluation(0.5, 4), Hyperparameters())
+    assert progress.rows[0]["train_f1"] == round(2 * 4 / (2 * 4 + 2 + 2), 5)
+    assert "train_f1" not in progress.rows[1]  # nothing was counted, as with mix-up
+
+
 def test_progress_passes_through_json():
     progress, _ = followed(Hyperparameters(), [0.5, 0.4])
-    progress = progress.with_losses([torch.tensor(0.125)])
+    progress = progress.with_losses([torch.tensor(0.125)]).with_counts([torch.tensor([1, 2, 3])])
     entries = json.loads(json.dumps({**progress.as_dict(), "step": 7}))
     assert Progress.from_dict(entries) == progress

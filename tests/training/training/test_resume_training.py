@@ -114,6 +114,48 @@ def test_a_checkpoint_in_the_middle_of_a_pass_is_gone_on_from(small, tmp_path, m
     assert read_network_run(tmp_path / "whole").best == read_network_run(tmp_path / "stopped").best
 
 
+@pytest.mark.parametrize(("number", "raised"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)])
+@pytest.mark.parametrize("at", [1, 2, 5])
+def test_a_training_that_is_told_to_end_keeps_its_last_step(number, raised, at, small, tmp_path):
+    """Also before the first evaluation, which comes after three steps; and it ends as the same training would."""
+    chosen = config()
+    train(chosen, given(), tmp_path / "whole", quiet=True)
+    original = Segmenter.training_step
+
+    def step(self, batch, index):
+        if self.step == at - 1:
+            os.kill(os.getpid(), number)
+        return original(self, batch, index)
+
+    before = signal.getsignal(number)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Segmenter, "training_step", step)
+        with pytest.raises(raised) as ended:
+            train(chosen, given(), tmp_path / "stopped", quiet=True)
+    if raised is SystemExit:
+        assert ended.value.code == 128 + signal.SIGTERM
+    assert signal.getsignal(number) == before
+    assert checkpoint.read(tmp_path / "stopped" / "last.safetensors").numbers["step"] == at
+    train(chosen, given(), tmp_path / "stopped", quiet=True)
+    assert same(tmp_path / "whole" / "best.safetensors", tmp_path / "stopped" / "best.safetensors")
+    assert read_network_run(tmp_path / "whole").best == read_network_run(tmp_path / "stopped").best
+
+
+def test_a_training_that_is_told_to_end_in_its_last_step_is_finished(small, tmp_path):
+    original = Segmenter.training_step
+
+    def step(self, batch, index):
+        if self.step == self.total - 1:
+            os.kill(os.getpid(), signal.SIGINT)
+        return original(self, batch, index)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Segmenter, "training_step", step)
+        with pytest.raises(KeyboardInterrupt):
+            train(config(), given(), tmp_path / "run", quiet=True)
+    assert read_network_run(tmp_path / "run").finished
+
+
 def test_a_training_that_begins_anew_begins_with_the_weights_asked_for(small, tmp_path):
     """Also where a stopped one has left its checkpoint: what it is to start from is not skipped."""
     train(config(seed=1), given(), tmp_path / "start", quiet=True)

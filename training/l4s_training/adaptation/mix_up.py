@@ -21,7 +21,7 @@ __all__ = ["MixUp", "mixed_loss"]
 
 @dataclass(frozen=True)
 class MixUp:
-    """Mixes the images of a batch, with one λ for all."""
+    """Mixes the images of a batch; λ is drawn once a step, for both domains."""
 
     alpha: float = 0.4
     """α of the Beta distribution; the published solution does not state it (ours)."""
@@ -30,21 +30,24 @@ class MixUp:
         if not 0 < self.alpha < float("inf"):
             raise DataError(f"Mix-up's alpha is {self.alpha}; expected a value above zero.")
 
-    def __call__(self, images: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, float]:
-        """Mix a batch.
+    def draw(self, generator: torch.Generator) -> float:
+        """Draw a step's λ; the generator is on the CPU, so that its state gives the same λ on every device."""
+        even = float(torch.rand((), generator=generator, dtype=torch.float64))
+        return float(betaincinv(self.alpha, self.alpha, even))
+
+    def __call__(self, images: Tensor, share: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Mix the images of one domain.
 
         Args:
-            images: (n, bands, rows, cols) of one domain.
-            generator: on the CPU, so that the same state gives the same mixture on every device.
+            images: (n, bands, rows, cols).
+            share: λ, of `draw`.
+            generator: draws the partners; on the CPU.
 
         Returns:
-            The mixed images, the order (n,) of their partners, and λ.
+            The mixed images, and the order (n,) of their partners.
         """
-        share = float(
-            betaincinv(self.alpha, self.alpha, float(torch.rand((), generator=generator, dtype=torch.float64)))
-        )
         order = torch.randperm(len(images), generator=generator).to(images.device)
-        return torch.lerp(images[order], images, share), order, share
+        return torch.lerp(images[order], images, share), order
 
 
 def mixed_loss(
@@ -63,7 +66,7 @@ def mixed_loss(
         logits: (n, rows, cols) of the mixed images.
         targets: (n, rows, cols), as before mixing.
         order: (n,), from `MixUp`.
-        share: λ, from `MixUp`.
+        share: λ, from `MixUp.draw`.
         weight: (n, rows, cols) or None, as before mixing.
         image_logits: (n,) or None, of the mixed images.
     """

@@ -21,6 +21,7 @@ _COMMANDS = {
     "card": "Measure a bundle on whole scenes and block by block, for its model card.",
     "reproduce": "Run the recipes of a published table, and print measured beside published.",
     "crossvalidate": "Cross-validate recipes by blocks, and compare them.",
+    "figures": "Draw the domains and classes of data, or the curves and pseudo-labels of a run.",
     "networks": "List the networks that fit takes.",
     "simulate": "Simulate labelled patches.",
     "patches": "Cut a scene and an inventory into patches to train on.",
@@ -28,7 +29,7 @@ _COMMANDS = {
 }
 EXTRA = (
     *("torch", "segmentation_models_pytorch", "timm", "lightning", "safetensors", "tensorboard", "yaml", "tqdm"),
-    *("matplotlib", "onnx", "onnxscript"),
+    *("matplotlib", "jinja2", "onnx", "onnxscript"),
 )
 """Modules that come with the extra ``train``."""
 

@@ -37,10 +37,11 @@ def command(bundle: str, data: Path, tta: bool, write: bool) -> None:
         raise DataError(
             f"{model.name} takes {', '.join(model.bands)}; the scenes of a card hold {', '.join(RGB)} only."
         )
+    plan = blocks.plan_of(model.bundle)
     scenes.check_folder(data)
     card = insert.card_of(model.bundle) if write else None
     click.echo(f"# {model.name} {model.bundle.version}, threshold {model.threshold:.3f}\n")
-    test = blocks.predict_test_blocks(model, data)
+    test = blocks.predict_test_blocks(model, data, plan)
     spread = blocks.spread_lines(test)
     click.echo("\n".join(blocks.pooled_lines(test) + spread))
     with tempfile.TemporaryDirectory() as folder:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from l4s_training.cli import options
-from l4s_training.cli.tables import show
+from l4s_training.cli.tables import show, title_of
 
 if TYPE_CHECKING:
     from l4s_training.runs.cross_validation import CrossValidated
@@ -43,10 +43,12 @@ def command(
     one stopped.
     """
     from l4s_training.config.recipe_files import load
+    from l4s_training.data.provenance import mark, provenance_of
     from l4s_training.runs.cross_validation import cross_validate
     from l4s_training.training.hardware import is_first_process
 
     loaded = [load(recipe) for recipe in recipes]
+    note = mark(smoke, [provenance_of(path) for path in (*data, *negatives, *target)])
     measured: list[tuple[str, CrossValidated]] = []
     for number, recipe in enumerate(loaded, start=1):
         if is_first_process():
@@ -57,9 +59,9 @@ def command(
         )
         measured.append((recipe.name, found))
         if is_first_process():
-            _write(out / "crossvalidation.csv", measured)
+            _write(out / "crossvalidation.csv", measured, note)
     if is_first_process():
-        _show(measured)
+        _show(measured, note)
 
 
 def _figures(found: CrossValidated) -> list[str]:
@@ -67,21 +69,21 @@ def _figures(found: CrossValidated) -> list[str]:
     return [f"{100 * value:.2f}" for value in scores] + [f"{found.threshold:.3f}"]
 
 
-def _write(path: Path, measured: list[tuple[str, CrossValidated]]) -> None:
+def _write(path: Path, measured: list[tuple[str, CrossValidated]], note: str) -> None:
     from l4s_training.files import write_table
 
-    header = ["recipe", "f1", "spread", "precision", "recall", "threshold", "f1_of_each_fold"]
+    header = ["recipe", "f1", "spread", "precision", "recall", "threshold", "f1_of_each_fold", "note"]
     rows = [
-        [name, *_figures(found), " ".join(f"{100 * scores.f1:.2f}" for scores in found.folds)]
+        [name, *_figures(found), " ".join(f"{100 * scores.f1:.2f}" for scores in found.folds), note]
         for name, found in measured
     ]
     write_table(path, header, rows)
 
 
-def _show(measured: list[tuple[str, CrossValidated]]) -> None:
+def _show(measured: list[tuple[str, CrossValidated]], note: str) -> None:
     from rich.table import Table
 
-    table = Table("recipe", "F1", "± over folds", "precision", "recall", "threshold")
+    table = Table("recipe", "F1", "± over folds", "precision", "recall", "threshold", title=title_of(note))
     for name, found in measured:
         table.add_row(name, *_figures(found))
     show(table, 120)

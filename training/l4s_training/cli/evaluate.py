@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from l4s_training.cli import options
+from l4s_training.cli.tables import title_of
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -45,7 +46,7 @@ _SHOWN = 6
 def command(
     run_or_bundle: str,
     data: tuple[str, ...],
-    plan: options.Plan,
+    plan: options.Plan | None,
     role: Role | Literal["all"],
     threshold: float | None,
     flips: bool,
@@ -55,7 +56,8 @@ def command(
     """Print precision, recall, F1 and IoU of the landslide class, counts pooled over all pixels.
 
     RUN_OR_BUNDLE is the folder of a recipe run (`l4s-train run`) or of a network run (`l4s-train fit`), whose own split
-    is used, or a bundle (a folder, a zip or the name of an installed one), which is split as the options say.
+    is used, or a bundle (a folder, a zip or the name of an installed one), whose card names the split that it was
+    trained with.
     """
     from rich.console import Console
 
@@ -71,7 +73,8 @@ def command(
 def _table(evaluated: Evaluated, role: str, per_source: bool) -> Table:
     from rich.table import Table
 
-    table = Table("split", "patches", "threshold", "F1", "precision", "recall", "IoU")
+    columns = ("split", "patches", "threshold", "F1", "precision", "recall", "IoU")
+    table = Table(*columns, title=title_of(evaluated.note))
     rows = [(role, len(evaluated.patches), evaluated.scores), *(evaluated.by_source() if per_source else ())]
     for name, patches, scores in rows:
         table.add_row(name, str(patches), f"{evaluated.threshold:.3f}", *_figures(scores))
@@ -90,7 +93,7 @@ def _write_figures(evaluated: Evaluated, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     patches, probabilities, threshold = evaluated.patches, evaluated.probabilities, evaluated.threshold
     curve = ThresholdCurve.of(probabilities, patches.masks)
-    _write_tables(curve, folder)
+    _write_tables(curve, evaluated.note, folder)
     draw_curves(curve, threshold, folder / "curves.png")
     order = ranked(evaluated.detected, patches.masks)
     for name, chosen in (("best", order[:_SHOWN]), ("worst", order[::-1][:_SHOWN])):
@@ -103,13 +106,13 @@ def _write_figures(evaluated: Evaluated, folder: Path) -> None:
     )
 
 
-def _write_tables(curve: ThresholdCurve, folder: Path) -> None:
+def _write_tables(curve: ThresholdCurve, note: str, folder: Path) -> None:
     from l4s_training.files import write_table
 
     thresholds = [
-        [threshold, *(round(value, 5) for value in scores.as_dict().values())]
+        [threshold, *(round(value, 5) for value in scores.as_dict().values()), note]
         for threshold, scores in curve.thresholds()
     ]
-    bins = [[round(mean, 5), round(share, 5), pixels] for pixels, mean, share in curve.reliability().rows()]
-    write_table(folder / "thresholds.csv", ["threshold", "f1", "precision", "recall", "iou"], thresholds)
-    write_table(folder / "calibration.csv", ["mean_probability", "landslide_share", "pixels"], bins)
+    bins = [[round(mean, 5), round(share, 5), pixels, note] for pixels, mean, share in curve.reliability().rows()]
+    write_table(folder / "thresholds.csv", ["threshold", "f1", "precision", "recall", "iou", "note"], thresholds)
+    write_table(folder / "calibration.csv", ["mean_probability", "landslide_share", "pixels", "note"], bins)

@@ -16,20 +16,27 @@ __all__ = ["command"]
 @click.option("--name", required=True, help="Name of the bundle.")
 @click.option("--version", default="1", show_default=True, help="Version of the bundle.")
 @click.option(
+    "--data",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Where the data is now that the runs were trained on, if it was moved; repeat for more.",
+)
+@click.option(
     "--measure-on",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="Other labelled data, kept out of training by --apart, whose scores go into the card; repeat for more.",
+    help="Other labelled data, kept out of training, whose scores go into the card; repeat for more.",
 )
 @click.option("--flips/--no-flips", default=True, show_default=True, help="Score with flips averaged, too.")
 @click.option("--crf", is_flag=True, help="Score with a DenseCRF, too, and keep its parameters (extra crf).")
-@click.option("--fit-weights", is_flag=True, help="Weigh the networks by what the validation blocks say.")
+@click.option("--fit-weights", is_flag=True, help="Weigh the networks by what the validation patches say.")
 @click.option(
     "--storage",
-    type=click.Choice(["half", "int8"]),
+    type=click.Choice(["half", "int8", "full"]),
     default="half",
     show_default=True,
-    help="How weights are stored; int8 halves the files again.",
+    help="How weights are stored: half precision, in full where that changes a logit by more than 0.05; int8 halves "
+    "the files again, and is refused where it costs more than 0.005 of the validation F1.",
 )
 @click.option(
     "--terrain-prior",
@@ -47,5 +54,7 @@ def command(runs: tuple[Path, ...], out: Path, **settings: Any) -> None:
     exported = export(runs, out, ExportSettings(**settings))
     if exported.left_out:
         click.echo(f"Left out, because they weigh next to nothing: {', '.join(map(str, exported.left_out))}")
+    for folder in exported.in_full:
+        click.echo(f"{folder}: stored in full, because half precision changes a logit by more than 0.05.")
     figures = "  ".join(f"{key} {value:.4f}" for key, value in exported.bundle.scores.items())
     click.echo(f"{out}: agrees with torch to {exported.parity:.2g} in a logit.  {figures}")

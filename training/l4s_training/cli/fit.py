@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,10 +49,11 @@ __all__ = ["command"]
 @options.precision("auto")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--resume", is_flag=True, help="Go on where an earlier training of the same configuration stopped.")
+@options.export_check
 @options.hardware
 def command(
     data: tuple[str, ...],
-    plan: options.Plan,
+    plan: options.Plan | None,
     negatives: tuple[str, ...],
     init: str | None,
     out: Path,
@@ -68,20 +70,25 @@ def command(
     precision: Precision,
     seed: int,
     resume: bool,
+    export_check: bool,
     hardware: Hardware,
 ) -> None:
-    """Train one network on labelled patches, split by blocks of id, and keep the best epoch.
+    """Train one network on labelled patches, and keep the best epoch.
 
-    Writes config.json, metrics.csv and best.safetensors to the folder of the network run.
+    The official folders keep their roles; other patches are split by blocks of id. Writes config.json, metrics.csv and
+    best.safetensors to the folder of the network run.
     """
-    from l4s_training.data import bandsets
+    from l4s_training.data import bandsets, splits
+    from l4s_training.data.readers import read as sources
+    from l4s_training.export.exportable import check_exportable
+    from l4s_training.training.hardware import is_first_process
     from l4s_training.training.network_run import NetworkConfig
     from l4s_training.training.train import train
     from l4s_training.training.training_data import read_training_data
 
     config = NetworkConfig(
-        data=data,
-        negatives=negatives,
+        data=tuple(map(os.path.abspath, data)),
+        negatives=tuple(map(os.path.abspath, negatives)),
         init=init,
         network=network,
         imagenet=imagenet,
@@ -89,7 +96,7 @@ def command(
         bands=bandsets.parse(bands),
         components=bandsets.components(bands),
         normalization=normalization,
-        plan=plan,
+        plan=plan or splits.plan_for(sources.official_roles(data)),
         epochs=epochs,
         batch=batch,
         learning_rate=lr,
@@ -98,7 +105,10 @@ def command(
         precision=precision,
         seed=seed,
     )
-    run = train(config, read_training_data(config), out, hardware=hardware, resume=resume)
+    given = read_training_data(config)
+    if export_check and is_first_process():
+        check_exportable([config], given.source)
+    run = train(config, given, out, hardware=hardware, resume=resume)
     if run.best:
         click.echo(
             f"{out}: best epoch {run.best.epoch}, validation F1 {run.best.scores['f1']:.4f} at threshold "

@@ -48,8 +48,27 @@ def command(
     atmosphere = negatives.fit_atmosphere(*pair) if pair else None
     medians = _band_medians(casts) if casts else None
     found = negatives.negatives(scenes, atmosphere, medians, surface, seed)
-    negatives.write_negatives(found, out)
+    negatives.write_negatives(found, out, _note(scenes, surface, pair, casts))
     click.echo(f"{out}: {len(found)} windows without landslides.")
+
+
+def _note(scenes: tuple[str, ...], surface: tuple[str, ...], pair: tuple[str, ...] | None, casts: Path | None) -> str:
+    """Say what the windows are cut from, for the cards of the models trained on them."""
+    said = [f"Windows of scenes without landslides: {', '.join(map(_name, (*scenes, *surface)))}."]
+    if surface and pair:
+        said.append(
+            f"Those of {', '.join(map(_name, surface))} are surface reflectance, brought to the top of the atmosphere "
+            f"by what {' and '.join(map(_name, pair))} differ in."
+        )
+    if casts:
+        said.append(f"Each is there twice: as it is, and with the colours of a patch of {casts.name}.")
+    return " ".join(said)
+
+
+def _name(scene: str) -> str:
+    """A scene by its name; band files by their folder's."""
+    files = [Path(part) for part in scene.split(",")]
+    return files[0].parent.name or files[0].name if len(files) > 1 else files[0].name
 
 
 def _band_medians(path: Path) -> NDArray[np.float64]:

@@ -1,33 +1,41 @@
 """Options shared by commands, each stated once.
 
-Simple ones are decorators: ``data`` (``--data``, repeatable), ``negatives``, ``target``, ``smoke``, ``run_or_bundle``,
-``threshold``, ``flips``; ``folder`` and ``precision`` make one. Blocks turn several options into one argument:
+Simple ones are decorators: ``data`` (``--data``, repeatable), ``negatives``, ``target``, ``smoke``, ``at_once``,
+``pretrained``, ``export_check``, ``run_or_bundle``, ``threshold``, ``flips``; ``folder`` and ``precision`` make one;
+``changed`` gives a recipe what ``at_once`` and ``pretrained`` ask for. Blocks turn several options into one argument:
 ``split_plan`` turns ``--split-plan``, ``--blocks``, ``--validation-blocks``, ``--test-blocks``, ``--guard`` and
-``--apart`` into ``plan``; ``hardware`` turns ``--accelerator``, ``--devices``, ``--nodes``, ``--workers`` and
-``--threads`` into ``hardware``.
+``--apart`` into ``plan``, which is None where none of them is given; ``hardware`` turns ``--accelerator``,
+``--devices``, ``--nodes``, ``--workers`` and ``--threads`` into ``hardware``.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
-from click.core import ParameterSource
 
 from l4s_geo.errors import DataError
-from l4s_training.data.splits import DEFAULT, PLANS, Plan, SplitPlan, parse
+from l4s_training.data.splits import DEFAULT, PLANS, Plan, SplitPlan, from_text
+
+if TYPE_CHECKING:
+    from l4s_training.config.recipe import Recipe
 
 __all__ = [
     "Plan",
+    "at_once",
+    "changed",
     "data",
+    "export_check",
     "flips",
     "folder",
     "hardware",
     "negatives",
     "precision",
+    "pretrained",
     "run_or_bundle",
     "smoke",
     "split_plan",
@@ -42,7 +50,8 @@ data = click.option(
     multiple=True,
     required=True,
     metavar="PATH",
-    help="Folder of L4S .h5 patches, a zip of one, or an .npz; repeat for more.",
+    help="Folder of L4S .h5 patches, a zip of one, a folder of the official folders or their zips, or an .npz; repeat "
+    "for more.",
 )
 
 negatives = click.option(
@@ -54,6 +63,28 @@ target = click.option(
 )
 
 smoke = click.option("--smoke", is_flag=True, help="Two steps a network on four patches, to see that all works.")
+
+export_check = click.option(
+    "--export-check/--no-export-check",
+    default=True,
+    show_default=True,
+    help="Before a long training, see that its networks can be exported.",
+)
+
+at_once = click.option(
+    "--batch",
+    "at_once",
+    type=click.IntRange(1),
+    help="Patches at once, where the recipe's batch does not fit into memory: gradients are added up to it.",
+)
+
+pretrained = click.option(
+    "--pretrained",
+    is_flag=False,
+    flag_value="true",
+    metavar="[PATH]",
+    help="Encoders begin with published weights: downloaded, or PATH, their file or a folder of such files.",
+)
 
 run_or_bundle = click.argument("run_or_bundle")
 
@@ -76,81 +107,81 @@ def precision(default: str | None, help: str | None = None) -> Callable[[Command
     return click.option("--precision", type=choices, default=default, show_default=True, help=help)
 
 
+def changed(recipe: Recipe, at_once: int | None, pretrained: str | None) -> Recipe:
+    """Return a recipe as ``at_once`` and ``pretrained`` ask for, see `l4s_training.config.adjusted`."""
+    from l4s_training.config.adjusted import in_passes, with_pretrained
+
+    recipe = recipe if at_once is None else in_passes(recipe, at_once)
+    return recipe if pretrained is None else with_pretrained(recipe, pretrained)
+
+
 def split_plan(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options of the split; the function takes them as ``plan``."""
+    """Add the options of the split; the function takes them as ``plan``, None where the data decides."""
 
     @click.option(
         "--split-plan",
-        type=click.Choice(list(PLANS)),
-        default="blocks",
-        show_default=True,
-        help="How roles are given: by blocks of id, by the official folders, as the benchmark or the study did.",
+        metavar="PLAN",
+        help=f"How roles are given: {', '.join(PLANS)}, with values of its own after a colon (study:seed=3).  "
+        "[default: official for the official folders, else blocks]",
     )
-    @click.option("--blocks", default=DEFAULT.blocks, show_default=True, type=click.IntRange(1), help="Blocks of id.")
+    @click.option("--blocks", type=click.IntRange(1), help=f"Blocks of id.  [default: {DEFAULT.blocks}]")
     @click.option(
         "--validation-blocks",
-        default=_join(DEFAULT.validation),
-        show_default=True,
-        help="Blocks that choose checkpoint and threshold.",
+        metavar="NUMBERS",
+        help=f"Blocks that choose checkpoint and threshold.  [default: {_join(DEFAULT.validation)}]",
     )
     @click.option(
-        "--test-blocks",
-        default=_join(DEFAULT.test),
-        show_default=True,
-        help="Blocks that are only reported.",
+        "--test-blocks", metavar="NUMBERS", help=f"Blocks that are only reported.  [default: {_join(DEFAULT.test)}]"
     )
     @click.option(
         "--guard",
-        default=DEFAULT.guard,
-        show_default=True,
-        help="Patches dropped between roles, in id and in number.",
+        type=click.IntRange(0),
+        help=f"Patches dropped between roles, in id and in number.  [default: {DEFAULT.guard}]",
     )
     @click.option(
         "--apart",
-        default=_join(DEFAULT.apart),
-        show_default=True,
-        help="Official numbers whose neighbourhood is not trained on.",
+        metavar="NUMBERS",
+        help=f"Official numbers whose neighbourhood is not trained on.  [default: {_join(DEFAULT.apart)}]",
     )
     @functools.wraps(function)
     def wrapper(
         *args: Any,
-        split_plan: str,
-        blocks: int,
-        validation_blocks: str,
-        test_blocks: str,
-        guard: int,
-        apart: str,
+        split_plan: str | None,
+        blocks: int | None,
+        validation_blocks: str | None,
+        test_blocks: str | None,
+        guard: int | None,
+        apart: str | None,
         **kwargs: Any,
     ) -> Any:
-        if split_plan != "blocks":
-            _refuse_given(
-                f"--split-plan {split_plan}", ("blocks", "validation_blocks", "test_blocks", "guard", "apart")
-            )
-            return function(*args, plan=parse(split_plan), **kwargs)
-        plan = SplitPlan(
-            blocks,
-            _numbers("--validation-blocks", validation_blocks),
-            _numbers("--test-blocks", test_blocks),
-            guard,
-            _numbers("--apart", apart),
-        )
+        given = {
+            "blocks": blocks,
+            "validation": _numbers("--validation-blocks", validation_blocks),
+            "test": _numbers("--test-blocks", test_blocks),
+            "guard": guard,
+            "apart": _numbers("--apart", apart),
+        }
+        plan = _plan(split_plan, {key: value for key, value in given.items() if value is not None})
         return function(*args, plan=plan, **kwargs)
 
     return wrapper
 
 
-def _refuse_given(why: str, names: Sequence[str]) -> None:
-    """Refuse options that the user gave and that something else makes meaningless.
+def _plan(text: str | None, of_blocks: dict[str, Any]) -> Plan | None:
+    """Put together what the options say of the split.
 
     Raises:
-        click.UsageError: one was given.
+        click.UsageError: they do not fit together.
     """
-    context = click.get_current_context()
-    default = (None, ParameterSource.DEFAULT, ParameterSource.DEFAULT_MAP)
-    sources = {name: context.get_parameter_source(name) for name in names}
-    given = [f"--{name.replace('_', '-')}" for name, source in sources.items() if source not in default]
-    if given:
-        raise click.UsageError(f"{given[0]} belongs to --split-plan blocks and says nothing with {why}; leave it out.")
+    plan = from_text(text) if text is not None else DEFAULT if of_blocks else None
+    if not of_blocks:
+        return plan
+    if not isinstance(plan, SplitPlan):
+        first = {"validation": "validation-blocks", "test": "test-blocks"}.get(name := next(iter(of_blocks)), name)
+        raise click.UsageError(
+            f"--{first} belongs to --split-plan blocks and says nothing with --split-plan {text}; leave it out."
+        )
+    return replace(plan, **of_blocks)
 
 
 def hardware(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -188,7 +219,9 @@ def _join(numbers: tuple[int, ...]) -> str:
     return ",".join(map(str, numbers))
 
 
-def _numbers(option: str, text: str) -> tuple[int, ...]:
+def _numbers(option: str, text: str | None) -> tuple[int, ...] | None:
+    if text is None:
+        return None
     try:
         return tuple(int(part) for part in text.split(",") if part.strip())
     except ValueError as error:

@@ -98,7 +98,7 @@ def command(
         cutting.require_bands(stack, bands)
         landslides = cutting.landslide_mask(inventory, stack.grid) if inventory is not None else None
         cuts = cutting.cut(stack, bands, landslides, how)
-        written = _to_npz(cuts, bands, out) if write_bands is not None else _to_folder(cuts, stack, out)
+        written = _to_npz(cuts, bands, stack, out) if write_bands is not None else _to_folder(cuts, stack, out)
     if not written:
         raise DataError(
             f"No window of the scene {stack.scene.name} became a patch: none has "
@@ -158,7 +158,7 @@ def _append(path: Path, row: dict[str, Any]) -> None:
         raise OutputError(f"{path} could not be written ({error}); free some space and start again.") from error
 
 
-def _to_npz(cuts: Iterable[Cut], bands: tuple[str, ...], out: Path) -> list[float]:
+def _to_npz(cuts: Iterable[Cut], bands: tuple[str, ...], stack: Stack, out: Path) -> list[float]:
     """Write patches of chosen bands to a new file; return the share of landslide of each."""
     import numpy as np
 
@@ -175,5 +175,6 @@ def _to_npz(cuts: Iterable[Cut], bands: tuple[str, ...], out: Path) -> list[floa
         masks = np.stack([piece.mask for piece in pieces]).astype(np.uint8)
         with staged(out) as (part,):
             if part:
-                digital_numbers.write(part, raw, masks, np.arange(1, len(pieces) + 1), bands)
+                note = f"Cut by `l4s-train patches` from {stack.scene.name}."
+                digital_numbers.write(part, raw, masks, np.arange(1, len(pieces) + 1), bands, note)
     return [float(piece.mask.mean()) for piece in pieces]

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from l4s_training.cli import options
-from l4s_training.cli.tables import show
+from l4s_training.cli.tables import show, title_of
 
 if TYPE_CHECKING:
+    from l4s_training.config.recipe import Recipe
     from l4s_training.runs.published import Row
     from l4s_training.training.hardware import Hardware
 
@@ -25,8 +26,13 @@ __all__ = ["command"]
     "--patches", default=(384, 64, 96), show_default=True, nargs=3, type=int, help="Simulated train, validation, test."
 )
 @click.option("--rows", metavar="TEXT", help="Only the rows whose recipe's name holds this.")
+@click.option("--cost", is_flag=True, help="Only count hours and memory on one GPU; nothing is trained.")
+@options.at_once
+@options.pretrained
 @options.folder("Folder of the recipe runs; rows share the stages that they have in common.", Path("runs"))
 @options.smoke
+@options.target
+@options.export_check
 @options.hardware
 def command(
     table: str | None,
@@ -34,15 +40,26 @@ def command(
     simulated: bool,
     patches: tuple[int, int, int],
     rows: str | None,
+    cost: bool,
+    at_once: int | None,
+    pretrained: str | None,
     out: Path,
     smoke: bool,
+    target: tuple[str, ...],
+    export_check: bool,
     hardware: Hardware,
 ) -> None:
     """Run the recipes of a published TABLE and print measured beside published; without TABLE, list the tables.
 
-    The same command goes on where a killed one stopped. OUT/TABLE.csv holds what is measured so far.
+    The same command goes on where a killed one stopped. OUT/TABLE.csv holds what is measured so far. Below the table
+    stands where the recipes depart from their papers, or read what the papers leave open.
     """
+    from dataclasses import replace
+
     from l4s_geo.errors import DataError
+    from l4s_training.config.adjusted import has_published_weights
+    from l4s_training.data.provenance import mark, provenance_of
+    from l4s_training.export.exportable import check_exportable
     from l4s_training.runs import published
     from l4s_training.runs.recipe_run import run_recipe
     from l4s_training.runs.record import scores_of
@@ -54,21 +71,40 @@ def command(
     chosen = [row for row in published.rows_of(table) if not rows or rows in row.recipe.name]
     if not chosen:
         raise DataError(f"No recipe of {table} has {rows!r} in its name; leave --rows out to run all.")
+    some = any(has_published_weights(row.recipe) for row in chosen)  # where none has, the first is an error
+    chosen = [
+        replace(row, recipe=options.changed(row.recipe, at_once, pretrained if fit or not some else None))
+        for row in chosen
+        for fit in [has_published_weights(row.recipe)]
+    ]
+    if cost:
+        _count(chosen)
+        return
     if simulated:
         data = (_simulated(out / "simulated", patches, chosen),)
     if not data:
         raise published.what_is_needed(table, chosen)
+    note = mark(smoke, [provenance_of(path) for path in (*data, *target)])
     measured = []
     for number, row in enumerate(chosen, start=1):
         if is_first_process():
             click.echo(f"[{number}/{len(chosen)}] {row.published.row}: recipe {row.recipe.name}")
         folder = out / row.recipe.name
-        run_recipe(row.recipe, data, folder, hardware=hardware, smoke=smoke, stages=out / "stages")
+        run_recipe(
+            row.recipe,
+            data,
+            folder,
+            hardware=hardware,
+            smoke=smoke,
+            target=target,
+            stages=out / "stages",
+            before_training=check_exportable if export_check else None,
+        )
         measured.append((row, scores_of(folder).get(row.published.split)))
         if is_first_process():
-            _write(out / f"{table}.csv", measured)
+            _write(out / f"{table}.csv", measured, note)
     if is_first_process():
-        _show(measured, simulated)
+        _show(measured, note)
 
 
 def _simulated(folder: Path, patches: tuple[int, int, int], rows: list[Row]) -> str:
@@ -95,14 +131,15 @@ def _list(tables: dict[str, list[Row]]) -> None:
     show(table, 160)
 
 
-def _write(path: Path, measured: list[tuple[Row, dict[str, float] | None]]) -> None:
+def _write(path: Path, measured: list[tuple[Row, dict[str, float] | None]], note: str) -> None:
     from l4s_training.files import write_table
 
     rows = []
     for row, scores in measured:
         p, figures = row.published, _figures(scores, "")
-        rows.append([p.row, row.recipe.name, p.split, p.f1, *figures, p.transductive])
-    header = ["row", "recipe", "split", "published_f1", "f1", "precision", "recall", "transductive"]
+        ours = "; ".join(f"{aspect}: {text}" for aspect, text in row.recipe.ours)
+        rows.append([p.row, row.recipe.name, p.split, p.f1, *figures, p.transductive, ours, note])
+    header = ["row", "recipe", "split", "published_f1", "f1", "precision", "recall", "transductive", "ours", "note"]
     write_table(path, header, rows)
 
 
@@ -111,13 +148,53 @@ def _figures(scores: dict[str, float] | None, missing: str) -> list[str]:
     return [f"{100 * scores[k]:.2f}" if scores else missing for k in ("f1", "precision", "recall")]
 
 
-def _show(measured: list[tuple[Row, dict[str, float] | None]], simulated: bool) -> None:
+def _show(measured: list[tuple[Row, dict[str, float] | None]], note: str) -> None:
     from rich.table import Table
 
-    title = "On simulated patches: nothing published is reproduced by these figures." if simulated else None
-    table = Table("row", "split", "", "published F1", "measured F1", "precision", "recall", title=title)
-    for row, scores in measured:
+    from l4s_training.runs import published
+
+    columns = ("row", "split", "", "published F1", "measured F1", "precision", "recall", "ours")
+    table = Table(*columns, title=title_of(note))
+    notes, numbers = published.notes_of([row for row, _ in measured])
+    for (row, scores), own in zip(measured, numbers, strict=True):
         figures = _figures(scores, "-")
         kind = "transductive" if row.published.transductive else "inductive"
-        table.add_row(row.published.row, row.published.split, kind, f"{row.published.f1:.2f}", *figures)
-    show(table, 140)
+        table.add_row(row.published.row, row.published.split, kind, f"{row.published.f1:.2f}", *figures, _ranges(own))
+    show(table, 160)
+    for number, text in enumerate(notes, start=1):
+        click.echo(f"{number}. {text}")
+
+
+def _ranges(numbers: tuple[int, ...]) -> str:
+    """Write numbers in ascending order, runs of them as in 1-4."""
+    runs: list[list[int]] = []
+    for number in sorted(numbers):
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return " ".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
+
+
+def _count(rows: list[Row]) -> None:
+    """Print what each row costs, and what all cost where stages that rows share are run once."""
+    from rich.table import Table
+
+    from l4s_training.config.recipe import Train
+    from l4s_training.runs.cost import SPEED, Cost, cost_of
+    from l4s_training.runs.stage_folders import DataIdentity, stage_folders
+
+    table = Table("recipe", "networks trained", "hours", "GiB", title=f"One GPU at {SPEED / 1e12:.0f} TFLOP/s, counted")
+    shared: dict[str, Cost] = {}
+    trained: set[str] = set()
+    recipes: dict[str, Recipe] = {row.recipe.name: row.recipe for row in rows}
+    for name, recipe in recipes.items():
+        whole = cost_of(recipe)
+        networks = [stage for stage in recipe.stages if isinstance(stage, Train)]
+        table.add_row(name, str(len(networks)), f"{whole.hours:.1f}", f"{whole.gib:.1f}")
+        folders = stage_folders(recipe, DataIdentity(), Path())
+        shared |= {folders[stage.name].name: cost_of(recipe, [stage]) for stage in recipe.stages}
+        trained |= {folders[stage.name].name for stage in networks}
+    hours, memory = sum(c.hours for c in shared.values()), max(c.gib for c in shared.values())
+    table.add_row("all, what they share once", str(len(trained)), f"{hours:.1f}", f"{memory:.1f}")
+    show(table, 120)

@@ -24,6 +24,9 @@ __all__ = ["command"]
 @options.precision(None, "Instead of the recipe's.")
 @options.target
 @options.negatives
+@options.at_once
+@options.pretrained
+@options.export_check
 @options.hardware
 def command(
     recipe: str,
@@ -33,6 +36,9 @@ def command(
     precision: Precision | None,
     target: tuple[str, ...],
     negatives: tuple[str, ...],
+    at_once: int | None,
+    pretrained: str | None,
+    export_check: bool,
     hardware: Hardware,
 ) -> None:
     """Run a recipe's stages in order; the same command goes on where a killed one stopped.
@@ -42,10 +48,20 @@ def command(
     from dataclasses import replace
 
     from l4s_training.config.recipe_files import load
+    from l4s_training.export.exportable import check_exportable
     from l4s_training.runs.recipe_run import run_recipe
 
-    loaded = load(recipe)
+    loaded = options.changed(load(recipe), at_once, pretrained)
     if precision:
         loaded = loaded.with_hyperparameters(lambda given: replace(given, precision=precision))
-    run_recipe(loaded, data, out, hardware=hardware, smoke=smoke, target=target, negatives=negatives)
+    run_recipe(
+        loaded,
+        data,
+        out,
+        hardware=hardware,
+        smoke=smoke,
+        target=target,
+        negatives=negatives,
+        before_training=check_exportable if export_check else None,
+    )
     click.echo(f"{out}: done. Next: l4s-train evaluate {out} --data …, or l4s-train export {out} --out …")

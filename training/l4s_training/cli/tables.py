@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["show"]
+__all__ = ["show", "title_of"]
+
+_TITLES = {
+    "smoke": "A smoke run of a few steps: these figures say nothing of the method.",
+    "simulated": "On simulated patches: nothing published is reproduced by these figures.",
+}
+
+
+def title_of(note: str) -> str | None:
+    """Return what stands above a table whose figures carry a note, see `l4s_training.data.provenance.mark`."""
+    return "\n".join(text for word, text in _TITLES.items() if word in note) or None
 
 
 def show(table: Table, width: int) -> None:

@@ -16,6 +16,7 @@ from l4s_training.config import schedules
 from l4s_training.config.checks import check_keys, choice, convert, listing, mapping
 from l4s_training.data.augmentation import Augmentation
 from l4s_training.losses import Objective, Term
+from l4s_training.models.pretrained import DOWNLOAD
 
 __all__ = ["OPTIMIZERS", "PRECISIONS", "Hyperparameters", "Precision", "parse"]
 
@@ -40,6 +41,9 @@ class Hyperparameters:
     """A name of `l4s_training.models`, with options or without."""
     imagenet: bool = False
     """Whether the encoder begins with what it learned on ImageNet, see `l4s_training.models.imagenet`."""
+    pretrained: str | None = None
+    """``true`` for the weights that timm or segmentation-models-pytorch publishes for the network's encoder, or the
+    path of their file or of a folder that holds it; None for random weights. See `l4s_training.models.pretrained`."""
     scale: float = 1.0
     """Scale promotion: windows are resized by this factor, bilinearly, before the network sees them."""
     objective: tuple[Term, ...] = (Term("ce"), Term("lovasz-hinge"))
@@ -63,6 +67,9 @@ class Hyperparameters:
     """Steps, instead of ``epochs``."""
     batch: int = 16
     """Patches a step, over all processes and both domains."""
+    passes: int = 1
+    """Parts of a step's batch that go through the network one after the other, their gradients added up, where it does
+    not fit into memory at once. Batch normalisations and losses over the whole batch see a part."""
     augmentation: Augmentation | None = field(default_factory=Augmentation)
     mix_up: float | None = None
     """α of mix-up's Beta distribution, within each domain; None for none."""
@@ -78,6 +85,8 @@ class Hyperparameters:
     """Keep the weights of the best F1 on the validation patches, or the last ones."""
     patience: int | None = None
     """Stop after so many evaluations on the validation patches without a better F1."""
+    evaluate_at: float | None = None
+    """Threshold of the validation F1 that weights are kept and training is stopped by; None for the best one."""
     evaluate_every: int | None = None
     """Steps between evaluations on the validation patches; None for one pass over the training patches."""
     precision: Precision = "auto"
@@ -85,7 +94,16 @@ class Hyperparameters:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "iterations", "batch", "learning_rate", "evaluate_every", "patience", "mix_up"):
+        for name in (
+            "epochs",
+            "iterations",
+            "batch",
+            "passes",
+            "learning_rate",
+            "evaluate_every",
+            "patience",
+            "mix_up",
+        ):
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise DataError(f"{name} is {value}; expected a value above zero.")
@@ -94,6 +112,7 @@ class Hyperparameters:
             ("target_share", 0, 1),
             ("ema_decay", 0, 1),
             ("scale", 1, 8),
+            ("evaluate_at", 0.001, 0.999),
             ("clip", 0, float("inf")),
             ("weight_decay", 0, float("inf")),
         ):
@@ -103,6 +122,10 @@ class Hyperparameters:
         choice(self.optimizer, OPTIMIZERS, "optimizer")
         choice(self.precision, PRECISIONS, "precision")
         choice(self.keep, ("best", "last"), "weights to keep")
+        if self.imagenet and self.pretrained:
+            raise DataError(
+                "Both imagenet and pretrained are given, which name different weights for the same encoder; choose one."
+            )
         _, options = models.parse(self.network)
         for _, objective in self.phases:
             if objective.needs_image_logits and "image-head" not in options:
@@ -142,6 +165,8 @@ def parse(entries: Mapping[str, Any], where: str) -> Hyperparameters:
             values["schedule"], values["schedule_options"] = _schedule(value, at)
         elif key == "augmentation":
             values[key] = None if value in (None, "none") else _augmentation(mapping(value, at), at)
+        elif key == "pretrained":
+            values[key] = _pretrained(value, at)
         else:
             # YAML reads the precision 32 as a number.
             values[key] = _plain(types[key], str(value) if key == "precision" else value, at)
@@ -152,6 +177,12 @@ def parse(entries: Mapping[str, Any], where: str) -> Hyperparameters:
         return Hyperparameters(**values)
     except L4SError as error:
         raise DataError(f"{where}: {error}") from error
+
+
+def _pretrained(value: object, where: str) -> str | None:
+    if value in (None, False):
+        return None
+    return DOWNLOAD if value is True else convert(str, value, where)
 
 
 def _plain(hint: Any, value: object, where: str) -> object:

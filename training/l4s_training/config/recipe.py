@@ -24,6 +24,8 @@ A recipe is written in YAML and checked when it is read (`recipe_files.load`)::
 A stage's name may come again; a reference to it (``teachers``, ``labels``, ``init``, ``members``, ``of``) means the
 latest stage of that name before. ``extends: other.yaml`` takes another recipe's keys, over which one's own are laid,
 mapping by mapping; ``then`` appends stages to those taken. ``split`` may be a mapping: ``{plan: study, seed: 3}``.
+``ours`` says where the recipe departs from the paper or reads what the paper leaves open, by aspect; ``reproduce``
+prints it below its table. A ``matrix`` makes one file several recipes (`l4s_training.config.matrix`).
 """
 
 from __future__ import annotations
@@ -40,6 +42,7 @@ from l4s_training.data import splits
 __all__ = [
     "CRF",
     "SELECTIONS",
+    "CalibratedOn",
     "Ensemble",
     "HeldOutRole",
     "NamedStage",
@@ -55,6 +58,7 @@ __all__ = [
 HeldOutRole = Literal["validation", "test"]
 Selection = Literal["threshold", "most-confident", "most-certain"]
 Weighting = Literal["mean", "fitted"]
+CalibratedOn = Literal["source", "validation"]
 
 SELECTIONS: dict[Selection, dict[str, type]] = {
     "threshold": {"threshold": float, "rest": str},
@@ -111,6 +115,11 @@ class PseudoLabel(NamedStage):
     """How the pixels are chosen that a student shall believe; see `l4s_training.adaptation.pseudo_labels`."""
     options: tuple[tuple[str, float | str], ...] = ()
     """Keyword arguments of the function that selects."""
+    target: tuple[HeldOutRole, ...] | None = None
+    """Roles whose images it labels; None for the recipe's target."""
+    calibrate: CalibratedOn | None = None
+    """The labelled patches on which each teacher's probabilities are calibrated before the mean: those of training
+    (``source``), or those for validation, which then must not be the target; None for none."""
 
 
 @dataclass(frozen=True)
@@ -143,6 +152,8 @@ class Recipe:
     description: str
     published: tuple[Published, ...]
     """The published results that it reproduces."""
+    ours: tuple[tuple[str, str], ...]
+    """Where it departs from the paper, or reads what the paper leaves open, by aspect."""
     bands: tuple[str, ...]
     components: int | None
     """Principal components that the bands are projected to; None for the bands themselves."""
@@ -162,6 +173,14 @@ class Recipe:
     def result(self) -> Stage:
         """The stage whose predictions are the recipe's result: the last."""
         return self.stages[-1]
+
+    def target_of(self, stage: PseudoLabel) -> tuple[HeldOutRole, ...]:
+        """Return the roles whose images a stage labels."""
+        return self.target if stage.target is None else stage.target
+
+    def replaced(self, stage: PseudoLabel) -> bool:
+        """Whether images given in the place of the target are given to a stage: where it labels the recipe's target."""
+        return self.target_of(stage) == self.target
 
     def with_hyperparameters(self, change: Callable[[Hyperparameters], Hyperparameters]) -> Recipe:
         """Return the recipe with other hyperparameters in all its `Train` stages."""

@@ -17,6 +17,7 @@ from l4s_training.config.checks import check_keys, choice, convert, listing, map
 from l4s_training.config.recipe import (
     CRF,
     SELECTIONS,
+    CalibratedOn,
     Ensemble,
     HeldOutRole,
     NamedStage,
@@ -47,25 +48,32 @@ def parse(entries: Mapping[str, Any], name: str) -> Recipe:
         DataError: something in it is wrong; the message names the key.
     """
     where = f"Recipe {name}"
-    known = ("description", "published", "bands", "split", "normalization", "target", "threshold", "seed", "defaults")
+    known = (
+        "description",
+        "published",
+        "ours",
+        "bands",
+        "split",
+        "normalization",
+        "target",
+        "threshold",
+        "seed",
+        "defaults",
+    )
     check_keys(entries, (*known, "stages"), where)
     bands, components = _bands(entries.get("bands", "all"), where)
     normalization = choice(entries.get("normalization", "fixed"), get_args(Normalization), f"normalization ({where})")
-    target = entries.get("target", ())
-    roles: tuple[HeldOutRole, ...] = tuple(
-        choice(role, get_args(HeldOutRole), f"role for target ({where})")
-        for role in ([target] if isinstance(target, str) else target)
-    )
     threshold = entries.get("threshold", "best")
     recipe = Recipe(
         name=name,
         description=str(entries.get("description", "")),
         published=_published(entries.get("published", ()), where),
+        ours=_ours(entries.get("ours", {}), where),
         bands=bands,
         components=components,
         plan=_split(entries.get("split", "blocks"), where),
         normalization=normalization,
-        target=roles,
+        target=_target(entries.get("target", ()), where),
         threshold=None if threshold == "best" else convert(float, threshold, f"{where}: threshold"),
         seed=convert(int, entries.get("seed", 0), f"{where}: seed"),
         stages=(),
@@ -135,8 +143,10 @@ class _Stages:
     def _pseudo_label(self, name: str, entry: Mapping[str, Any], where: str) -> PseudoLabel:
         select: Selection = choice(entry.get("select", "threshold"), get_args(Selection), f"way to select ({where})")
         allowed = SELECTIONS[select]
-        check_keys(entry, ("teachers", "select", *allowed), where)
-        if not self.recipe.target:
+        check_keys(entry, ("teachers", "select", "target", "calibrate", *allowed), where)
+        own = _target(entry["target"], where) if "target" in entry else None
+        target = self.recipe.target if own is None else own
+        if not target:
             raise DataError(f"{where} has no images to label; name the recipe's `target`: validation or test.")
         teachers = [
             self._find(teacher, where, "teachers", Train)
@@ -151,7 +161,26 @@ class _Stages:
                     "network the option +mc-dropout."
                 )
         options = tuple((k, convert(t, entry[k], f"{where}: {k}")) for k, t in allowed.items() if k in entry)
-        return PseudoLabel(name, tuple(t.name for t in teachers), select, options)
+        calibrate = self._calibrated_on(entry.get("calibrate"), select, target, where)
+        return PseudoLabel(name, tuple(t.name for t in teachers), select, options, own, calibrate)
+
+    def _calibrated_on(
+        self, value: object, select: Selection, target: tuple[HeldOutRole, ...], where: str
+    ) -> CalibratedOn | None:
+        if value is None:
+            return None
+        chosen: CalibratedOn = choice(value, get_args(CalibratedOn), f"patches to calibrate on ({where})")
+        if select == "most-certain":
+            raise DataError(
+                f"{where} calibrates teachers for the most certain labels, which are chosen by variance; leave "
+                "`calibrate` out, or select by threshold or most-confident."
+            )
+        if chosen in target:
+            raise DataError(
+                f"{where} calibrates on the {chosen} patches, whose images are the target and whose labels must not be "
+                "looked at; calibrate on source, or name another `target`."
+            )
+        return chosen
 
     def _ensemble(self, name: str, entry: Mapping[str, Any], where: str) -> Ensemble:
         check_keys(entry, ("members", "weights"), where)
@@ -184,6 +213,16 @@ class _Stages:
             fitting = [name for name, other in self._latest.items() if isinstance(other, kinds)]
             raise unknown(f"earlier stage for {key} ({where})", reference, fitting)
         return stage
+
+
+def _target(value: Any, where: str) -> tuple[HeldOutRole, ...]:
+    roles = [value] if isinstance(value, str) else value
+    return tuple(choice(role, get_args(HeldOutRole), f"role for target ({where})") for role in roles)
+
+
+def _ours(value: Any, where: str) -> tuple[tuple[str, str], ...]:
+    given = mapping(value, f"{where}: ours")
+    return tuple((str(k), convert(str, v, f"{where}: ours: {k}")) for k, v in given.items() if v is not None)
 
 
 def _bands(value: Any, where: str) -> tuple[tuple[str, ...], int | None]:

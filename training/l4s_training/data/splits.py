@@ -1,5 +1,8 @@
 """Train, validation and test patches: who learns, who chooses, who is only reported.
 
+A plan is written in one line, ``NAME:KEY=VALUE,…`` (`as_text`, `from_text`), and official folders keep their roles
+unless a plan says otherwise (`plan_for`).
+
 Four plans. `SplitPlan` cuts each source into contiguous blocks of id: patches of Landslide4Sense are tiles without
 overlap and without georeference, and neighbours in id, and in official number, are mostly neighbours on the ground, so
 that a random split puts half of a hillside into training and half into test. `OfficialSplit` takes the publisher's
@@ -8,7 +11,7 @@ folders. `BenchmarkSplit` and `StudySplit` follow two papers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from difflib import get_close_matches
 from typing import Any
@@ -32,9 +35,11 @@ __all__ = [
     "SplitPlan",
     "StudySplit",
     "as_dict",
+    "as_text",
     "divide",
     "from_dict",
-    "parse",
+    "from_text",
+    "plan_for",
     "split",
 ]
 
@@ -58,6 +63,8 @@ class SplitPlan:
     apart: tuple[int, ...] = ()
     """Official numbers that count as test whether or not their patch is in the data: other copies of them serve
     as an independent measure."""
+    cut_official: bool = False
+    """Whether ValidData and TestData are cut into blocks, too, and so trained on; else to be given them is an error."""
 
     def __post_init__(self) -> None:
         named = [*self.validation, *self.test]
@@ -160,13 +167,45 @@ class Split:
         return {"train": self.train, "validation": self.validation, "test": self.test}[role]
 
 
-def parse(name: str) -> Plan:
-    """Return a plan by its name, with its default values.
+def plan_for(roles: Iterable[Role | None]) -> Plan:
+    """Return the plan that holds where none is named.
+
+    Args:
+        roles: the publisher's role of each source, None for one that has none.
+
+    Returns:
+        The official one where a source is for validation or test, else the default blocks.
+    """
+    return OfficialSplit() if {"validation", "test"} & set(roles) else DEFAULT
+
+
+def from_text(text: str) -> Plan:
+    """Build a plan from one line, as `as_text` writes it.
+
+    Args:
+        text: a name, or a name and values: ``official``, ``study:seed=3,share=0.25``,
+            ``blocks:blocks=6,validation=2,test=4+5,apart=``. Several numbers are joined by ``+``; values left out are
+            those of `PLANS`.
 
     Raises:
-        DataError: there is no such plan.
+        DataError: an unknown plan or key, or a value that makes no sense.
     """
-    return from_dict({"plan": name})
+    name, _, rest = text.partition(":")
+    default = PLANS.get(name)
+    entries: dict[str, Any] = {"plan": name}
+    for item in rest.split(",") if rest else ():
+        key, _, value = item.partition("=")
+        entries[key] = _value(text, key, value, getattr(default, key, None))
+    return from_dict(entries)
+
+
+def as_text(plan: Plan) -> str:
+    """Return the line that `from_text` builds the plan from: its name, and the values that are not the default ones."""
+    entries = as_dict(plan)
+    name = entries.pop("plan")
+    default = asdict(PLANS[name])
+    said = [f"{key}={_said(value)}" for key, value in entries.items() if value != default[key]]
+    return f"{name}:{','.join(said)}" if said else name
 
 
 def from_dict(entries: Mapping[str, Any]) -> Plan:
@@ -200,7 +239,10 @@ def from_dict(entries: Mapping[str, Any]) -> Plan:
 def as_dict(plan: Plan) -> dict[str, Any]:
     """Return what `from_dict` builds the plan from."""
     name = next(name for name, default in PLANS.items() if type(default) is type(plan))
-    return {"plan": name, **asdict(plan)}
+    entries = asdict(plan)
+    if not entries.get("cut_official", True):
+        del entries["cut_official"]
+    return {"plan": name, **entries}
 
 
 def divide(sets: Sequence[Patches], plan: Plan) -> Split:
@@ -222,6 +264,8 @@ def divide(sets: Sequence[Patches], plan: Plan) -> Split:
     ids = np.concatenate([s.ids for s in sets])
     numbers = np.concatenate([_place(s) for s in sets])
     if isinstance(plan, SplitPlan):
+        if not plan.cut_official:
+            _check_no_held_out_folder(sets)
         return split(ids, numbers, plan, source)
     # Both papers divide the official training patches only.
     training = np.repeat([s.role in (None, "train") for s in sets], [len(s) for s in sets])
@@ -272,6 +316,21 @@ def split(
     return Split(parts[0], parts[1], parts[2], np.flatnonzero(dropped))
 
 
+def _check_no_held_out_folder(sets: Sequence[Patches]) -> None:
+    """Check that no source is an official folder that is not for training.
+
+    Raises:
+        DataError: one is.
+    """
+    for part in sets:
+        if part.role in ("validation", "test"):
+            raise DataError(
+                f"{part.source} is the official data for {part.role}, and a split by blocks would train on it; keep "
+                "the official roles (--split-plan official, in a recipe split: official), give TrainData alone, have "
+                "it cut all the same (--split-plan blocks:cut_official=true), or score all of it (--split all)."
+            )
+
+
 def _official(sets: Sequence[Patches]) -> Split:
     """By the publisher's roles."""
     if strange := [s.source for s in sets if s.role is None]:
@@ -315,6 +374,26 @@ def _by_role(role: NDArray[np.int64]) -> Split:
     if not len(parts[0]):
         raise DataError("The split leaves no patch for training; give more data or choose another --split-plan.")
     return Split(*parts)
+
+
+def _value(text: str, key: str, value: str, default: object) -> object:
+    """Read a value of a plan's line, by the type of its default; one of an unknown key stays text."""
+    try:
+        if isinstance(default, tuple):
+            return tuple(int(part) for part in value.split("+") if part)
+        if isinstance(default, bool):
+            return {"true": True, "false": False}[value]
+        return value if default is None else type(default)(value)  # type: ignore[call-arg]
+    except (ValueError, KeyError) as error:
+        expected = "whole numbers joined by +" if isinstance(default, tuple) else f"a value like {_said(default)}"
+        raise DataError(f"The split plan {text!r} has {key}={value!r}; expected {expected}.") from error
+
+
+def _said(value: object) -> str:
+    """Write a value as `_value` reads it."""
+    if isinstance(value, tuple):
+        return "+".join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _place(patches: Patches) -> NDArray[np.int64]:

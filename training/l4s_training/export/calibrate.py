@@ -14,7 +14,7 @@ from scipy.special import expit
 from l4s_training.adaptation import ensemble
 from l4s_training.data.patches import Patches
 from l4s_training.export.members import TrainedEnsemble
-from l4s_training.runs.prediction import predict_all, run_predictor
+from l4s_training.runs.prediction import on_best_device, predict_all, run_predictor
 from l4s_training.scoring.calibration import fit_calibration, fit_ensemble, logits_of
 
 __all__ = ["calibrate"]
@@ -34,7 +34,8 @@ def calibrate(trained: TrainedEnsemble, validation: Patches, fit_weights: bool) 
     """
     members, logits = [], []
     for member in trained.members:
-        raw = logits_of(predict_all(run_predictor(member.run, member.network, validation), validation))
+        with on_best_device(member.network) as network:
+            raw = logits_of(predict_all(run_predictor(member.run, network, validation), validation))
         calibration = fit_calibration(raw, validation.masks)
         members.append(replace(member, calibration=calibration))
         logits.append(calibration(raw))

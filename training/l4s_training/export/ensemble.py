@@ -13,7 +13,7 @@ from l4s_geo.crf.parameters import CRFParameters
 from l4s_training.data.patches import Patches
 from l4s_training.export.members import ExportedMember
 from l4s_training.export.onnx_file import onnx_logits
-from l4s_training.runs.prediction import Predict, mean_predictor, refined_predictor, run_predictor
+from l4s_training.runs.prediction import Predict, best_device, mean_predictor, refined_predictor, run_predictor
 
 __all__ = ["ExportedEnsemble"]
 
@@ -52,7 +52,7 @@ class _OnnxNetwork(nn.Module):
 
     def __init__(self, data: bytes) -> None:
         super().__init__()
-        self._logits = onnx_logits(data)
+        self._logits = onnx_logits(data, gpu=best_device().type == "cuda")
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return torch.from_numpy(self._logits(x.numpy()))

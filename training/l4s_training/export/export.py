@@ -1,13 +1,14 @@
 """Turns one run, or several as an ensemble, into a bundle: ONNX files, description, model card.
 
-The probabilities are calibrated on the validation blocks, the threshold is their F1 optimum (without such blocks, both
-stay as they were trained), and every figure on the card is measured with the exported networks in ONNX Runtime. They
-must agree with the trained ones, or there is no bundle.
+The probabilities are calibrated on the validation patches, the threshold is their F1 optimum (without such patches,
+both stay as they were trained), and every figure on the card is measured with the exported networks in ONNX Runtime.
+They must agree with the trained ones, or there is no bundle. Trained networks run on the GPU if there is one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from l4s_training.export.measure import WORTH, HeldOutPrediction, measure, predi
 from l4s_training.export.members import TrainedEnsemble, export_member, load_trained
 from l4s_training.export.record import record
 from l4s_training.export.settings import ExportSettings
-from l4s_training.runs.prediction import mean_predictor, predict_all, run_predictor
+from l4s_training.runs.prediction import mean_predictor, on_best_device, predict_all, run_predictor
 from l4s_training.scoring.metrics import ThresholdCurve
 
 __all__ = ["ExportedBundle", "export"]
@@ -37,6 +38,8 @@ class ExportedBundle:
     """Largest difference of a logit between an exported and the trained network on random windows."""
     left_out: tuple[Path, ...] = ()
     """Network runs that weigh too little to count, see `l4s_training.adaptation.ensemble`."""
+    in_full: tuple[Path, ...] = ()
+    """Network runs whose weights are stored in full, because half precision changes what they compute."""
 
 
 def export(folders: Sequence[Path], out: Path, settings: ExportSettings) -> ExportedBundle:
@@ -49,39 +52,47 @@ def export(folders: Sequence[Path], out: Path, settings: ExportSettings) -> Expo
 
     Raises:
         DataError: there is no finished epoch, the data is gone, the runs do not fit together, or 8-bit weights cost too
-            much.
+            much, or what they cost cannot be measured.
         BundleError: something else than a bundle stands in the place of the bundle's folder.
         OutputError: it cannot be written.
     """
     check_place(out)
     trained = given = load_trained(folders)
     config = trained.run.config
-    held = read_held_out(config.data, config.bands, config.plan, settings.measure_on)
+    runs = [member.run for member in trained.members]
+    held = read_held_out(runs, settings.data or config.data, settings.measure_on)
+    if settings.storage == "int8" and not len(held.validation):
+        raise DataError(
+            "What 8-bit weights cost is measured on validation patches, and the split has none; export with --storage "
+            "half, or train with a split that has some."
+        )
     if len(held.validation):
         trained = calibrate(trained, held.validation, settings.fit_weights)
     members = [export_member(member, settings.storage) for member in trained.members]
     prediction = predict_held_out(ExportedEnsemble.of(members), held, trained.threshold)
-    if settings.storage == "int8":
-        _check_cost(trained, prediction)
+    cost = _check_cost(trained, prediction) if settings.storage == "int8" else None
     crf = trained.crf or (CRFParameters(bands=config.bands) if settings.crf else None)
     measured = measure(prediction, settings.flips, crf, settings.terrain_prior)
-    bundle = record(out, settings, folders, members, measured)
+    bundle = record(out, settings, folders, members, measured, cost)
     kept = {member.run.folder for member in members}
     left_out = tuple(member.run.folder for member in given.members if member.run.folder not in kept)
-    return ExportedBundle(bundle, max(member.parity for member in members), left_out)
+    in_full = tuple(member.run.folder for member in members if settings.storage == "half" != member.storage)
+    return ExportedBundle(bundle, max(member.parity for member in members), left_out, in_full)
 
 
-def _check_cost(trained: TrainedEnsemble, prediction: HeldOutPrediction) -> None:
-    """Check that 8-bit weights cost next to nothing on the validation patches, if there are some.
+def _check_cost(trained: TrainedEnsemble, prediction: HeldOutPrediction) -> float:
+    """Return what 8-bit weights cost: by how much the F1 on the validation patches falls.
 
     Raises:
-        DataError: they cost more than `WORTH` of F1.
+        DataError: they cost more than `WORTH`.
     """
     patches = prediction.held.validation
-    if not len(patches):
-        return
-    voters = [run_predictor(member.run, member.calibrated, patches) for member in trained.members]
-    before = predict_all(mean_predictor(voters, [member.weight for member in trained.members]), patches)
+    with ExitStack() as stack:
+        voters = [
+            run_predictor(member.run, stack.enter_context(on_best_device(member.calibrated)), patches)
+            for member in trained.members
+        ]
+        before = predict_all(mean_predictor(voters, [member.weight for member in trained.members]), patches)
     _, whole = ThresholdCurve.of(before, patches.masks).best()
     _, stored = ThresholdCurve.of(prediction.probabilities["validation"], patches.masks).best()
     if whole.f1 - stored.f1 > WORTH:
@@ -89,3 +100,4 @@ def _check_cost(trained: TrainedEnsemble, prediction: HeldOutPrediction) -> None
             f"With 8-bit weights the F1 on the validation blocks falls from {whole.f1:.4f} to {stored.f1:.4f}; "
             "export with --storage half."
         )
+    return whole.f1 - stored.f1

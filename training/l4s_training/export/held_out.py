@@ -3,15 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from l4s_geo.errors import DataError
 from l4s_training.data import splits
+from l4s_training.data.fingerprint import fingerprint, image_digests
 from l4s_training.data.patches import Patches, concatenate
 from l4s_training.data.readers import read as sources
+from l4s_training.data.roles import ROLES, Role
+from l4s_training.runs.recipe_data import few
+from l4s_training.training.network_run import NetworkRun
 
-__all__ = ["HeldOut", "read_held_out"]
+__all__ = ["HeldOut", "SetFacts", "read_held_out"]
+
+
+@dataclass(frozen=True)
+class SetFacts:
+    """What is known of one set of patches before anything is predicted."""
+
+    patches: int
+    with_landslide: int
+    """Number of patches that hold a landslide pixel."""
+    adapted_to: int = 0
+    """Number of patches whose images the networks were shown, without labels, while they learned."""
+    same_number: Mapping[str, int] = field(default_factory=dict)
+    """By role, the number of patches that bear the number of a patch of that role; of further sets only."""
+
+    @classmethod
+    def of(cls, patches: Patches, seen: frozenset[str] = frozenset()) -> SetFacts:
+        """Look at a set of patches; `seen` are digests of the images that were adapted to."""
+        adapted = sum(digest in seen for digest in image_digests(patches)) if seen else 0
+        return cls(len(patches), int(patches.masks.any(axis=(1, 2)).sum()), adapted)
 
 
 @dataclass(frozen=True)
@@ -24,6 +50,8 @@ class HeldOut:
     """Patches that chose nothing."""
     others: Mapping[str, Patches]
     """Further labelled patches, by the name of their file."""
+    facts: Mapping[str, SetFacts] = field(default_factory=dict)
+    """Of every set, and of the patches for training, by name."""
 
     @property
     def sets(self) -> dict[str, Patches]:
@@ -32,26 +60,54 @@ class HeldOut:
         return {name: patches for name, patches in named.items() if len(patches)}
 
 
-def read_held_out(
-    data: Sequence[str], bands: tuple[str, ...], plan: splits.Plan, measure_on: Sequence[Path]
-) -> HeldOut:
-    """Read the patches that a training held out, and further ones.
+def read_held_out(runs: Sequence[NetworkRun], data: Sequence[str | Path], measure_on: Sequence[Path]) -> HeldOut:
+    """Read the patches that trainings held out, and further ones.
 
     Args:
-        data: what the networks were trained on.
-        bands: their input bands.
-        plan: the split of that data.
+        runs: whose data, bands and split are those of all; a smoke run held out a few patches of each role.
+        data: where the data is now.
         measure_on: further labelled data, all of it held out.
 
     Raises:
-        DataError: the data is gone or cannot be read, or two sets would have one name.
+        DataError: the data is gone, cannot be read or is not what was trained on, or two sets would have one name.
     """
-    sets = sources.read_all(data, bands)
-    parts = splits.divide(sets, plan)
-    patches = concatenate(sets)
+    run = runs[0]
+    sets = sources.read_all(data, run.config.bands)
+    parts, patches = splits.divide(sets, run.config.plan), concatenate(sets)
+    roles = {role: patches.take(parts.of(role)) for role in ROLES}
+    if run.learned_from.smoke:
+        roles = {role: few(part) for role, part in roles.items()}
+    _check_same(run, roles, data)
     others: dict[str, Patches] = {}
     for path in measure_on:
-        if path.stem in ("validation", "test", *others):
+        if path.stem in ("train", "validation", "test", *others):
             raise DataError(f"Two of the sets to measure on are named {path.stem!r}; rename {path}.")
-        others[path.stem] = sources.read(path, bands)
-    return HeldOut(patches.take(parts.validation), patches.take(parts.test), others)
+        others[path.stem] = sources.read(path, run.config.bands)
+    seen = frozenset(digest for run in runs for digest in run.learned_from.adapted_to)
+    facts = {name: SetFacts.of(part, seen) for name, part in (*roles.items(), *others.items())}
+    official = isinstance(run.config.plan, splits.OfficialSplit)  # whose folders count from 1 each
+    numbers = {role: part.numbers for role, part in roles.items() if role == "train" or not official}
+    for name, part in others.items():
+        facts[name] = _with_numbers(facts[name], part, numbers)
+    return HeldOut(roles["validation"], roles["test"], others, facts)
+
+
+def _check_same(run: NetworkRun, roles: Mapping[Role, Patches], data: Sequence[str | Path]) -> None:
+    """Check that these are the patches of the training, as far as its record tells.
+
+    Raises:
+        DataError: they are others, of which some may have been trained on.
+    """
+    before = run.learned_from.fingerprints
+    if differing := [role for role, part in roles.items() if before and before.get(role) != fingerprint(part)]:
+        raise DataError(
+            f"{', '.join(map(str, data))} holds other patches for {differing[0]} than {run.folder} was trained with; "
+            "say with --data where those are now."
+        )
+
+
+def _with_numbers(facts: SetFacts, patches: Patches, numbers: Mapping[Role, NDArray[np.int64]]) -> SetFacts:
+    if patches.role not in (None, "train"):
+        return facts
+    shared = {role: int(np.isin(patches.numbers, known).sum()) for role, known in numbers.items()}
+    return SetFacts(facts.patches, facts.with_landslide, facts.adapted_to, {role: n for role, n in shared.items() if n})

@@ -1,8 +1,8 @@
 """Measures a bundle's networks, as they were exported, on the patches that were held out.
 
 The threshold is the F1 optimum on the validation patches. The DenseCRF and the terrain prior run by default only if
-they pay: the one must gain `WORTH` on validation and on test, the other must help each patch by what was learned on the
-other ones.
+they pay: the one must gain `WORTH` on the validation patches, the other must help each patch by what was learned on the
+other ones. What is measured on test patches chooses nothing.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from l4s_geo.crf.parameters import CRFParameters
 from l4s_geo.evaluation.reliability import calibration_error
 from l4s_training.data.readers import read as sources
 from l4s_training.export.ensemble import ExportedEnsemble
-from l4s_training.export.held_out import HeldOut
+from l4s_training.export.held_out import HeldOut, SetFacts
 from l4s_training.export.terrain_prior import coarse_slope, learn_prior, leave_one_out
 from l4s_training.runs.prediction import predict_all, with_flips
 from l4s_training.scoring.metrics import Scores, ThresholdCurve
@@ -31,8 +31,8 @@ from l4s_training.scoring.objects import confidence, detections, recall_by_size,
 __all__ = ["WORTH", "HeldOutPrediction", "Measured", "PatchScores", "measure", "predict_held_out"]
 
 WORTH = 0.005
-"""Difference in F1 that counts; less is within the noise. The DenseCRF must gain so much on validation and on test to
-run by default, and 8-bit weights may cost so much on validation."""
+"""Difference in F1 that counts; less is within the noise. The DenseCRF must gain so much on the validation patches to
+run by default, and 8-bit weights may cost so much there."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,8 @@ class Measured:
 
     threshold: float
     """Probability from which a pixel counts as landslide."""
+    facts: Mapping[str, SetFacts]
+    """Of every set of patches and of those for training, by name."""
     scores: tuple[PatchScores, ...]
     """Scores on each set of patches, in the order in which the model card lists them."""
     confidence: Confidence | None
@@ -87,6 +89,9 @@ class Measured:
     """The DenseCRF, if it was measured."""
     prior: TerrainPrior | None = None
     """The terrain prior, if it was learned."""
+    flat_landslides: float = 0.0
+    """Share of the landslide pixels of the patches that the terrain prior was learned from, on which it takes something
+    away: those under its last slope."""
 
 
 def predict_held_out(ensemble: ExportedEnsemble, held: HeldOut, threshold: float) -> HeldOutPrediction:
@@ -120,13 +125,15 @@ def measure(
     scores = _on_sets(prediction, flips)
     classes, recall = _of_objects(prediction)
     refinement = prior = None
+    flat = 0.0
     if crf:
         refinement, more = _with_crf(prediction, crf, scores)
         scores += more
     if terrain_prior:
-        prior, more = _with_prior(prediction, terrain_prior)
+        prior, flat, more = _with_prior(prediction, terrain_prior)
         scores += more
-    return Measured(prediction.threshold, tuple(scores), classes, recall, refinement, prior)
+    facts = prediction.held.facts
+    return Measured(prediction.threshold, facts, tuple(scores), classes, recall, refinement, prior, flat)
 
 
 def _on_sets(prediction: HeldOutPrediction, flips: bool) -> list[PatchScores]:
@@ -162,12 +169,12 @@ def _with_crf(
     if "validation" in held:
         threshold, _ = ThresholdCurve.of(refined["validation"], held["validation"].masks).best()
     scores = [PatchScores.of(f"{name}_crf", p, held[name].masks, threshold) for name, p in refined.items()]
-    before = {s.name: s.scores.f1 for s in plain}
-    pays = len(held) == 2 and all(s.scores.f1 - before[s.name.removesuffix("_crf")] >= WORTH for s in scores)
+    f1 = {s.name: s.scores.f1 for s in (*plain, *scores)}
+    pays = "validation" in held and f1["validation_crf"] - f1["validation"] >= WORTH
     return Refinement(parameters, threshold, pays), scores
 
 
-def _with_prior(prediction: HeldOutPrediction, path: Path) -> tuple[TerrainPrior, list[PatchScores]]:
+def _with_prior(prediction: HeldOutPrediction, path: Path) -> tuple[TerrainPrior, float, list[PatchScores]]:
     """Learn the terrain prior, and score it on each patch with what was learned on the others."""
     patches = sources.read(path, prediction.ensemble.bands)
     elevation = sources.read(path, ("DEM",)).windows(np.arange(len(patches)))[:, 0] * scale_of(("DEM",))[0]
@@ -179,4 +186,5 @@ def _with_prior(prediction: HeldOutPrediction, path: Path) -> tuple[TerrainPrior
         for name, p in (("without", probabilities), ("left_out", left_out))
     )
     learned = learn_prior(probabilities, patches.masks, slope)
-    return replace(learned, on=after.scores.f1 > before.scores.f1), [before, after]
+    flat = float((slope[patches.masks > 0] < learned.slope[-1]).mean()) if patches.masks.any() else 0.0
+    return replace(learned, on=after.scores.f1 > before.scores.f1), flat, [before, after]

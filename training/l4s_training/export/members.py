@@ -10,7 +10,7 @@ from torch import nn
 
 from l4s_geo.crf.parameters import CRFParameters
 from l4s_geo.errors import DataError
-from l4s_training.export.onnx_file import TOLERANCE, Storage, check_parity, to_onnx
+from l4s_training.export.onnx_file import TOLERANCE, Storage, check_parity, parity, stored, traced
 from l4s_training.runs.prediction import load_network
 from l4s_training.runs.record import result_of
 from l4s_training.scoring.calibration import IDENTITY, Calibrated, Calibration
@@ -63,6 +63,8 @@ class ExportedMember:
     """The ONNX file."""
     parity: float
     """Largest difference of a logit between the exported and the trained network on random windows."""
+    storage: Storage = "half"
+    """How its weights are stored: in full where half precision, though asked for, changes what it computes."""
 
     @property
     def size(self) -> int:
@@ -88,16 +90,22 @@ def load_trained(folders: Sequence[Path]) -> TrainedEnsemble:
 def export_member(member: TrainedMember, storage: Storage) -> ExportedMember:
     """Write a network as ONNX and check that it computes what the trained one does.
 
-    With 8-bit weights the two differ by design; what that costs is measured in F1 instead.
+    With 8-bit weights the two differ by design; what that costs is measured in F1 instead. A network that half
+    precision changes by more than `TOLERANCE` in a logit is stored in full.
 
     Raises:
-        RuntimeError: they differ, although the weights are stored in half precision.
+        RuntimeError: they differ, although the weights are stored in full.
     """
-    network, bands = member.calibrated, len(member.run.config.bands)
+    network, bands = member.calibrated.cpu(), len(member.run.config.bands)
     side = round(member.run.window * member.run.config.scale)
-    data = to_onnx(network, bands, side, storage)
-    parity = check_parity(data, network, bands, side, TOLERANCE if storage == "half" else float("inf"))
-    return ExportedMember(member.run, member.calibration, member.weight, data, parity)
+    model = traced(network, bands, side)
+    data = stored(model, storage)
+    worst = parity(data, network, bands, side)
+    if storage == "half" and not worst <= TOLERANCE:
+        storage, data = "full", stored(model, "full")
+    if storage == "full":
+        worst = check_parity(data, network, bands, side)
+    return ExportedMember(member.run, member.calibration, member.weight, data, worst, storage)
 
 
 def _fitting_runs(folders: Sequence[Path]) -> list[NetworkRun]:
@@ -106,8 +114,10 @@ def _fitting_runs(folders: Sequence[Path]) -> list[NetworkRun]:
     for folder, run in zip(folders, runs, strict=True):
         if run.best is None:
             raise DataError(f"{folder} has no checkpoint yet; export it after its first epoch.")
-        for key in ("data", "bands", "plan"):
-            if getattr(run.config, key) != getattr(runs[0].config, key):
+        before, now = (r.learned_from.fingerprints for r in (runs[0], run))
+        same = before == now if before and now else run.config.data == runs[0].config.data
+        for key in ["data"] * (not same) + ["bands", "plan"]:
+            if key == "data" or getattr(run.config, key) != getattr(runs[0].config, key):
                 raise DataError(
                     f"{folder} has another {key} than {folders[0]}; the networks of an ensemble must be trained on the "
                     "same data, bands and split, or there is nothing left to measure it on."

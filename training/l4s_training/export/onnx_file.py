@@ -1,7 +1,8 @@
 """A trained network as one small ONNX file that ONNX Runtime runs in float32.
 
 Large weights are stored in half precision, or as 8-bit integers with one scale for each output channel, and widened
-when the network is loaded: the file shrinks, the arithmetic and the speed stay those of float32.
+when the network is loaded: the file shrinks, the arithmetic and the speed stay those of float32. A network that half
+precision changes keeps its weights in full.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ from torch import nn
 
 from l4s_geo.inference.devices import onnxruntime
 
-__all__ = ["Storage", "check_parity", "onnx_logits", "to_onnx"]
+__all__ = ["TOLERANCE", "Storage", "check_parity", "onnx_logits", "parity", "stored", "to_onnx", "traced"]
 
-Storage = Literal["half", "int8"]
+Storage = Literal["half", "int8", "full"]
 
 TOLERANCE = 0.05
 """Largest difference of a logit between torch in float32 and the exported network with its half weights."""
@@ -36,7 +37,7 @@ def to_onnx(network: nn.Module, bands: int, window: int, storage: Storage = "hal
     """Export a network: batch free, rows and columns fixed.
 
     Args:
-        network: in eval mode; (n, bands, window, window) -> (n, 1, window, window) logits.
+        network: in eval mode, on the CPU; (n, bands, window, window) -> (n, 1, window, window) logits.
         bands: number of input bands.
         window: rows and columns.
         storage: how large weights are stored.
@@ -44,6 +45,11 @@ def to_onnx(network: nn.Module, bands: int, window: int, storage: Storage = "hal
     Returns:
         One ONNX file without external data.
     """
+    return stored(traced(network, bands, window), storage)
+
+
+def traced(network: nn.Module, bands: int, window: int) -> onnx.ModelProto:
+    """Export a network with its weights in full; see `to_onnx`."""
     example = torch.zeros(2, bands, window, window)
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -61,7 +67,6 @@ def to_onnx(network: nn.Module, bands: int, window: int, storage: Storage = "hal
             verbose=False,
         )
         model = onnx.load(path)
-    _shrink(model, storage)
     for node in model.graph.node:  # the exporter records source lines and paths of the machine it ran on
         node.ClearField("metadata_props")
         node.ClearField("doc_string")
@@ -69,13 +74,31 @@ def to_onnx(network: nn.Module, bands: int, window: int, storage: Storage = "hal
         value.ClearField("metadata_props")
     model.ClearField("metadata_props")
     model.graph.ClearField("metadata_props")
-    onnx.checker.check_model(model)
-    return bytes(model.SerializeToString())
+    return model
 
 
-def onnx_logits(data: bytes) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
-    """Open an exported network: (n, bands, rows, cols) float32 normalised -> (n, 1, rows, cols) float32 logits."""
-    session = onnxruntime().InferenceSession(data, providers=["CPUExecutionProvider"])
+def stored(model: onnx.ModelProto, storage: Storage) -> bytes:
+    """Return the file of an exported network, its weights stored as asked for; the model stays as it is."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    if storage != "full":
+        _shrink(copy, storage)
+    onnx.checker.check_model(copy)
+    return bytes(copy.SerializeToString())
+
+
+def onnx_logits(data: bytes, gpu: bool = False) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+    """Open an exported network: (n, bands, rows, cols) float32 normalised -> (n, 1, rows, cols) float32 logits.
+
+    Args:
+        data: the ONNX file.
+        gpu: run on a GPU where ONNX Runtime is the build for one; never tried on real hardware.
+    """
+    ort = onnxruntime()
+    providers: list[object] = ["CPUExecutionProvider"]
+    if gpu and "CUDAExecutionProvider" in ort.get_available_providers():
+        providers.insert(0, ("CUDAExecutionProvider", {"use_tf32": "0"}))
+    session = ort.InferenceSession(data, providers=providers)
 
     def predict(x: NDArray[np.float32]) -> NDArray[np.float32]:
         logits: NDArray[np.float32] = session.run(["logit"], {"image": x})[0]
@@ -85,13 +108,25 @@ def onnx_logits(data: bytes) -> Callable[[NDArray[np.float32]], NDArray[np.float
 
 
 def check_parity(data: bytes, network: nn.Module, bands: int, window: int, tolerance: float = TOLERANCE) -> float:
-    """Compare the exported network with the trained one on random windows, in batches of 1 and 3.
+    """Compare the exported network with the trained one; see `parity`.
 
     Returns:
         The largest difference of a logit.
 
     Raises:
         RuntimeError: they differ by more than the tolerance; the export is wrong.
+    """
+    worst = parity(data, network, bands, window)
+    if not worst <= tolerance:
+        raise RuntimeError(f"The exported network differs from the trained one by {worst:.3g} in a logit.")
+    return worst
+
+
+def parity(data: bytes, network: nn.Module, bands: int, window: int) -> float:
+    """Compare the exported network with the trained one, on the CPU, on random windows in batches of 1 and 3.
+
+    Returns:
+        The largest difference of a logit; NaN where one of them is not a number.
     """
     predict = onnx_logits(data)
     generator = torch.Generator().manual_seed(0)
@@ -101,9 +136,7 @@ def check_parity(data: bytes, network: nn.Module, bands: int, window: int, toler
         x = nn.functional.interpolate(noise, size=(window, window), mode="bilinear")
         with torch.inference_mode():
             expected = network(x).numpy()
-        worst = max(worst, float(np.abs(predict(x.numpy()) - expected).max()))
-    if not worst <= tolerance:
-        raise RuntimeError(f"The exported network differs from the trained one by {worst:.3g} in a logit.")
+        worst = float(np.maximum(worst, np.abs(predict(x.numpy()) - expected).max()))  # keeps NaN
     return worst
 
 
@@ -116,7 +149,9 @@ def _shrink(model: onnx.ModelProto, storage: Storage) -> None:
             continue
         name = tensor.name
         if storage == "half":
-            tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{name}_half"))
+            with np.errstate(over="ignore"):  # parity tells
+                half = values.astype(np.float16)
+            tensor.CopyFrom(numpy_helper.from_array(half, f"{name}_half"))
             widening.append(helper.make_node("Cast", [f"{name}_half"], [name], f"widen_{name}", to=TensorProto.FLOAT))
             continue
         integers, scale = _to_int8(values)

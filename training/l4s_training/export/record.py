@@ -10,10 +10,13 @@ from pathlib import Path
 from l4s_geo.bundles.bundle import Bundle, Member
 from l4s_geo.bundles.install import install_bundle
 from l4s_geo.errors import OutputError
-from l4s_training.export.card.model_card import model_card
+from l4s_training.data import splits
+from l4s_training.data.provenance import mark
+from l4s_training.export.card.model_card import Exported, model_card
 from l4s_training.export.measure import Measured
 from l4s_training.export.members import ExportedMember
 from l4s_training.export.settings import ExportSettings
+from l4s_training.runs.smoke import SMOKE
 
 __all__ = ["record"]
 
@@ -24,6 +27,7 @@ def record(
     folders: Sequence[Path],
     members: Sequence[ExportedMember],
     measured: Measured,
+    int8_cost: float | None = None,
 ) -> Bundle:
     """Write the bundle's folder.
 
@@ -33,6 +37,7 @@ def record(
         folders: the runs that were exported.
         members: the networks, in order.
         measured: what they were measured to do.
+        int8_cost: by how much 8-bit weights lower the F1 on the validation patches; None for other weights.
 
     Raises:
         BundleError: something else than a bundle stands in the folder's place.
@@ -40,7 +45,7 @@ def record(
     """
     bundle = _description(settings, members, measured)
     files = {described.file: member.data for described, member in zip(bundle.members, members, strict=True)}
-    card = model_card(bundle, folders, members, measured, settings.storage)
+    card = model_card(bundle, Exported(settings, folders, members, measured, int8_cost))
     try:
         install_bundle(bundle, files, out, card)
     except OutputError:
@@ -52,7 +57,7 @@ def record(
 
 def _description(settings: ExportSettings, members: Sequence[ExportedMember], measured: Measured) -> Bundle:
     run = members[0].run
-    data, bands = run.config.data, run.config.bands
+    bands = run.config.bands
     networks = " + ".join(member.run.config.network for member in members)
     return Bundle(
         name=settings.name,
@@ -65,13 +70,20 @@ def _description(settings: ExportSettings, members: Sequence[ExportedMember], me
         prior=measured.prior,
         confidence=measured.confidence,
         window=run.window,
-        trained_on=(
-            f"{run.patches['train']} labelled Landslide4Sense patches "
-            f"({', '.join(Path(path).name for path in data)}), split by blocks of id"
-        ),
+        trained_on=_trained_on(members),
         scores=_scores(measured),
         created=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
     )
+
+
+def _trained_on(members: Sequence[ExportedMember]) -> str:
+    """A phrase that names the data, and marks what is no result."""
+    run = members[0].run
+    names = ", ".join(Path(path).name for path in run.config.data)
+    origins = [origin for member in members for origin in member.run.learned_from.every_origin]
+    kind = "simulated" if mark(False, origins) else "labelled"
+    smoke = f"{SMOKE}: " if any(member.run.learned_from.smoke for member in members) else ""
+    return f"{smoke}{run.patches['train']} {kind} patches ({names}), split {splits.as_text(run.config.plan)}"
 
 
 def _scores(measured: Measured) -> dict[str, float]:

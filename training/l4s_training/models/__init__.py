@@ -16,9 +16,9 @@ run's ``config.json`` needs nothing but the name to make the same network again:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from torch import nn
+from torch import Tensor, nn
 
 from l4s_geo.bands import BANDS
 from l4s_geo.errors import DataError
@@ -26,6 +26,7 @@ from l4s_training.models import (
     contextnet,
     cross_sensor,
     deeplab_v2,
+    deeplab_v3,
     deeplab_v3plus,
     encoder_unet,
     fcn8s,
@@ -43,11 +44,12 @@ from l4s_training.models import (
 )
 from l4s_training.models.image_head import ImageHead
 from l4s_training.models.network import Architecture
+from l4s_training.models.pretrained import load_pretrained
 
 __all__ = ["NETWORKS", "OPTIONS", "Architecture", "build", "parse"]
 
 _MODULES = (
-    *(fcn8s, pspnet, contextnet, deeplab_v2, deeplab_v3plus, linknet, frrn, sqnet, unet, resunet),
+    *(fcn8s, pspnet, contextnet, deeplab_v2, deeplab_v3, deeplab_v3plus, linknet, frrn, sqnet, unet, resunet),
     *(encoder_unet, segformer, hrnet, hrnet_ocr, multispectral_unet),
 )
 
@@ -79,19 +81,24 @@ def parse(name: str) -> tuple[Architecture, tuple[str, ...]]:
     return NETWORKS[base], tuple(option for option in OPTIONS if option in options)
 
 
-def build(name: str, bands: int | tuple[str, ...] = BANDS, window: int = 128) -> nn.Module:
+def build(
+    name: str, bands: int | tuple[str, ...] = BANDS, window: int = 128, pretrained: Mapping[str, Tensor] | None = None
+) -> nn.Module:
     """Make a network, freshly initialised.
 
     Args:
         name: one of `NETWORKS`, with options or without.
         bands: the input bands in order, or how many there are.
         window: rows and columns of a window; some networks are made for one size.
+        pretrained: published weights that its encoder begins with (`l4s_training.models.pretrained`).
 
     Raises:
-        DataError: there is no such network, or it does not allow the option or the window.
+        DataError: there is no such network, or it does not allow the option, the window or the weights.
     """
     architecture, options = parse(name)
     module = architecture.build(bands, window)
+    if pretrained is not None:
+        load_pretrained(module, architecture.name, pretrained)
     for option in options:
         try:
             module = OPTIONS[option](module)

@@ -3,7 +3,7 @@
 As in the paper: a coarse classifier on the 720 channels gives soft object regions; the features of each region are
 averaged with the region's softmax over the pixels; each pixel attends to the regions (keys of 256 channels) and the
 result is joined with its own 512 channels. With one logit there are two regions, background and landslide. The coarse
-classifier is supervised in training: `HRNetOCR.forward_with_regions`.
+classifier is supervised in training: `HRNetOCR.forward_with_auxiliary`.
 """
 
 from __future__ import annotations
@@ -39,10 +39,14 @@ class HRNetOCR(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Compute the logits."""
-        return self.forward_with_regions(x)[0]
+        return self._logits_and_regions(x)[0]
 
-    def forward_with_regions(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Compute the logits, and those of the soft object regions (n, regions, rows, cols) for the auxiliary loss."""
+    def forward_with_auxiliary(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Compute the logits, and the soft object regions' logit of landslide (n, 1, rows, cols)."""
+        logits, regions = self._logits_and_regions(x)
+        return logits, regions[:, 1:2] - regions[:, :1]
+
+    def _logits_and_regions(self, x: Tensor) -> tuple[Tensor, Tensor]:
         maps = self.encoder(x)
         regions = self.regions(maps)
         pixels = self.pixels(maps)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from l4s_geo.errors import DataError
 from l4s_training.data import splits
 from l4s_training.data.patches import Patches, concatenate
+from l4s_training.data.provenance import mark, provenance_of
 from l4s_training.data.readers import read as sources
 from l4s_training.data.roles import Role
 from l4s_training.runs.run_or_bundle import RunOrBundle
@@ -35,6 +36,8 @@ class Evaluated:
     """(n,) position of each patch's source among `sources`."""
     sources: tuple[str, ...]
     """Names of the sources, with the role that the publisher gave."""
+    note: str = ""
+    """What every figure must carry, see `l4s_training.data.provenance.mark`."""
 
     @property
     def detected(self) -> NDArray[np.bool_]:
@@ -59,7 +62,7 @@ class Evaluated:
 def evaluate(
     model: RunOrBundle,
     data: Sequence[str | Path],
-    plan: splits.Plan,
+    plan: splits.Plan | None,
     role: Role | Literal["all"],
     threshold: float | None = None,
     flips: bool = False,
@@ -69,17 +72,25 @@ def evaluate(
     Args:
         model: what predicts.
         data: sources of labelled patches.
-        plan: divides them where the model, a bundle, has no split of its own.
+        plan: divides them; None for the model's own split or, of a bundle, which has none, the one that suits the data
+            (`splits.plan_for`).
         role: which patches; all of them with "all".
         threshold: probability from which a pixel counts as landslide; None for the model's own.
         flips: average the predictions of the eight flips and rotations.
 
     Raises:
-        DataError: the data cannot be read or divided, or no patch has the role.
+        DataError: the data cannot be read or divided, no patch has the role, or the model was trained with another
+            split than is asked for.
     """
+    if plan and model.plan and plan != model.plan:
+        raise DataError(
+            f"The split {splits.as_text(plan)!r} was asked for, but the run was trained with "
+            f"{splits.as_text(model.plan)!r}, and would be scored on what it has learned; leave the options of the "
+            "split out, or choose --split all."
+        )
     sets = sources.read_all(data, model.bands)
     origin = np.repeat(np.arange(len(sets)), [len(part) for part in sets])
-    index = np.arange(len(origin)) if role == "all" else splits.divide(sets, model.plan or plan).of(role)
+    index = np.arange(len(origin)) if role == "all" else _divided(sets, model.plan or plan).of(role)
     if not len(index):
         raise DataError(f"The split has no patch of role {role!r}; choose another with --split.")
     patches = concatenate(sets).take(index)
@@ -89,4 +100,9 @@ def evaluate(
         model.threshold if threshold is None else threshold,
         origin[index],
         tuple(" ".join(filter(None, (part.source, part.role))) for part in sets),
+        mark(model.smoke, [provenance_of(path) for path in data]),
     )
+
+
+def _divided(sets: Sequence[Patches], plan: splits.Plan | None) -> splits.Split:
+    return splits.divide(sets, plan or splits.plan_for(part.role for part in sets))

@@ -6,6 +6,7 @@ Each is made for patches whose windows come, since separated normalisation needs
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -32,6 +33,7 @@ __all__ = [
     "bundle_predictor",
     "load_network",
     "mean_predictor",
+    "on_best_device",
     "predict_all",
     "predict_network_run",
     "refined_predictor",
@@ -112,6 +114,15 @@ def sample_network_run(run: NetworkRun, patches: Patches) -> tuple[NDArray[np.fl
 def best_device() -> torch.device:
     """Return the GPU where there is one, else the processor."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+@contextmanager
+def on_best_device(network: nn.Module) -> Iterator[nn.Module]:
+    """Have a network on the GPU, where there is one, while the block runs, and then on the processor again."""
+    try:
+        yield network.to(best_device())
+    finally:
+        network.to("cpu")
 
 
 class _Inputs:

@@ -11,7 +11,7 @@ from l4s_training.config.recipe import Published, Recipe
 from l4s_training.data import splits
 from l4s_training.naming import unknown
 
-__all__ = ["Row", "rows_of", "tables", "what_is_needed"]
+__all__ = ["Row", "notes_of", "rows_of", "tables", "what_is_needed"]
 
 _L4S = """{recipes} need the Landslide4Sense data set with the labels of all its splits, which is published as \
 Zenodo record 10463239 (https://doi.org/10.5281/zenodo.10463239): TrainData.zip, ValidData.zip and TestData.zip. \
@@ -56,6 +56,17 @@ def rows_of(table: str) -> list[Row]:
     if table not in known:
         raise unknown("table", table, known)
     return known[table]
+
+
+def notes_of(rows: Sequence[Row]) -> tuple[list[str], list[tuple[int, ...]]]:
+    """Gather where the recipes of rows depart from their papers, or read what the papers leave open.
+
+    Returns:
+        The notes, each once, and for each row the numbers, from 1, of those that hold for it.
+    """
+    of_row = [[f"{aspect}: {text}" for aspect, text in row.recipe.ours] for row in rows]
+    notes = list(dict.fromkeys(note for own in of_row for note in own))
+    return notes, [tuple(notes.index(note) + 1 for note in own) for own in of_row]
 
 
 def what_is_needed(table: str, rows: Sequence[Row]) -> DataError:

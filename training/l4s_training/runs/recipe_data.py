@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from l4s_geo.errors import DataError
-from l4s_training.config.recipe import Recipe
+from l4s_training.config.recipe import PseudoLabel, Recipe
 from l4s_training.data import splits
+from l4s_training.data.fingerprint import fingerprint
 from l4s_training.data.patches import Patches, concatenate
+from l4s_training.data.provenance import provenance_of
 from l4s_training.data.readers import read as sources
 from l4s_training.data.roles import ROLES, Role
+from l4s_training.runs.stage_folders import DataIdentity
+from l4s_training.training.network_run import DataRecord
 
-__all__ = ["RecipeData", "Sources", "read_recipe_data"]
+__all__ = ["RecipeData", "Sources", "few", "read_recipe_data"]
 
 _SMOKE_PATCHES = 4
 """Patches of each role in the smoke form."""
@@ -23,7 +28,7 @@ _SMOKE_PATCHES = 4
 
 @dataclass(frozen=True)
 class Sources:
-    """Where a recipe run's patches come from: folders, zips or ``.npz`` files."""
+    """Where a recipe run's patches come from: folders, zips or ``.npz`` files, by absolute paths."""
 
     data: tuple[str, ...]
     """Sources of labelled patches."""
@@ -36,8 +41,8 @@ class Sources:
     def of(
         cls, data: Sequence[str | Path], target: Sequence[str | Path] = (), negatives: Sequence[str | Path] = ()
     ) -> Sources:
-        """Make it of paths, or of their text."""
-        return cls(*(tuple(map(str, paths)) for paths in (data, target, negatives)))
+        """Make it of paths, or of their text; relative ones are those of the current folder."""
+        return cls(*(tuple(map(os.path.abspath, paths)) for paths in (data, target, negatives)))
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,19 @@ class RecipeData:
     counts: Mapping[str, int]
     """Number of patches of each role, without those windows, and of those dropped."""
     target: Patches | None
-    """The images of the target domain, without labels; None where the recipe adapts to none."""
+    """The images of the recipe's target domain, without labels; None where it adapts to none."""
+    images: Mapping[Role, Patches] = field(default_factory=dict)
+    """The images of each role that a stage adapts to, without labels."""
+    learned_from: DataRecord = field(default_factory=DataRecord)
+    """Where the patches come from, for the record."""
+    identity: DataIdentity = field(default_factory=DataIdentity)
+    """By what they are known."""
+
+    def target_of(self, stage: PseudoLabel, recipe: Recipe) -> Patches | None:
+        """Return the images that a stage labels, without labels; None where there are none."""
+        if recipe.replaced(stage):
+            return self.target
+        return concatenate([self.images[role] for role in recipe.target_of(stage)])
 
 
 def read_recipe_data(recipe: Recipe, given: Sources, smoke: bool) -> RecipeData:
@@ -68,27 +85,62 @@ def read_recipe_data(recipe: Recipe, given: Sources, smoke: bool) -> RecipeData:
     patches = concatenate(sets)
     roles: dict[Role, Patches] = {role: patches.take(parts.of(role)) for role in ROLES}
     if smoke:
-        roles = {role: _few(part) for role, part in roles.items()}
+        roles = {role: few(part) for role, part in roles.items()}
+    fingerprints: dict[str, str] = {role: fingerprint(part) for role, part in roles.items()}
     counts: dict[str, int] = {role: len(part) for role, part in roles.items()}
     counts["dropped"] = len(parts.dropped)
-    if given.negatives:
-        roles["train"] = concatenate([roles["train"], *sources.read_all(given.negatives, recipe.bands)])
-    if given.target:
-        images = [sources.read_unlabelled(path, recipe.bands) for path in given.target]
-        images = [_few(part) for part in images] if smoke else images
-    else:
-        images = _target_of_recipe(recipe, roles)
-    return RecipeData(roles, counts, concatenate(images) if images else None)
+    negatives = sources.read_all(given.negatives, recipe.bands)
+    if negatives:
+        roles["train"] = concatenate([roles["train"], *negatives])
+        fingerprints["negatives"] = fingerprint(concatenate(negatives))
+    own = [role for role in ROLES if role in _roles_adapted_to(recipe, bool(given.target))]
+    images = {role: concatenate(_images_of(role, recipe, given, roles)) for role in own}
+    target = [sources.read_unlabelled(path, recipe.bands) for path in given.target]
+    if smoke:
+        images, target = {role: few(part) for role, part in images.items()}, [few(part) for part in target]
+    target = target or [images[role] for role in recipe.target]
+    named = {"data": given.data, "negatives": given.negatives, "target": given.target}
+    origins = {name: tuple(map(provenance_of, paths)) for name, paths in named.items()}
+    together = concatenate(target) if target else None
+    return RecipeData(
+        roles,
+        counts,
+        together,
+        images,
+        DataRecord(fingerprints, origins, sum(map(len, negatives)), smoke=smoke),
+        DataIdentity(
+            fingerprints,
+            {role: fingerprint(part) for role, part in images.items()},
+            fingerprint(together) if given.target and together is not None else "",
+            smoke,
+        ),
+    )
 
 
-def _target_of_recipe(recipe: Recipe, roles: Mapping[Role, Patches]) -> list[Patches]:
-    if missing := [role for role in recipe.target if not len(roles[role])]:
+def _roles_adapted_to(recipe: Recipe, given: bool) -> set[Role]:
+    """Return the roles whose images a recipe adapts to, but for those in whose place others are given."""
+    stages = [stage for stage in recipe.stages if isinstance(stage, PseudoLabel)]
+    own: set[Role] = set() if given else {*recipe.target}
+    return own.union(*(recipe.target_of(stage) for stage in stages if not (given and recipe.replaced(stage))))
+
+
+def _images_of(role: Role, recipe: Recipe, given: Sources, roles: Mapping[Role, Patches]) -> list[Patches]:
+    """Return the images of a role, without their labels; those of its official folder where none is labelled.
+
+    Raises:
+        DataError: there are none.
+    """
+    if len(roles[role]):
+        return [roles[role].unlabelled()]
+    found = sources.read_role_unlabelled(given.data, role, recipe.bands)
+    if not found:
         raise DataError(
-            f"Recipe {recipe.name} adapts to the {missing[0]} images, but the data has none that are labelled; "
-            "give data that holds them, or name unlabelled images with --target."
+            f"Recipe {recipe.name} adapts to the {role} images, but the data holds none, labelled or not; give the "
+            "folder that holds all three official folders, or name unlabelled images with --target."
         )
-    return [roles[role].unlabelled() for role in recipe.target]
+    return found
 
 
-def _few(patches: Patches) -> Patches:
+def few(patches: Patches) -> Patches:
+    """Return the patches that the smoke form takes of many."""
     return patches.take(np.arange(min(len(patches), _SMOKE_PATCHES)))

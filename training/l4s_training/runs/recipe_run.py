@@ -9,24 +9,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
-from l4s_training.config.recipe import Recipe
+from l4s_training import models
+from l4s_training.config.recipe import Recipe, Train
+from l4s_training.data.patches import Patches
 from l4s_training.data.roles import Role
 from l4s_training.files import check_apart, claimed_folder
+from l4s_training.models.pretrained import read_weights
 from l4s_training.runs.context import RunContext
 from l4s_training.runs.recipe_data import Sources, read_recipe_data
 from l4s_training.runs.record import begin_record, check_folder, finish_record
 from l4s_training.runs.result import Result, result_of_stage, scored
 from l4s_training.runs.smoke import smoke_form
 from l4s_training.runs.stage_folders import stage_folders
-from l4s_training.runs.stages import run_stage
+from l4s_training.runs.stages import network_config, run_stage
 from l4s_training.scoring.metrics import Scores
 from l4s_training.training.hardware import ANY, Hardware, is_first_process
+from l4s_training.training.network_run import CONFIG, WEIGHTS, NetworkConfig
 
-__all__ = ["run_recipe"]
+__all__ = ["BeforeTraining", "run_recipe"]
+
+BeforeTraining = Callable[[Sequence[NetworkConfig], Patches], None]
+"""Is told, before the first step, which trainings have not begun yet and on which patches; raises to stop them."""
 
 
 def run_recipe(
@@ -40,6 +47,7 @@ def run_recipe(
     target: Sequence[str | Path] = (),
     negatives: Sequence[str | Path] = (),
     stages: Path | None = None,
+    before_training: BeforeTraining | None = None,
 ) -> Result:
     """Run a recipe's stages, those that are done left out, and record the result with its scores.
 
@@ -53,6 +61,7 @@ def run_recipe(
         target: images that serve, without labels, as the target domain in place of the recipe's.
         negatives: windows without landslides, all of them for training.
         stages: folder of the stages; ``out/stages`` by default.
+        before_training: looks at what is to be trained before it is.
 
     Raises:
         DataError: the data cannot be read or does not suit the recipe, or ``out`` holds the run of another one.
@@ -62,17 +71,28 @@ def run_recipe(
     sources = Sources.of(data, target, negatives)
     check_apart(out, data, target, negatives)
     with claimed_folder(out) if is_first_process() else nullcontext():
-        return _run(recipe, sources, out, stages or out / "stages", hardware, smoke, quiet)
+        return _run(recipe, sources, out, stages or out / "stages", hardware, smoke, quiet, before_training)
 
 
 def _run(
-    recipe: Recipe, sources: Sources, out: Path, stages: Path, hardware: Hardware, smoke: bool, quiet: bool
+    recipe: Recipe,
+    sources: Sources,
+    out: Path,
+    stages: Path,
+    hardware: Hardware,
+    smoke: bool,
+    quiet: bool,
+    before_training: BeforeTraining | None,
 ) -> Result:
     check_folder(recipe, out)
     patches = read_recipe_data(recipe, sources, smoke)
-    folders = stage_folders(recipe, sources, smoke, stages)
+    folders = stage_folders(recipe, patches.identity, stages)
     context = RunContext(recipe, sources, patches, folders, hardware, quiet)
 
+    _check_weights(recipe, folders)
+    if before_training and is_first_process():
+        trainings = [s for s in recipe.stages if isinstance(s, Train) and not (folders[s.name] / CONFIG).is_file()]
+        before_training([network_config(stage, context) for stage in trainings], patches.roles["train"])
     out.mkdir(parents=True, exist_ok=True)
     record = begin_record(recipe, sources, smoke, out) if is_first_process() else {}
     for stage in recipe.stages:
@@ -83,6 +103,17 @@ def _run(
     if is_first_process():
         finish_record(record, folders, result, _rounded(scores), out)
     return result
+
+
+def _check_weights(recipe: Recipe, folders: Mapping[str, Path]) -> None:
+    """Check that published weights are there before the first of several trainings begins, not before the last."""
+    wanted = {
+        (models.parse(stage.hyperparameters.network)[0].name, stage.hyperparameters.pretrained)
+        for stage in recipe.stages
+        if isinstance(stage, Train) and not (folders[stage.name] / WEIGHTS).is_file()
+    }
+    for network, source in sorted((name, source) for name, source in wanted if source):
+        read_weights(network, source)
 
 
 def _line(role: str, found: Scores, threshold: float) -> str:

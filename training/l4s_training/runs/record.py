@@ -15,16 +15,25 @@ import torch
 
 from l4s_geo.crf.parameters import CRFParameters
 from l4s_geo.errors import DataError, L4SError
-from l4s_training.config.recipe import Recipe
+from l4s_training.config import recipe_files
+from l4s_training.config.recipe import Ensemble, Recipe
 from l4s_training.files import write_text
 from l4s_training.runs.recipe_data import Sources
 from l4s_training.runs.result import Result
 from l4s_training.training.network_run import CONFIG, read_network_run
 
-__all__ = ["RUN", "begin_record", "check_folder", "finish_record", "result_of", "scores_of"]
+__all__ = [
+    "RECIPE",
+    "RUN",
+    "begin_record",
+    "check_folder",
+    "finish_record",
+    "fitted_weights",
+    "result_of",
+    "scores_of",
+]
 
-RUN = "run.json"
-_RECIPE = "recipe.yaml"
+RUN, RECIPE = "run.json", "recipe.yaml"
 _PACKAGES = ("l4s-geo", "torch", "lightning", "segmentation-models-pytorch", "timm", "numpy", "safetensors")
 
 
@@ -34,7 +43,7 @@ def check_folder(recipe: Recipe, out: Path) -> None:
     Raises:
         DataError: it does.
     """
-    path = out / _RECIPE
+    path = out / RECIPE
     if path.is_file() and path.read_text(encoding="utf-8") != recipe.text:
         raise DataError(f"{out} holds the run of another recipe; choose another --out, or delete that folder.")
 
@@ -54,7 +63,7 @@ def begin_record(recipe: Recipe, sources: Sources, smoke: bool, out: Path) -> di
         "smoke": smoke,
         "environment": _environment(),
     }
-    write_text(out / _RECIPE, recipe.text)
+    write_text(out / RECIPE, recipe.text)
     _write(out, record)
     return record
 
@@ -124,6 +133,18 @@ def result_of(folder: Path) -> Result:
         raise DataError(
             f"{folder / RUN} is damaged ({type(error).__name__}: {error}); run the recipe again."
         ) from error
+
+
+def fitted_weights(folder: Path) -> bool:
+    """Whether a recipe run weighs the networks of its result by what validation patches say; False for a network run.
+
+    Raises:
+        DataError: its recipe is damaged.
+    """
+    path = folder / RECIPE
+    return path.is_file() and any(
+        isinstance(stage, Ensemble) and stage.weights == "fitted" for stage in recipe_files.load(path).stages
+    )
 
 
 def scores_of(folder: Path) -> dict[str, dict[str, float]]:

@@ -15,6 +15,7 @@ from l4s_training.data.patches import Patches
 from l4s_training.runs.prediction import Predict, bundle_predictor, predict_all, with_flips
 from l4s_training.runs.record import RUN, result_of
 from l4s_training.runs.result import predictors_of
+from l4s_training.runs.smoke import SMOKE
 from l4s_training.training.network_run import CONFIG, read_network_run
 
 __all__ = ["RunOrBundle", "open_run_or_bundle"]
@@ -30,6 +31,8 @@ class RunOrBundle:
     """Probability from which a pixel counts as landslide."""
     plan: splits.Plan | None
     """Split that it was trained with; None for a bundle."""
+    smoke: bool
+    """Whether it comes from a smoke run."""
     on: Callable[[Patches], Predict]
     """Makes the function that predicts windows of these patches."""
 
@@ -57,7 +60,9 @@ def open_run_or_bundle(name_or_folder: str) -> RunOrBundle:
     folder = Path(name_or_folder)
     if (folder / CONFIG).is_file() or (folder / RUN).is_file():
         result = result_of(folder)
-        config = read_network_run(result.folders[0]).config
-        return RunOrBundle(config.bands, result.threshold, config.plan, predictors_of(result))
+        run = read_network_run(result.folders[0])
+        config, smoke = run.config, run.learned_from.smoke
+        return RunOrBundle(config.bands, result.threshold, config.plan, smoke, predictors_of(result))
     loaded = load_bundle(name_or_folder)
-    return RunOrBundle(loaded.bands, loaded.threshold, None, lambda patches: bundle_predictor(loaded, patches))
+    smoke = loaded.bundle.trained_on.startswith(SMOKE)
+    return RunOrBundle(loaded.bands, loaded.threshold, None, smoke, lambda patches: bundle_predictor(loaded, patches))

@@ -7,7 +7,10 @@ from dataclasses import replace
 from l4s_training.config.hyperparameters import Hyperparameters
 from l4s_training.config.recipe import Recipe
 
-__all__ = ["smoke_form"]
+__all__ = ["SMOKE", "smoke_form"]
+
+SMOKE = "Smoke run, not for use"
+"""How the description of a bundle begins that a smoke run was exported to."""
 
 _LARGEST_SCALE = 2.0
 

@@ -19,6 +19,8 @@ from typing import Any
 from l4s_geo.errors import DataError
 from l4s_training.config.hyperparameters import Hyperparameters
 from l4s_training.config.recipe import Ensemble, PseudoLabel, Stage, Train
+from l4s_training.data.fingerprint import image_digests
+from l4s_training.data.patches import Patches
 from l4s_training.files import write_text
 from l4s_training.runs.context import RunContext
 from l4s_training.runs.ensembles import ensemble_weights
@@ -29,7 +31,7 @@ from l4s_training.training.network_run import NetworkConfig
 from l4s_training.training.train import train
 from l4s_training.training.training_data import TrainingData
 
-__all__ = ["run_stage", "stage_facts"]
+__all__ = ["network_config", "run_stage", "stage_facts"]
 
 _STAGE = "stage.json"
 """What a stage that trains nothing was asked to do, and what came of it; written when it is done."""
@@ -63,9 +65,10 @@ def stage_facts(stage: Stage, context: RunContext) -> dict[str, Any]:
     return facts
 
 
-def _train(stage: Train, context: RunContext) -> None:
-    recipe, folders, data = context.recipe, context.folders, context.data
-    config = NetworkConfig(
+def network_config(stage: Train, context: RunContext) -> NetworkConfig:
+    """Return what a stage asks of its training."""
+    recipe, folders = context.recipe, context.folders
+    return NetworkConfig(
         **{f.name: getattr(stage.hyperparameters, f.name) for f in fields(Hyperparameters)},
         data=context.sources.data,
         negatives=context.sources.negatives,
@@ -76,14 +79,29 @@ def _train(stage: Train, context: RunContext) -> None:
         init=folders[stage.init].name if stage.init else None,
         labels=folders[stage.labels].name if stage.labels else None,
     )
+
+
+def _train(stage: Train, context: RunContext) -> None:
+    folders, data = context.folders, context.data
+    target = _labelled_target(stage, context)
     patches = TrainingData(
         data.roles["train"],
         data.roles["validation"],
-        data.target.relabelled(*read_labels(folders[stage.labels])) if data.target and stage.labels else None,
+        target,
         data.counts,
         {role: part.ids.tolist() for role, part in data.roles.items()},
+        data.learned_from.adapting(image_digests(target) if target is not None else ()),
     )
-    train(config, patches, folders[stage.name], hardware=context.hardware, quiet=context.quiet)
+    train(network_config(stage, context), patches, folders[stage.name], hardware=context.hardware, quiet=context.quiet)
+
+
+def _labelled_target(stage: Train, context: RunContext) -> Patches | None:
+    """Return the target domain with the pseudo-labels that a stage trains on; None where it trains on none."""
+    labelling = next((s for s in context.recipe.stages if s.name == stage.labels), None)
+    if not isinstance(labelling, PseudoLabel):
+        return None
+    target = context.data.target_of(labelling, context.recipe)
+    return target.relabelled(*read_labels(context.folders[labelling.name])) if target else None
 
 
 def _do(stage: Stage, context: RunContext) -> dict[str, Any]:

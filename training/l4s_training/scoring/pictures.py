@@ -13,7 +13,7 @@ from l4s_geo.output.atomic import atomic_write
 from l4s_training.data.patches import Patches
 from l4s_training.scoring.metrics import Scores, ThresholdCurve
 
-__all__ = ["draw_curves", "draw_patches", "ranked"]
+__all__ = ["draw_curves", "draw_patches", "picture", "ranked"]
 
 mpl.use("Agg")
 
@@ -70,14 +70,14 @@ def draw_patches(
     figure = Figure(figsize=(9, 3 * len(chosen)), layout="constrained")
     rows = figure.subplots(len(chosen), 3, squeeze=False)
     for (index, scores), (image, probability, verdict) in zip(chosen, rows, strict=True):
-        picture = _picture(patches, index)
-        image.imshow(picture)
+        shown = picture(patches, index)
+        image.imshow(shown)
         image.set_title(
             f"{patches.source} {patches.numbers[index]}" if len(patches.source) < 30 else str(patches.numbers[index])
         )
         probability.imshow(probabilities[index], vmin=0, vmax=1, cmap="magma")
         probability.set_title("probability")
-        verdict.imshow(_verdict(picture, probabilities[index] >= threshold, patches.masks[index] > 0))
+        verdict.imshow(_verdict(shown, probabilities[index] >= threshold, patches.masks[index] > 0))
         verdict.set_title(f"F1 {scores.f1:.2f}  found {scores.tp}  missed {scores.fn}  false {scores.fp}", fontsize=8)
         for axes in (image, probability, verdict):
             axes.set_axis_off()
@@ -94,20 +94,18 @@ def _save(figure: Figure, path: Path, dpi: int) -> None:
         figure.savefig(part, dpi=dpi, format="png")
 
 
-def _picture(patches: Patches, index: int) -> NDArray[np.float32]:
-    """(rows, cols, 3) in 0 to 1: red, green, blue, or the first bands there are."""
+def picture(patches: Patches, index: int) -> NDArray[np.float32]:
+    """Return a patch to look at: (rows, cols, 3) in 0 to 1, red, green, blue, or the first bands there are."""
     bands = patches.windows(np.array([index]))[0]
     wanted = ("B4", "B3", "B2") if {"B4", "B3", "B2"} <= set(patches.bands) else (patches.bands * 3)[:3]
     rgb = np.stack([bands[patches.bands.index(band)] for band in wanted], axis=-1)
     low, high = np.nanpercentile(rgb, (1, 99))
-    picture: NDArray[np.float32] = np.clip(np.nan_to_num((rgb - low) / max(high - low, 1e-6)), 0, 1)
-    return picture
+    stretched: NDArray[np.float32] = np.clip(np.nan_to_num((rgb - low) / max(high - low, 1e-6)), 0, 1)
+    return stretched
 
 
-def _verdict(
-    picture: NDArray[np.float32], detected: NDArray[np.bool_], truth: NDArray[np.bool_]
-) -> NDArray[np.float32]:
-    grey = np.repeat(picture.mean(axis=-1, keepdims=True), 3, axis=-1)
+def _verdict(shown: NDArray[np.float32], detected: NDArray[np.bool_], truth: NDArray[np.bool_]) -> NDArray[np.float32]:
+    grey = np.repeat(shown.mean(axis=-1, keepdims=True), 3, axis=-1)
     for name, pixels in (("found", detected & truth), ("missed", truth & ~detected), ("false", detected & ~truth)):
         grey[pixels] = _COLOURS[name]
     return grey

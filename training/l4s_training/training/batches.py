@@ -34,7 +34,7 @@ class Part(NamedTuple):
 
 
 Step = tuple[int, tuple[tuple[int, ...], ...]]
-"""Number of a step, and the positions that it takes from each domain."""
+"""Number of a pass (of a step, where a step is one pass), and the positions that it takes from each domain."""
 
 
 def seed_of(*numbers: int) -> int:
@@ -88,7 +88,7 @@ class Order:
 
 
 class Steps:
-    """A data loader's sampler of the steps from where training stands to the next evaluation.
+    """A data loader's sampler of the passes of the steps from where training stands to the next evaluation.
 
     Args:
         order: the patches of every step.
@@ -97,17 +97,22 @@ class Steps:
         total: steps of the whole training.
         rank: number of this process.
         world: number of processes.
+        passes: parts of a step's patches, one after the other.
     """
 
-    def __init__(self, order: Order, stands: Callable[[], int], every: int, total: int, rank: int, world: int) -> None:
+    def __init__(
+        self, order: Order, stands: Callable[[], int], every: int, total: int, rank: int, world: int, passes: int = 1
+    ) -> None:
         self._order, self._stands, self._every, self._total = order, stands, every, total
-        self._rank, self._world = rank, world
+        self._rank, self._world, self._passes = rank, world, passes
 
     def __iter__(self) -> Iterator[Step]:
         start = self._stands()
         stop = min((start // self._every + 1) * self._every, self._total)
         for step in range(start, stop):
-            yield step, tuple(part[self._rank :: self._world] for part in self._order.at(step))
+            chosen = [part[self._rank :: self._world] for part in self._order.at(step)]
+            for number in range(self._passes):
+                yield step * self._passes + number, tuple(part[number :: self._passes] for part in chosen)
 
 
 class Fixed:
@@ -137,7 +142,7 @@ class Batches(Dataset[tuple[int, tuple[Part, ...]]]):
         self._domains, self._seed, self._rank = domains, seed, rank
 
     def __getitem__(self, step: Step) -> tuple[int, tuple[Part, ...]]:
-        """Return the step's number and its parts."""
+        """Return the number and the parts of a pass."""
         number, chosen = step
         rng = None if self._seed is None else np.random.default_rng((self._seed, number, self._rank))
         return number, tuple(_part(p, np.asarray(i), rng) for p, i in zip(self._domains, chosen, strict=True))

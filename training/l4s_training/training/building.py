@@ -13,6 +13,7 @@ from l4s_training import models
 from l4s_training.data.patches import Patches
 from l4s_training.data.projection import Projected, principal_components
 from l4s_training.models.imagenet import load_imagenet
+from l4s_training.models.pretrained import read_weights
 from l4s_training.training import checkpoint
 from l4s_training.training.network_run import WEIGHTS, NetworkConfig
 
@@ -56,7 +57,7 @@ def initialise(
 
     Args:
         network: of `build_network`.
-        config: asks for principal components and for ImageNet weights, or does not.
+        config: asks for principal components and for published weights, or does not.
         source: patches that the principal components are those of.
         statistics: that these patches are normalised with.
         start: folder of the network run whose weights it starts from; None for none.
@@ -67,8 +68,20 @@ def initialise(
     if isinstance(network, Projected) and config.components is not None:
         found = principal_components(source, config.normalization, statistics, config.components)
         network.components.copy_(torch.from_numpy(found)[..., None, None])
+    if config.pretrained:
+        _load_published(network, config, source.shape[-1])
     if config.imagenet:
         load_imagenet(network, config.network, config.bands)
     if start is not None:
         path = start / WEIGHTS
         checkpoint.load_weights(network, checkpoint.read(path).tensors, path, config.network)
+
+
+def _load_published(network: nn.Module, config: NetworkConfig, window: int) -> None:
+    """Let the encoder begin with published weights; options, such as other normalisations, take them over."""
+    own: nn.Module = network.network if isinstance(network, Projected) else network
+    architecture, _ = models.parse(config.network)
+    bands = config.components or config.bands
+    weights = read_weights(architecture.name, str(config.pretrained))
+    begun = models.build(config.network, bands, round(window * config.scale), weights)
+    own.load_state_dict(begun.state_dict())

@@ -71,7 +71,7 @@ def place(hardware: Hardware, precision: Precision) -> Placement:
     Args:
         hardware: what is asked for.
         precision: ``auto`` becomes bfloat16 where the device multiplies it natively, else float32: on processors
-            without native support bfloat16 is slower than float32.
+            and on GPUs without native support, which emulate it, bfloat16 is slower than float32.
 
     Raises:
         DeviceError: there is no GPU although one is asked for, or the device does not train in the precision.
@@ -85,7 +85,7 @@ def place(hardware: Hardware, precision: Precision) -> Placement:
     if precision == "fp16" and not on_gpu:
         raise DeviceError("Precision fp16 needs a GPU, and the processor trains; choose --precision bf16 or 32.")
     if precision == "auto":
-        native = torch.cuda.is_bf16_supported() if on_gpu else getattr(torch.cpu, "_is_amx_tile_supported", bool)()
+        native = _gpu_has_bfloat16() if on_gpu else getattr(torch.cpu, "_is_amx_tile_supported", bool)()
         precision = "bf16" if native else "32"
     workers = hardware.workers if hardware.workers is not None else (4 if on_gpu else 0)
     return Placement(on_gpu, hardware.devices, hardware.nodes, workers, precision)
@@ -96,6 +96,11 @@ def is_first_process() -> bool:
     overall = os.environ.get("RANK") or os.environ.get("SLURM_PROCID")
     numbers = [overall] if overall else [os.environ.get(name, "0") for name in ("NODE_RANK", "LOCAL_RANK")]
     return all(int(number) == 0 for number in numbers)
+
+
+def _gpu_has_bfloat16() -> bool:
+    """Whether the GPU multiplies bfloat16 itself; torch emulates it on those before compute capability 8."""
+    return bool(torch.cuda.is_bf16_supported(including_emulation=False))
 
 
 def _strategy(on_gpu: bool) -> DDPStrategy:

@@ -22,6 +22,7 @@ def training_loader(
     total: int,
     placement: Placement,
     rank: int,
+    passes: int = 1,
 ) -> DataLoader[Any]:
     """Make the loader of the steps from where training stands to the next evaluation.
 
@@ -33,8 +34,9 @@ def training_loader(
         total: steps of the whole training.
         placement: what the training runs on.
         rank: number of this process.
+        passes: parts of a step, each a batch of the loader.
     """
-    steps = Steps(order, stands, every, total, rank, placement.processes)
+    steps = Steps(order, stands, every, total, rank, placement.processes, passes)
     return _loader(Batches(domains, order.seed, rank), steps, placement.workers, placement.on_gpu)
 
 

@@ -1,13 +1,14 @@
 """A network run: the folder of one network's training, with ``config.json``, ``metrics.csv`` and ``best.safetensors``.
 
-``config.json`` states everything that the training depends on, so that its split and its scores can be rebuilt.
+``config.json`` states everything that the training depends on, so that its split and its scores can be rebuilt, and
+what the data said of itself. Paths in it are absolute, or relative to the folder.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -16,6 +17,7 @@ from l4s_geo.normalize import Normalization, Statistics
 from l4s_training.config.hyperparameters import Hyperparameters
 from l4s_training.data import splits
 from l4s_training.data.augmentation import Augmentation
+from l4s_training.data.provenance import Provenance
 from l4s_training.files import write_text
 from l4s_training.losses import Term
 
@@ -24,6 +26,7 @@ __all__ = [
     "CONFIG",
     "METRICS",
     "WEIGHTS",
+    "DataRecord",
     "KeptWeights",
     "NetworkConfig",
     "NetworkRun",
@@ -80,6 +83,32 @@ class KeptWeights:
 
 
 @dataclass(frozen=True)
+class DataRecord:
+    """What a network learned from, as it was when it did."""
+
+    fingerprints: Mapping[str, str] = field(default_factory=dict)
+    """Digest of the patches of each role, see `l4s_training.data.fingerprint`; empty in records of earlier versions."""
+    origins: Mapping[str, tuple[Provenance, ...]] = field(default_factory=dict)
+    """What the sources said of themselves, under ``data``, ``negatives`` and ``target``."""
+    negatives: int = 0
+    """Number of windows without landslides among the patches for training."""
+    adapted_to: tuple[str, ...] = ()
+    """Digests of the images that were adapted to without their labels, by this network or one that it starts from."""
+    smoke: bool = False
+    """Whether it is the smoke form: a few steps on four patches."""
+
+    def adapting(self, images: Sequence[str]) -> DataRecord:
+        """Return what a network learned from that was shown these images, by their digests, or none."""
+        origins = {name: origin for name, origin in self.origins.items() if images or name != "target"}
+        return replace(self, origins=origins, adapted_to=tuple(images))
+
+    @property
+    def every_origin(self) -> tuple[Provenance, ...]:
+        """What all sources said of themselves."""
+        return tuple(origin for origins in self.origins.values() for origin in origins)
+
+
+@dataclass(frozen=True)
 class NetworkRun:
     """A network run as it stands on disk."""
 
@@ -99,6 +128,7 @@ class NetworkRun:
     seconds: float = 0.0
     """Wall time of the training so far."""
     finished: bool = True
+    learned_from: DataRecord = field(default_factory=DataRecord)
     folder: Path = field(default=Path(), compare=False)
 
 
@@ -123,7 +153,7 @@ def read_network_run(folder: Path) -> NetworkRun:
     try:
         entries: dict[str, Any] = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
         return NetworkRun(
-            config=_config(entries["config"]),
+            config=_located(_config(entries["config"]), folder),
             statistics=Statistics(**_tuples(entries["statistics"])),
             window=entries["window"],
             patches=entries["patches"],
@@ -132,6 +162,7 @@ def read_network_run(folder: Path) -> NetworkRun:
             best=KeptWeights(**entries["best"]) if entries["best"] else None,
             seconds=entries["seconds"],
             finished=entries.get("finished", True),
+            learned_from=_data_record(entries.get("learned_from", {})),
             folder=folder,
         )
     except OSError as error:
@@ -151,6 +182,24 @@ def _config(entries: Mapping[str, Any]) -> NetworkConfig:
     if "schedule_options" in values:
         values["schedule_options"] = tuple((name, value) for name, value in values["schedule_options"])
     return NetworkConfig(**values)
+
+
+def _located(config: NetworkConfig, folder: Path) -> NetworkConfig:
+    """Return a configuration whose paths are found from the run's folder; what is not there stays as it is written."""
+
+    def found(path: str) -> str:
+        inside = folder / path
+        return str(inside) if not Path(path).is_absolute() and inside.exists() else path
+
+    return replace(config, data=tuple(map(found, config.data)), negatives=tuple(map(found, config.negatives)))
+
+
+def _data_record(entries: Mapping[str, Any]) -> DataRecord:
+    values = _tuples(entries)
+    values["origins"] = {
+        name: tuple(Provenance(**origin) for origin in origins) for name, origins in entries.get("origins", {}).items()
+    }
+    return DataRecord(**values)
 
 
 def _tuples(entries: Mapping[str, Any]) -> dict[str, Any]:

@@ -23,9 +23,9 @@ class Evaluation:
     step: int
     """Number of steps taken."""
     scores: Scores | None
-    """Scores at the best threshold; None without validation patches."""
+    """Scores at the threshold; None without validation patches."""
     threshold: float
-    """The F1 optimum; 0.5 without validation patches."""
+    """The hyperparameters' ``evaluate_at``, or the F1 optimum; 0.5 without validation patches."""
     learning_rate: float
     seconds: float
     """Wall time of the training so far."""
@@ -47,6 +47,8 @@ class Progress:
     """Sum of the losses since the latest evaluation."""
     losses: int = 0
     """Number of losses since the latest evaluation."""
+    counts: tuple[int, int, int] = (0, 0, 0)
+    """True positives, false positives and false negatives of the training patches since the latest evaluation."""
     rows: tuple[Mapping[str, Any], ...] = ()
     """A row of ``metrics.csv`` for each evaluation."""
     best: KeptWeights | None = None
@@ -60,6 +62,14 @@ class Progress:
             return self
         total = float(torch.stack(list(losses)).double().sum())
         return replace(self, loss=self.loss + total, losses=self.losses + len(losses))
+
+    def with_counts(self, counts: Sequence[Tensor]) -> Progress:
+        """Add the counts of steps, each (3,): true positives, false positives, false negatives."""
+        if not counts:
+            return self
+        total = torch.stack(list(counts)).sum(0).tolist()
+        tp, fp, fn = (before + new for before, new in zip(self.counts, total, strict=True))
+        return replace(self, counts=(tp, fp, fn))
 
     def after(self, evaluation: Evaluation, hyperparameters: Hyperparameters) -> tuple[Progress, bool]:
         """Decide what an evaluation means.
@@ -94,7 +104,8 @@ class Progress:
         best = KeptWeights(**entries["best"]) if entries["best"] else None
         highest = entries.get("highest", best.scores.get("f1") if best else None)  # older checkpoints lack it
         counts = {name: entries[name] for name in ("epoch", "without_better", "stopped", "loss", "losses")}
-        return cls(**counts, rows=tuple(entries["rows"]), best=best, highest=highest)
+        seen = tuple(entries.get("counts", (0, 0, 0)))
+        return cls(**counts, counts=seen, rows=tuple(entries["rows"]), best=best, highest=highest)
 
     def _row(self, evaluation: Evaluation) -> dict[str, Any]:
         scores = evaluation.scores.as_dict() if evaluation.scores else {}
@@ -106,4 +117,5 @@ class Progress:
             "threshold": evaluation.threshold,
             "learning_rate": evaluation.learning_rate,
             "seconds": evaluation.seconds,
+            **({"train_f1": round(Scores(*self.counts).f1, 5)} if any(self.counts) else {}),
         }

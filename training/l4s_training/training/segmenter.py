@@ -10,6 +10,7 @@ one process with the same batch. What is drawn at random is drawn in each: varia
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from dataclasses import replace
@@ -38,8 +39,8 @@ from l4s_training.training.scale_promotion import bring_back, promote, promote_l
 
 __all__ = ["Segmenter"]
 
-_REGIONS = 0.4
-"""Weight of the loss of HRNet-OCR's coarse regions (Yuan, Chen, Wang 2020)."""
+_AUXILIARY = 0.4
+"""Weight of the loss of a network's auxiliary logits (PSPNet: Zhao et al. 2017; HRNet-OCR: Yuan, Chen, Wang 2020)."""
 _DOMAINS: tuple[cross_sensor.Domain, ...] = ("source", "target")
 _AUGMENT, _MIX, _NETWORK = 1, 2, 3
 
@@ -51,8 +52,8 @@ class _Outputs(NamedTuple):
     """(n, rows, cols)."""
     image: Tensor | None
     """(n,) of an image-level head."""
-    regions: Tensor | None
-    """(n, rows, cols) of HRNet-OCR's coarse regions."""
+    auxiliary: Tensor | None
+    """(n, rows, cols) of a classifier that serves training only."""
 
 
 class _Prepared(NamedTuple):
@@ -108,9 +109,12 @@ class Segmenter(L.LightningModule):
         self._cross_sensor = any(isinstance(m, cross_sensor.CrossSensorBatchNorm2d) for m in network.modules())
         self._augmentation = config.augmentation and replace(config.augmentation, bands=config.bands)
         self._mix_up = MixUp(config.mix_up) if config.mix_up else None
-        self._regions = Objective((Term("ce"),))
+        self._auxiliary = Objective((Term("ce"),))
         self.losses: list[Tensor] = []
         """Losses of the steps since they were last taken away."""
+        self.counts: list[Tensor] = []
+        """True positives, false positives and false negatives of the source's patches in these steps, (3,) int64 each:
+        as they were trained on, varied; none with mix-up, which has no one truth."""
         self.curve = ThresholdCurve()
         """Counts of the latest evaluation."""
         self.restore: Callable[[Optimizer, LRScheduler], None] | None = None
@@ -124,16 +128,21 @@ class Segmenter(L.LightningModule):
     def training_step(self, batch: tuple[int, tuple[Part, ...]], _: int) -> Tensor:
         """Return the loss of one batch."""
         number, parts = batch
+        step = number // self.config.passes
         augment = torch.Generator().manual_seed(seed_of(self.config.seed, number, _AUGMENT, self.global_rank))
         mix = torch.Generator().manual_seed(seed_of(self.config.seed, number, _MIX))
         torch.manual_seed(seed_of(self.config.seed, number, _NETWORK, self.global_rank))  # dropout
-        prepared = [self._prepare(p, s, augment, mix) for p, s in zip(parts, self.statistics, strict=True)]
-        objective = next(o for start, o in reversed(self.config.phases) if number >= start * self.total)
+        share = self._mix_up.draw(mix) if self._mix_up else 1.0
+        prepared = [self._prepare(p, s, augment, share, mix) for p, s in zip(parts, self.statistics, strict=True)]
+        objective = next(o for start, o in reversed(self.config.phases) if step >= start * self.total)
         whole = sum(len(p.images) for p in prepared)
+        every = self._outputs(prepared)
         terms = [
             len(p.images) / whole * self._loss(objective, outputs, p)
-            for p, outputs in zip(prepared, self._outputs(prepared), strict=True)
+            for p, outputs in zip(prepared, every, strict=True)
         ]
+        if self._mix_up is None:
+            self.counts.append(_counted(every[0].logits, prepared[0], self.config.evaluate_at or 0.5))
         loss = torch.stack(terms).sum()
         self.losses.append(loss.detach())
         return loss
@@ -191,7 +200,9 @@ class Segmenter(L.LightningModule):
             self.restore(optimizer, schedule)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
-    def _prepare(self, part: Part, statistics: Statistics, augment: torch.Generator, mix: torch.Generator) -> _Prepared:
+    def _prepare(
+        self, part: Part, statistics: Statistics, augment: torch.Generator, share: float, mix: torch.Generator
+    ) -> _Prepared:
         images, masks, weights = part
         if self._augmentation is not None:
             layers = masks if weights is None else torch.stack([masks, weights], 1)
@@ -201,9 +212,9 @@ class Segmenter(L.LightningModule):
         if self.config.scale != 1:
             x, masks = promote(x, self.config.scale), promote_labels(masks, self.config.scale)
             weights = None if weights is None else promote_labels(weights, self.config.scale)
-        order, share = None, 1.0
+        order = None
         if self._mix_up is not None:
-            x, order, share = self._mix_up(x, mix)
+            x, order = self._mix_up(x, share, mix)
         return _Prepared(_channels_last(x), masks, weights, order, share)
 
     def _outputs(self, prepared: list[_Prepared]) -> list[_Outputs]:
@@ -224,14 +235,14 @@ class Segmenter(L.LightningModule):
         if any(objective.needs_image_logits for _, objective in self.config.phases):
             logits, image = network.forward_with_image(images)
             return _Outputs(logits[:, 0].float(), image.float(), None)
-        if hasattr(network, "forward_with_regions"):
-            logits, regions = network.forward_with_regions(images)
-            return _Outputs(logits[:, 0].float(), None, (regions[:, 1] - regions[:, 0]).float())
+        if hasattr(network, "forward_with_auxiliary"):
+            logits, auxiliary = network.forward_with_auxiliary(images)
+            return _Outputs(logits[:, 0].float(), None, auxiliary[:, 0].float())
         return _Outputs(network(images)[:, 0].float(), None, None)
 
     def _loss(self, objective: Objective, outputs: _Outputs, part: _Prepared) -> Tensor:
         logits = self._gathered(outputs.logits)
-        image, regions = (None if v is None else self._gathered(v) for v in (outputs.image, outputs.regions))
+        image, auxiliary = (None if v is None else self._gathered(v) for v in (outputs.image, outputs.auxiliary))
         masks, weights = self._gathered(part.masks), None if part.weights is None else self._gathered(part.weights)
         order = part.order
         if order is not None and self.trainer.world_size > 1:
@@ -243,7 +254,7 @@ class Segmenter(L.LightningModule):
             return mixed_loss(objective, logits, masks, order, part.share, weights, image)
 
         loss = of(objective, logits)
-        return loss if regions is None else loss + _REGIONS * of(self._regions, regions)
+        return loss if auxiliary is None else loss + _AUXILIARY * of(self._auxiliary, auxiliary)
 
     def _gathered(self, values: Tensor) -> Tensor:
         """Join the values of all processes, with gradients."""
@@ -251,6 +262,14 @@ class Segmenter(L.LightningModule):
             return values
         joined: Tensor = self.all_gather(values, sync_grads=values.requires_grad)  # type: ignore[assignment]
         return joined.flatten(0, 1)
+
+
+@torch.no_grad()
+def _counted(logits: Tensor, part: _Prepared, threshold: float) -> Tensor:
+    """(3,) int64: true positives, false positives and false negatives among the pixels that count."""
+    detected, truth = logits >= math.log(threshold / (1 - threshold)), part.masks > 0.5
+    counts = torch.ones_like(truth) if part.weights is None else part.weights > 0
+    return torch.stack([(a & b & counts).sum() for a, b in ((detected, truth), (detected, ~truth), (~detected, truth))])
 
 
 def _channels_last(x: Tensor) -> Tensor:

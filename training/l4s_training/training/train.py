@@ -13,7 +13,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import lightning as L  # noqa: N812
@@ -29,12 +29,24 @@ from l4s_training.training.building import build_network, initialise, start_of
 from l4s_training.training.display import Display
 from l4s_training.training.hardware import ANY, Hardware, Placement, is_first_process, place
 from l4s_training.training.loaders import training_loader, validation_loader
-from l4s_training.training.network_run import CHECKPOINT, CONFIG, WEIGHTS, NetworkConfig, NetworkRun, read_network_run
+from l4s_training.training.network_run import (
+    CHECKPOINT,
+    CONFIG,
+    WEIGHTS,
+    NetworkConfig,
+    NetworkRun,
+    read_network_run,
+    write_network_run,
+)
 from l4s_training.training.recorder import Recorder
 from l4s_training.training.segmenter import Segmenter
+from l4s_training.training.stopping import StopRequest, heeding_signals
 from l4s_training.training.training_data import TrainingData
 
 __all__ = ["train"]
+
+_PLACES = ("data", "negatives")
+"""Where a configuration names files, which may be moved."""
 
 
 def train(
@@ -75,9 +87,9 @@ def train(
 def _train(
     config: NetworkConfig, data: TrainingData, folder: Path, hardware: Hardware, quiet: bool, resume: bool
 ) -> NetworkRun:
-    earlier = _earlier(config, folder) if resume else None
+    earlier = _earlier(config, data, folder) if resume else None
     if earlier and earlier.finished and (folder / WEIGHTS).is_file():
-        return earlier
+        return _where_the_data_is_now(earlier, config)
     placement = place(hardware, config.precision)
     order = _order(config, data, placement)
     start = start_of(config, folder)
@@ -95,14 +107,19 @@ def _train(
     module = Segmenter(config, network, of_domains, of_validation, order.steps_per_pass)
 
     folder.mkdir(parents=True, exist_ok=True)
-    recorder = Recorder(_run(config, data, statistics, folder), module, config.evaluate_every or order.steps_per_pass)
+    run, stop = _run(config, data, statistics, start, folder), StopRequest()
+    recorder = Recorder(run, module, config.evaluate_every or order.steps_per_pass, stop)
     if going_on:
         recorder.resume()
     else:
         recorder.begin()
     if module.step < module.total:
-        _fit(module, data, order, placement, recorder, quiet)
-    return recorder.finish()
+        with heeding_signals(stop):
+            _fit(module, data, order, placement, recorder, quiet)
+    finished = recorder.finish()
+    if stop.asked:
+        raise stop.error()
+    return finished
 
 
 def _check_data(config: NetworkConfig, data: TrainingData) -> None:
@@ -114,8 +131,8 @@ def _check_data(config: NetworkConfig, data: TrainingData) -> None:
         )
 
 
-def _earlier(config: NetworkConfig, folder: Path) -> NetworkRun | None:
-    """Return what the folder holds of the same training.
+def _earlier(config: NetworkConfig, data: TrainingData, folder: Path) -> NetworkRun | None:
+    """Return what the folder holds of the same training; the same patches may lie elsewhere now.
 
     Raises:
         DataError: it holds another one.
@@ -123,7 +140,11 @@ def _earlier(config: NetworkConfig, folder: Path) -> NetworkRun | None:
     if not (folder / CONFIG).is_file():
         return None
     earlier = read_network_run(folder)
-    if differing := [k for k, v in asdict(config).items() if v != asdict(earlier.config)[k]]:
+    before, now = earlier.learned_from.fingerprints, data.learned_from.fingerprints
+    differing = [k for k, v in asdict(config).items() if v != asdict(earlier.config)[k]]
+    if before and now:
+        differing = ["data"] * (before != now) + [k for k in differing if k not in _PLACES]
+    if differing:
         raise DataError(
             f"{folder} holds a training with another {', '.join(differing)}; choose another --out, or delete that "
             "folder."
@@ -138,6 +159,12 @@ def _order(config: NetworkConfig, data: TrainingData, placement: Placement) -> O
         DataError: the processes cannot share a batch.
     """
     order = Order.of(tuple(map(len, data.domains)), config.batch, config.target_share, config.seed)
+    parts = placement.processes * config.passes
+    if config.passes > 1 and any(count % parts for count in order.counts):
+        raise DataError(
+            f"A batch of {' + '.join(map(str, order.counts))} patches cannot be divided into {config.passes} passes of "
+            f"{placement.processes} processes; choose a number of patches at once that divides each, with --batch."
+        )
     if any(count % placement.processes for count in order.counts):
         raise DataError(
             f"A batch of {' + '.join(map(str, order.counts))} patches cannot be shared by {placement.processes} "
@@ -155,8 +182,20 @@ def _source_statistics(
     return earlier.statistics if earlier else statistics_of_patches(data.source, config.normalization)
 
 
-def _run(config: NetworkConfig, data: TrainingData, statistics: Statistics, folder: Path) -> NetworkRun:
+def _where_the_data_is_now(earlier: NetworkRun, config: NetworkConfig) -> NetworkRun:
+    """Return a finished run with the places of its data, which may have been moved, as they are given now."""
+    moved = replace(earlier, config=replace(earlier.config, data=config.data, negatives=config.negatives))
+    if moved != earlier and is_first_process():
+        write_network_run(moved)
+    return moved
+
+
+def _run(
+    config: NetworkConfig, data: TrainingData, statistics: Statistics, start: Path | None, folder: Path
+) -> NetworkRun:
     """Return the record of a training that begins."""
+    before = read_network_run(start).learned_from.adapted_to if start is not None else ()
+    adapted_to = tuple(dict.fromkeys((*before, *data.learned_from.adapted_to)))
     return NetworkRun(
         config,
         statistics,
@@ -165,6 +204,7 @@ def _run(config: NetworkConfig, data: TrainingData, statistics: Statistics, fold
         {role: list(ids) for role, ids in data.ids.items()},
         {"torch": torch.__version__, "lightning": L.__version__},
         finished=False,
+        learned_from=replace(data.learned_from, adapted_to=adapted_to),
         folder=folder,
     )
 
@@ -177,13 +217,15 @@ def _fit(
     Raises:
         OutputError: the disk is full.
     """
-    folder, every, batch = recorder.run.folder, recorder.every, module.config.batch
+    folder, every, passes = recorder.run.folder, recorder.every, module.config.passes
+    held_batch = max(2 * module.config.batch // passes, 1)
     logger = TensorBoardLogger(folder, name="", version="tensorboard")
     trainer = L.Trainer(
         max_epochs=_evaluations(module.total, every) - module.step // every,
         logger=logger,
         callbacks=[recorder] if quiet else [recorder, Display(recorder, module)],
         gradient_clip_val=module.config.clip or None,
+        accumulate_grad_batches=module.config.passes,
         enable_checkpointing=False,
         enable_model_summary=False,
         enable_progress_bar=False,
@@ -192,8 +234,8 @@ def _fit(
         **placement.trainer_options(),
     )
     rank = trainer.global_rank
-    steps = training_loader(data.domains, order, lambda: module.step, every, module.total, placement, rank)
-    held = validation_loader(data.validation, 2 * batch, placement, rank) if len(data.validation) else None
+    steps = training_loader(data.domains, order, lambda: module.step, every, module.total, placement, rank, passes)
+    held = validation_loader(data.validation, held_batch, placement, rank) if len(data.validation) else None
     try:
         with _ending_clearly():
             trainer.fit(module, steps, held)

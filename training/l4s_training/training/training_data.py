@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from l4s_training.data import splits
+from l4s_training.data.fingerprint import fingerprint
 from l4s_training.data.patches import Patches, concatenate
+from l4s_training.data.provenance import provenance_of
 from l4s_training.data.readers import read as sources
 from l4s_training.data.roles import ROLES
-from l4s_training.training.network_run import NetworkConfig
+from l4s_training.training.network_run import DataRecord, NetworkConfig
 
 __all__ = ["TrainingData", "read_training_data"]
 
@@ -28,6 +30,8 @@ class TrainingData:
     """Number of patches of each role, for the record."""
     ids: Mapping[str, Sequence[int]] = field(default_factory=dict)
     """Ids of the patches of each role, for the record."""
+    learned_from: DataRecord = field(default_factory=DataRecord)
+    """Where the patches come from, for the record."""
 
     @property
     def domains(self) -> tuple[Patches, ...]:
@@ -44,12 +48,20 @@ def read_training_data(config: NetworkConfig) -> TrainingData:
     sets = sources.read_all(config.data, config.bands)
     parts = splits.divide(sets, config.plan)
     patches = concatenate(sets)
-    train = patches.take(parts.train)
-    if config.negatives:
-        train = concatenate([train, *sources.read_all(config.negatives, config.bands)])
+    roles = {role: patches.take(parts.of(role)) for role in ROLES}
+    negatives = sources.read_all(config.negatives, config.bands)
     return TrainingData(
-        train,
-        patches.take(parts.validation),
+        concatenate([roles["train"], *negatives]),
+        roles["validation"],
         counts={role: len(getattr(parts, role)) for role in (*ROLES, "dropped")},
-        ids={role: patches.ids[parts.of(role)].tolist() for role in ROLES},
+        ids={role: part.ids.tolist() for role, part in roles.items()},
+        learned_from=DataRecord(
+            {role: fingerprint(part) for role, part in roles.items()}
+            | ({"negatives": fingerprint(concatenate(negatives))} if negatives else {}),
+            {
+                name: tuple(map(provenance_of, paths))
+                for name, paths in (("data", config.data), ("negatives", config.negatives))
+            },
+            sum(map(len, negatives)),
+        ),
     )

@@ -22,8 +22,8 @@ from l4s_training.training.segmenter import Segmenter
 
 __all__ = ["CheckpointClock", "capture", "restore", "restore_loss_scale"]
 
-_EVERY = 600.0
-"""Seconds after which a checkpoint is written in the middle of a pass."""
+_EVERY = 60.0
+"""Seconds after which a checkpoint is written in the middle of a pass, if it is worth its time."""
 _SHARE = 0.05
 """Share of the time that may go into writing checkpoints."""
 
@@ -99,7 +99,7 @@ class CheckpointClock:
     @property
     def overdue(self) -> bool:
         """Whether the last one is so long ago that the next is due in the middle of a pass."""
-        return time.monotonic() - self._written > _EVERY
+        return time.monotonic() - self._written > _EVERY and self.affordable
 
     @property
     def affordable(self) -> bool:

@@ -27,6 +27,7 @@ from l4s_geo.errors import DataError
 from l4s_geo.grid import Window, starts
 from l4s_geo.output.atomic import atomic_write
 from l4s_geo.stack.open import Inputs, open_stack
+from l4s_training.data import provenance
 
 __all__ = ["Atmosphere", "fit_atmosphere", "negatives", "recast", "scene_windows", "write_negatives"]
 
@@ -155,22 +156,25 @@ def negatives(
     return found if medians is None else np.concatenate([found, recast(found, medians, rng)])
 
 
-def write_negatives(windows: NDArray[np.float32], out: Path) -> None:
+def write_negatives(windows: NDArray[np.float32], out: Path, note: str = "") -> None:
     """Write windows as an RGB file, like the 8-bit pairs: each scaled by its maximum (see `rgb_pairs`).
 
     Args:
         windows: (n, 3, rows, cols) float32 of B4, B3, B2, L4S units.
         out: an ``.npz``.
+        note: where they come from, see `l4s_training.data.provenance`.
     """
     n = len(windows)
     highest = windows.max(axis=(1, 2, 3), keepdims=True)
     rgb = np.floor(255 * np.clip(windows, 0, None) / np.maximum(highest, 1e-6)).astype(np.uint8).transpose(0, 2, 3, 1)
     number = np.arange(n)
+    mask = np.zeros(rgb.shape[:3], np.uint8)
+    arrays = {"rgb": rgb, "mask": mask, "id": number, "number": _FIRST_NUMBER + number}
+    if note:
+        arrays[provenance.KEY] = np.array(provenance.as_text(note))
     out.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(out) as part, part.open("wb") as file:
-        np.savez_compressed(
-            file, rgb=rgb, mask=np.zeros(rgb.shape[:3], np.uint8), id=number, number=_FIRST_NUMBER + number
-        )
+        np.savez_compressed(file, **arrays)
 
 
 def _named(scene: str) -> str | dict[str, str]:

@@ -11,11 +11,12 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Protocol
 
 from l4s_geo.errors import DataError
+from l4s_training.data.roles import FOLDERS
 
 __all__ = ["LARGEST", "Archive", "Stamp", "Zip", "open_archive"]
 
@@ -120,11 +121,18 @@ class Zip:
     """The files of the zip, by their full names."""
     root: str = ""
     """Folder inside the zip; "" for its top."""
+    called: str = ""
+    """The folder's name, where it is not that of ``root``."""
 
     @property
     def name(self) -> str:
         """The folder's name, or the zip's."""
-        return PurePosixPath(self.root).name if self.root else self.location.stem
+        return self.called or (PurePosixPath(self.root).name if self.root else self.location.stem)
+
+    @property
+    def holds_patches(self) -> bool:
+        """Whether files lie here, or in a folder ``img``, and not only in further folders."""
+        return bool(self.names()) or "img" in self.folders()
 
     def names(self, folder: str = "") -> list[str]:
         """Names of the files that lie in a folder."""
@@ -176,7 +184,8 @@ class Zip:
 def open_archive(path: Path) -> Iterator[Archive]:
     """Open a folder or a zip.
 
-    A zip's single top folder (TrainData/ in TrainData.zip) counts as the archive itself if nothing lies beside it.
+    A zip's single top folder (TrainData/ in TrainData.zip) counts as the archive itself if nothing lies beside it. A
+    zip that is called like an official folder is that folder, however its top folder is called.
 
     Raises:
         DataError: the zip is damaged, or not what a set of patches can be.
@@ -196,10 +205,14 @@ def open_archive(path: Path) -> Iterator[Archive]:
         }
         if len(members) > _MEMBERS:
             raise DataError(f"{path} holds {len(members)} files; expected at most {_MEMBERS} of a set of patches.")
+        if outside := [name for name in members if name.startswith("/") or ".." in PurePosixPath(name).parts]:
+            raise DataError(
+                f"{path} names a file {outside[0]!r}, which lies outside of it; check where the zip comes from."
+            )
         archive = Zip(file, path, members)
         while not archive.names() and len(tops := archive.folders()) == 1 and tops[0] not in ("img", "mask"):
             archive = archive.inside(tops[0])
-        yield archive
+        yield replace(archive, called=path.stem) if path.stem in FOLDERS and archive.holds_patches else archive
 
 
 def _join(folder: str, name: str) -> str:

@@ -2,8 +2,8 @@
 
 One ``.npz`` holds ``dn`` (n, rows, cols, bands) uint16, or int32 where elevations lie below the sea: the raw values
 (= h5 value * M); ``mask`` (n, rows, cols), 0 or 1; ``number`` (n,), the official number. Beside them it may hold
-``bands``, the names of the bands if they are not the 14 of Landslide4Sense, and ``nodata``, the value of pixels without
-data.
+``bands``, the names of the bands if they are not the 14 of Landslide4Sense, ``nodata``, the value of pixels without
+data, and ``provenance`` (`l4s_training.data.provenance`).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from l4s_geo.bands import BANDS
 from l4s_geo.errors import DataError
+from l4s_training.data import provenance
 from l4s_training.data.patches import Patches
 from l4s_training.data.pixels import NODATA, Pixels, Store
 
@@ -75,6 +76,7 @@ def write(
     masks: NDArray[np.uint8],
     numbers: NDArray[np.int64],
     bands: tuple[str, ...],
+    note: str = "",
 ) -> None:
     """Write patches to an ``.npz``.
 
@@ -84,6 +86,7 @@ def write(
         masks: (n, rows, cols), 0 or 1.
         numbers: (n,).
         bands: names of the bands.
+        note: where they come from, see `l4s_training.data.provenance`.
     """
     missing = np.isnan(raw)
     whole = np.rint(np.where(missing, NODATA, raw))
@@ -95,4 +98,6 @@ def write(
     }
     if missing.any():
         arrays["nodata"] = np.array(NODATA)
+    if note:
+        arrays[provenance.KEY] = np.array(provenance.as_text(note))
     np.savez_compressed(path, **arrays)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from l4s_geo.bundles.bundle import Bundle
+from l4s_geo.errors import DataError
 from l4s_geo.evaluation.reliability import calibration_error, reliability
 from l4s_geo.inference.runtime import LoadedBundle
 from l4s_training.data import splits
@@ -19,7 +22,9 @@ from l4s_training.runs.prediction import bundle_predictor, predict_all, with_fli
 from l4s_training.scoring.metrics import Scores
 from l4s_training.scoring.objects import recall_by_size, references
 
-__all__ = ["BlockPrediction", "block_scores", "pooled_lines", "predict_test_blocks", "spread_lines"]
+__all__ = ["BlockPrediction", "block_scores", "plan_of", "pooled_lines", "predict_test_blocks", "spread_lines"]
+
+_SPLIT = re.compile(r", split (\S+)$")
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,22 @@ class BlockPrediction:
     flipped: NDArray[np.float32]
     """The same with the eight flips and rotations averaged."""
     threshold: float
+
+
+def plan_of(bundle: Bundle) -> splits.SplitPlan:
+    """Return the split by blocks that a bundle was trained with, as its description names it.
+
+    Raises:
+        DataError: it was trained with a split of another kind, of which the test blocks may have been trained on.
+    """
+    found = _SPLIT.search(bundle.trained_on)
+    plan = splits.from_text(found[1]) if found else splits.DEFAULT  # descriptions of earlier versions name none
+    if not isinstance(plan, splits.SplitPlan):
+        raise DataError(
+            f"{bundle.name} was trained with the split {splits.as_text(plan)!r}, and a card is measured on the test "
+            "blocks of a split by blocks, which it may have been trained on; leave its card as its export wrote it."
+        )
+    return plan
 
 
 def predict_test_blocks(model: LoadedBundle, data: Path, plan: splits.SplitPlan = splits.DEFAULT) -> BlockPrediction:
