@@ -166,6 +166,9 @@ def test_what_cannot_be_drawn_is_said(run, data, tmp_path):
     missing = call("figures", run, "--out", tmp_path / "f", "--data", other)
     assert missing.exit_code == 2
     assert "the data has 3; name the run's own data with --data" in missing.stderr
+    inside = call("figures", data, "--out", data)
+    assert inside.exit_code == 2
+    assert "which the command reads" in inside.stderr
     none = call("figures", tmp_path / "nothing", "--out", tmp_path / "f")
     assert none.exit_code == 2
     assert "does not exist" in none.stderr

@@ -35,10 +35,12 @@ def command(what: tuple[str, ...], out: Path, bands: str, data: tuple[str, ...])
     from l4s_geo.errors import DataError
     from l4s_training.data.bandsets import parse
     from l4s_training.figures.source import is_run
+    from l4s_training.files import check_apart
 
     runs = [path for path in what if is_run(Path(path))]
     if runs and len(what) > 1:
         raise DataError(f"{len(what)} paths were given, of which {runs[0]} is a run; give one run, or data alone.")
+    check_apart(out, what, data)
     out.mkdir(parents=True, exist_ok=True)
     drawn = _of_run(Path(runs[0]), data, out) if runs else _of_data(what, parse(bands), out)
     click.echo(f"{out}: {', '.join(f'{name}.png, {name}.csv' for name in drawn)}")
