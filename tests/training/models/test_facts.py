@@ -84,7 +84,7 @@ def test_fcn8s_upsampling_starts_bilinear_and_the_last_stays_so():
 def test_pspnet_pools_to_1_2_3_and_6_at_output_stride_8():
     network = pspnet.PSPNet(14)
     assert residual_layers(network.encoder) == 50
-    wanted = {str(i): branch for i, branch in enumerate(network.pyramid)} | {"deep": network.encoder}
+    wanted = {str(i): branch for i, branch in enumerate(network.pyramid)} | {"deep": network.encoder.layer4}
     seen = shapes(network, wanted)
     assert [seen[str(i)] for i in range(4)] == [(512, 1), (512, 2), (512, 3), (512, 6)]
     assert seen["deep"] == (2048, 16)
