@@ -1,0 +1,138 @@
+"""What an earlier scene gains, through the same call as l4s-map.
+
+    python benchmarks/before_and_after.py --data ../shared/data --bundle rgb
+
+prints two tables: what is found between any two dates of places without landslides, with and without the earlier date,
+by rdNDVI and, from red, green and blue alone, by visible greenness; and the scores at Iburi against the hand-traced
+inventory of its west (see `iburi_inventory`), with and without the image of the early spring before.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Iterator
+from itertools import permutations
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import rasterio
+from rasterio.features import rasterize
+
+import l4s_geo
+from l4s_geo.bands import RGB
+from l4s_geo.errors import L4SError
+from l4s_training.export.card.scenes import RealScene, iburi, landslide_free
+from l4s_training.scoring.metrics import Scores
+
+
+def sites(data: Path, folder: Path) -> Iterator[tuple[str, list[RealScene]]]:
+    """Yield the places that are there on several dates, with their scenes."""
+    plain = landslide_free(data, folder)
+    yield "Slovenia", [s for s in plain if s.name.startswith("Slovenia")]
+    punjab = [s for s in plain if s.name.startswith("Punjab")]
+    for level in ("L1C", "L2A"):
+        scenes = [RealScene(s.name, _with_infrared(s.scene)) for s in punjab if s.name.endswith(level)]
+        yield f"Punjab {level}", scenes
+    files = sorted((data / "s2_l1c_l2a_barbellino").glob("*_[TB]OA_10.tif"))
+    for level in ("L1C", "L2A"):
+        marked = f"{level[1]}{level[2]}_"
+        yield f"Barbellino {level}", [RealScene(f.name[6:14], str(f)) for f in files if f.name[3:6] == marked]
+
+
+def _with_infrared(scene: str | dict[str, str]) -> dict[str, str]:
+    files = dict(scene)
+    return files | {"B8": str(Path(files["B4"]).with_name("B8.tif"))}
+
+
+def found(after: RealScene, before: RealScene | None, folder: Path, **options: object) -> float:
+    """Return the area of what is found, m² for each km² mapped."""
+    raster = folder / "probability.tif"
+    earlier = before and before.scene
+    landslides = l4s_geo.map_scene(after.scene, before=earlier, probability=raster, dem=after.dem, **options)
+    with rasterio.open(raster) as dataset:
+        mapped = np.isfinite(dataset.read(1)).sum() * 1e-4
+    return float(landslides.area_m2.sum() / mapped) if mapped else float("nan")
+
+
+def visible(scene: RealScene, folder: Path) -> RealScene:
+    """Return a scene with red, green and blue alone."""
+    if isinstance(scene.scene, dict):
+        return RealScene(scene.name, {band: scene.scene[band] for band in RGB}, scene.dem)
+    path = folder / f"visible_{Path(scene.scene).name}"
+    with rasterio.open(scene.scene) as dataset:
+        names = list(dataset.descriptions)
+        picks = [names.index(band) + 1 for band in RGB] if "B4" in names else [4, 3, 2]
+        values, profile = dataset.read(picks), dataset.profile | {"count": 3}
+    with rasterio.open(path, "w", **profile) as dataset:
+        dataset.write(values)
+        for index, band in enumerate(RGB, start=1):
+            dataset.set_band_description(index, band)
+    return RealScene(scene.name, str(path), scene.dem)
+
+
+def false_alarms(data: Path, folder: Path, bundle: str) -> None:
+    """Print the table of places without landslides."""
+    print("| after | before | without, m²/km² | rdNDVI | greenness |\n| --- | --- | --- | --- | --- |")
+    options = {"bundle": bundle, "terrain_prior": "off"}
+    for _, scenes in sites(data, folder):
+        plain = {scene.name: found(scene, None, folder, **options) for scene in scenes}
+        for after, before in permutations(scenes, 2):
+            cells = [plain[after.name]]
+            for one, other in ((after, before), (visible(after, folder), visible(before, folder))):
+                try:
+                    cells.append(found(one, other, folder, **options))
+                except L4SError:
+                    cells.append(float("nan"))
+            shown = " | ".join("nothing to compare" if np.isnan(c) else f"{c:,.0f}" for c in cells)
+            print(f"| {after.name} | {before.name} | {shown} |", flush=True)
+
+
+def at_iburi(data: Path, folder: Path, bundle: str) -> None:
+    """Print the table of Iburi."""
+    after, before = iburi(data)
+    inventory = data / "iburi_2018" / "inventory_west.gpkg"
+    layers = {name: gpd.read_file(inventory, layer=name).geometry for name in ("scar", "deposit", "maybe", "read_area")}
+    print("| run | polygons | judged, km² | scar + deposit | scar | high confidence, m²/km² outside |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    ways = {"without": {}, "with": {"before": before.scene}, "with, --all": {"before": before.scene, "only_new": False}}
+    for name, options in ways.items():
+        raster = folder / "probability.tif"
+        landslides = l4s_geo.map_scene(after.scene, dem=after.dem, probability=raster, bundle=bundle, **options)
+        with rasterio.open(raster) as dataset:
+            mapped, grid = np.isfinite(dataset.read(1)), {"out_shape": dataset.shape, "transform": dataset.transform}
+
+        def burn(shapes: gpd.GeoSeries, grid: dict = grid, crs: object = landslides.crs) -> np.ndarray:
+            shapes = shapes.to_crs(crs)
+            return rasterize(shapes, **grid).astype(bool) if len(shapes) else np.zeros(grid["out_shape"], bool)
+
+        scar, deposit = burn(layers["scar"]), burn(layers["deposit"])
+        read = burn(layers["read_area"]) & ~(burn(layers["maybe"]) & ~scar & ~deposit)
+        detected = burn(landslides.geometry)
+        both, alone = (
+            Scores.of(detected[where], truth[where].astype(np.uint8))
+            for truth, where in ((scar | deposit, read), (scar, read & ~(deposit & ~scar)))
+        )
+        sure = burn(landslides.geometry[landslides.confidence == "high"])[~read & mapped].mean() * 1e6
+        cells = [f"{s.f1:.3f} ({s.precision:.3f} / {s.recall:.3f})" for s in (both, alone)]
+        area = f"{(read & mapped).sum() * 1e-4:.1f} of {read.sum() * 1e-4:.1f}"
+        print(f"| {name} | {len(landslides)} | {area} | {' | '.join(cells)} | {sure:,.0f} |", flush=True)
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--bundle", default="rgb")
+    parser.add_argument("--only", choices=["free", "iburi"], help="one of the two tables")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        if arguments.only != "iburi":
+            false_alarms(arguments.data, Path(name), arguments.bundle)
+        if arguments.only != "free":
+            at_iburi(arguments.data, Path(name), arguments.bundle)
+
+
+if __name__ == "__main__":
+    main()
