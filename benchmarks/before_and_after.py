@@ -2,9 +2,10 @@
 
     python benchmarks/before_and_after.py --data ../shared/data --bundle rgb
 
-prints two tables: what is found between any two dates of places without landslides, with and without the earlier date,
-by rdNDVI and, from red, green and blue alone, by visible greenness; and the scores at Iburi against the hand-traced
-inventory of its west (see `iburi_inventory`), with and without the image of the early spring before.
+prints two tables. The first: what is found between any two dates of places without landslides, m²/km², with and without
+the earlier date, by rdNDVI and, from red, green and blue alone, by visible greenness, and the same with a DEM where
+there is one. The second: the scores at Iburi against the hand-traced inventory of its west (see `iburi_inventory`),
+with and without the image of the early spring before.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
 
@@ -21,7 +23,7 @@ import rasterio
 from rasterio.features import rasterize
 
 import l4s_geo
-from l4s_geo.bands import RGB
+from l4s_geo.bands import BANDS, RGB
 from l4s_geo.errors import L4SError
 from l4s_training.export.card.scenes import RealScene, iburi, landslide_free
 from l4s_training.scoring.metrics import Scores
@@ -38,7 +40,25 @@ def sites(data: Path, folder: Path) -> Iterator[tuple[str, list[RealScene]]]:
     files = sorted((data / "s2_l1c_l2a_barbellino").glob("*_[TB]OA_10.tif"))
     for level in ("L1C", "L2A"):
         marked = f"{level[1]}{level[2]}_"
-        yield f"Barbellino {level}", [RealScene(f.name[6:14], str(f)) for f in files if f.name[3:6] == marked]
+        names = BANDS[:9] + BANDS[9 + (level == "L2A") : 12]
+        yield (
+            f"Barbellino {level}",
+            [
+                RealScene(f"Barbellino {f.name[6:14]}, {level}", _named(f, names, folder))
+                for f in files
+                if f.name[3:6] == marked
+            ],
+        )
+
+
+def _named(path: Path, names: tuple[str, ...], folder: Path) -> str:
+    """Copy a raster with names of its bands."""
+    with rasterio.open(path) as dataset:
+        values, profile = dataset.read(), dataset.profile
+    with rasterio.open(folder / path.name, "w", **profile) as dataset:
+        dataset.write(values)
+        dataset.descriptions = names
+    return str(folder / path.name)
 
 
 def _with_infrared(scene: str | dict[str, str]) -> dict[str, str]:
@@ -74,19 +94,29 @@ def visible(scene: RealScene, folder: Path) -> RealScene:
 
 def false_alarms(data: Path, folder: Path, bundle: str) -> None:
     """Print the table of places without landslides."""
-    print("| after | before | without, m²/km² | rdNDVI | greenness |\n| --- | --- | --- | --- | --- |")
-    options = {"bundle": bundle, "terrain_prior": "off"}
+    columns = ("after", "before", "without", "rdNDVI", "greenness", "without, DEM", "rdNDVI, DEM", "greenness, DEM")
+    print(f"| {' | '.join(columns)} |\n|{' --- |' * len(columns)}")
     for _, scenes in sites(data, folder):
-        plain = {scene.name: found(scene, None, folder, **options) for scene in scenes}
+        plain: dict[tuple[str, bool], str] = {}
+        for scene in scenes:
+            plain[scene.name, False] = _cell(replace(scene, dem=None), None, folder, bundle)
+            plain[scene.name, True] = _cell(scene, None, folder, bundle) if scene.dem else ""
         for after, before in permutations(scenes, 2):
-            cells = [plain[after.name]]
-            for one, other in ((after, before), (visible(after, folder), visible(before, folder))):
-                try:
-                    cells.append(found(one, other, folder, **options))
-                except L4SError:
-                    cells.append(float("nan"))
-            shown = " | ".join("nothing to compare" if np.isnan(c) else f"{c:,.0f}" for c in cells)
-            print(f"| {after.name} | {before.name} | {shown} |", flush=True)
+            cells = []
+            for terrain in (False, True):
+                one = after if terrain else replace(after, dem=None)
+                cells.append(plain[after.name, terrain])
+                for pair in ((one, before), (visible(one, folder), visible(before, folder))):
+                    cells.append(_cell(*pair, folder, bundle) if after.dem or not terrain else "")
+            print(f"| {after.name} | {before.name} | {' | '.join(cells)} |", flush=True)
+
+
+def _cell(after: RealScene, before: RealScene | None, folder: Path, bundle: str) -> str:
+    """Return what is found as text, or why nothing can be."""
+    try:
+        return f"{found(after, before, folder, bundle=bundle):,.0f}"
+    except L4SError as error:
+        return "nothing clear" if "can be compared" in str(error) else type(error).__name__
 
 
 def at_iburi(data: Path, folder: Path, bundle: str) -> None:

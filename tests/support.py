@@ -142,7 +142,7 @@ def surface_of(stack, model, folder: Path, **how) -> np.ndarray:
     return predict(stack, model, parts, PredictSettings(**how)).layers.read(stack.grid.whole)
 
 
-NEWNESS_WEIGHTS = (0.8, -0.7, -6.0, 0.0, -8.0, -2.0)
+NEWNESS_WEIGHTS = (0.8, -0.7, -6.0, 0.0, 0.0, -8.0, -2.0)
 """Coefficients of the model of newness that tests use; see `l4s_geo.change.evidence.FEATURES`."""
 
 

@@ -20,10 +20,10 @@ from l4s_geo.inference.devices import onnxruntime
 
 __all__ = ["FEATURES", "NewnessModel", "evidence", "newness_for"]
 
-FEATURES = ("logit_after", "logit_before", "change", "brightness", "cloud_after", "cloud_before")
-"""Names of the evidence, in order: the networks' logits of both dates, the change of the index, the logarithm of how
-many times brighter the ground has become, and by how much more than soil can the blue has risen, or had been above it
-before (logarithms, 0 for what soil can do)."""
+FEATURES = ("logit_after", "logit_before", "change", "vigour", "brightness", "cloud_after", "cloud_before")
+"""Names of the evidence, in order: the networks' logits of both dates, the change of the index, the index of the later
+date itself (a fresh scar is bare), the logarithm of how many times brighter the ground has become, and by how much more
+than soil can the blue has risen, or had been above it before (logarithms, 0 for what soil can do)."""
 
 _LOGITS = {"after": (-5.0, 5.0), "before": (-4.0, 5.0)}
 _SOIL, _LOSS = 0.6, 0.4
@@ -52,12 +52,13 @@ def evidence(
     Returns:
         (n, features) float32, see `FEATURES`; NaN where a value is unknown.
     """
-    change = change_of(vigour(before, index), vigour(after, index), index)
+    earlier, later = vigour(before, index), vigour(after, index)
     bluer = _log_ratio(after["B2"], before["B2"])
     columns = (
         np.clip(_logit(p_after), *_LOGITS["after"]),
         np.clip(_logit(p_before), *_LOGITS["before"]),
-        change,
+        change_of(earlier, later, index),
+        later,
         np.clip(_log_ratio(brightness(after), brightness(before)), *_BRIGHTER),
         np.maximum(bluer - np.float32(_SOIL), 0),
         np.maximum(-bluer - np.float32(_LOSS), 0),

@@ -18,6 +18,7 @@ from rasterio.warp import transform_bounds
 from scipy import ndimage
 
 from l4s_geo.bands import RGB, SPECTRAL
+from l4s_geo.change.indices import INDEX_BANDS
 from l4s_geo.change.normalisation import Line, normalisation
 from l4s_geo.change.registration import IMPLAUSIBLE, LARGE, Shift, agreed, block_shift
 from l4s_geo.errors import SceneError
@@ -26,7 +27,11 @@ from l4s_geo.stack.stack import Stack
 
 __all__ = ["Fit", "fit_scene", "shared_window"]
 
-_SIDE = 128
+_OF_THE_AIR = ("B1", "B9", "B10")
+"""Bands that show aerosol, vapour and cirrus more than the ground; they are left as they are."""
+_SIDES = (128, 48)
+"""Rows and columns of a block, and of those in scenes that hold few such."""
+_FEW = 4
 _BLOCKS = 64
 _PIXELS = 60_000
 """Pixels from which the colours are fitted at most."""
@@ -77,7 +82,7 @@ def fit_scene(reference: Stack, stack: Stack) -> Fit:
     Raises:
         SceneError: the two share no ground, or no spectral band.
     """
-    bands = [b for b in SPECTRAL if b in reference.bands and b in stack.bands]
+    bands = [b for b in SPECTRAL if b in reference.bands and b in stack.bands and b not in _OF_THE_AIR]
     if not bands:
         raise SceneError(
             f"The scenes {stack.scene.name} and {reference.scene.name} share no band of Sentinel-2, so they cannot be "
@@ -86,11 +91,11 @@ def fit_scene(reference: Stack, stack: Stack) -> Fit:
     pairs = [_read(reference, stack, bands, window) for window in _windows(reference, stack)]
     visible = [bands.index(b) for b in RGB if b in bands] or list(range(len(bands)))
     shift, applied, notes = _shift(pairs, visible, stack.scene.name, reference.scene.name)
-    lines = _lines(pairs, shift if applied else None)
-    if lines is None:
+    lines = _lines(pairs, bands, shift if applied else None)
+    if not lines:
         what = f"the colours of {stack.scene.name} cannot be brought to those of {reference.scene.name}"
         notes = (*notes, f"{what}, since the two have too little unchanged ground in common; they are left as they are")
-    return Fit(shift, applied, dict(zip(bands, lines, strict=True)) if lines else {}, notes)
+    return Fit(shift, applied, lines, notes)
 
 
 def shared_window(reference: Stack, stack: Stack) -> Window:
@@ -122,10 +127,11 @@ def shared_window(reference: Stack, stack: Stack) -> Window:
 def _windows(reference: Stack, stack: Stack) -> list[Window]:
     """Return up to 64 blocks, evenly spread over the ground that two scenes share."""
     shared = shared_window(reference, stack)
+    side = _SIDES[0] if shared.height * shared.width >= _FEW * _SIDES[0] ** 2 else _SIDES[1]
     places = [
-        Window(shared.row + r, shared.col + c, min(_SIDE, shared.height), min(_SIDE, shared.width))
-        for r in starts(shared.height, _SIDE, 0)
-        for c in starts(shared.width, _SIDE, 0)
+        Window(shared.row + r, shared.col + c, min(side, shared.height), min(side, shared.width))
+        for r in starts(shared.height, side, 0)
+        for c in starts(shared.width, side, 0)
     ]
     chosen = np.unique(np.linspace(0, len(places) - 1, min(_BLOCKS, len(places))).round().astype(int))
     return [places[i] for i in chosen]
@@ -154,8 +160,8 @@ def _shift(
     return shift, shift.pixels >= _SMALLEST, notes
 
 
-def _lines(pairs: list[_Pair], shift: Shift | None) -> tuple[Line, ...] | None:
-    """Fit the colours on pixels of the sample, with the shift taken off."""
+def _lines(pairs: list[_Pair], bands: list[str], shift: Shift | None) -> dict[str, Line]:
+    """Fit the colours on pixels of the sample, with the shift taken off; of all bands, or else of those of an index."""
     ones, others = [], []
     for one, other in pairs:
         if shift:
@@ -165,4 +171,9 @@ def _lines(pairs: list[_Pair], shift: Shift | None) -> tuple[Line, ...] | None:
         others.append(other[:, known])
     reference, image = np.concatenate(ones, axis=1), np.concatenate(others, axis=1)
     step = max(1, reference.shape[1] // _PIXELS)
-    return normalisation(reference[:, ::step], image[:, ::step])
+    for chosen in (bands, [b for b in bands if b in INDEX_BANDS["rdndvi"]]):
+        picks = [bands.index(b) for b in chosen]
+        lines = normalisation(reference[picks, ::step], image[picks, ::step]) if picks else None
+        if lines:
+            return dict(zip(chosen, lines, strict=True))
+    return {}

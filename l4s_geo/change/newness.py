@@ -159,7 +159,8 @@ class Comparison:
                 _at(before, suspects),
                 self.index,
             )
-            layers[0][suspects] = self.model(rows)
+            # What is new is a landslide in the first place.
+            layers[0][suspects] = np.minimum(self.model(rows), layers[0][suspects])
         return layers, difference
 
 

@@ -90,9 +90,9 @@ def agreed(shifts: Sequence[tuple[float, float]]) -> Shift | None:
 
     Returns:
         The shift, or None if fewer than four blocks, or fewer than three of ten, agree within half a pixel. Where there
-        are fewer than four blocks, all of them have to agree.
+        are fewer than four blocks, all of them have to agree, and there must be two.
     """
-    if not shifts:
+    if len(shifts) < 2:
         return None
     places = np.array(shifts)
     near = np.hypot(*(places[:, None] - places[None]).transpose(2, 0, 1)) <= _AGREE

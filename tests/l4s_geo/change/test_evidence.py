@@ -33,6 +33,7 @@ def test_a_new_scar() -> None:
     assert found["logit_after"] == pytest.approx(np.log(9), rel=1e-5)
     assert found["logit_before"] == -4  # what is surely nothing says the same
     assert found["change"] == pytest.approx((1200 - 1500) / 2700 - 200 / 1200)
+    assert found["vigour"] == pytest.approx(-300 / 2700)
     assert found["brightness"] == pytest.approx(np.log(3600 / 1800), rel=1e-5)
     assert found["cloud_after"] == found["cloud_before"] == 0
 

@@ -21,6 +21,7 @@ from l4s_geo.bands import RGB
 from l4s_geo.cli.map import main
 from l4s_geo.errors import BandError, BundleError, L4SError, SceneError
 from l4s_geo.inventory.table import CHANGE_DTYPES, DTYPES
+from stac_items import item_of, write_item
 from support import ORIGIN, TRANSFORM, add_newness
 
 NAMES = (*RGB, "B8")
@@ -309,3 +310,40 @@ class Listener:
     def progress(self, done: int, total: int) -> None: ...
 
     def took(self, stages: object) -> None: ...
+
+
+@pytest.fixture
+def write_dated(write_raster, tmp_path: Path):
+    """Return a function that writes a STAC item of a date, with the bands as files beside it."""
+
+    def write(name: str, date: str, dn: np.ndarray) -> Path:
+        assets = {}
+        for band, key, values in zip(NAMES, ("B04", "B03", "B02", "B08"), dn, strict=True):
+            write_raster(f"{name}/{band}.tif", values.astype(np.uint16))
+            assets[key] = {"href": f"{band}.tif", "eo:bands": [{"name": key}]}
+        properties = {"datetime": date, "s2:processing_baseline": "02.09"}
+        return write_item(tmp_path / name / "item.json", item_of(name, "sentinel-2-l1c", properties, assets))
+
+    return write
+
+
+def test_dates_of_the_products_are_the_interval(write_dated, bundle) -> None:
+    before = [
+        write_dated(f"b{n}", date, ground(OLD, seed=n))
+        for n, date in enumerate(("2018-05-02T01:00:00Z", "2018-08-30T01:00:00Z"), start=2)
+    ]
+    after = write_dated("a", "2018-09-20T01:00:00Z", ground(OLD, NEW))
+    (row,) = l4s_geo.map_scene(after, before=before, bundle=bundle).itertuples()
+    assert row.date_before.startswith("2018-08-30T01:00:00")
+    assert row.date_after.startswith("2018-09-20T01:00:00")
+    assert (row.n_before, row.n_after) == (2, 1)
+
+
+def test_an_earlier_scene_that_is_later_is_said_or_refused(write_dated, bundle) -> None:
+    before = write_dated("b", "2018-10-01T01:00:00Z", ground(OLD, seed=2))
+    after = write_dated("a", "2018-09-20T01:00:00Z", ground(OLD, NEW))
+    said: list[str] = []
+    l4s_geo.map_scene(after, before=before, bundle=bundle, reporter=Listener(said))
+    assert any("the earlier scenes reach to 2018-10-01" in line for line in said)
+    with pytest.raises(SceneError, match="By their dates, the earlier scenes reach to 2018-10-01"):
+        l4s_geo.map_scene(after, before=before, bundle=bundle, strict_dates=True)

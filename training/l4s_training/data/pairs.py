@@ -22,7 +22,7 @@ __all__ = ["Pair", "simulate_pair"]
 
 _NEW = 0.65
 """Share of the landslides that are new."""
-_CUT = 0.3
+_CUT = 0.7
 """Share of the places that look like landslides which were green before."""
 _CLOUDED = 0.25
 """Share of the pairs that have clouds on a date, for each date."""

@@ -37,6 +37,7 @@ _SIGNS: dict[str, tuple[float | None, float | None]] = {
     "logit_after": (0, None),
     "logit_before": (None, 0),
     "change": (None, 0),
+    "vigour": (None, 0),
     "brightness": (0, None),
     "cloud_after": (None, 0),
     "cloud_before": (None, 0),
@@ -79,6 +80,10 @@ class Logistic:
     weights: NDArray[np.float64]
     """(features,) coefficients."""
     intercept: float
+
+    def of(self, sample: PairEvidence) -> NDArray[np.float32]:
+        """Return the probability of the compared pixels, as a run has it: (m,) float32, never above the networks'."""
+        return np.minimum(self(sample.rows), sample.p_after[sample.where])
 
     def __call__(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the probability of rows of evidence: (m,) float32."""
@@ -171,11 +176,14 @@ def measure(sample: PairEvidence, p: NDArray[np.float32], threshold: float, plai
     return Measured(without, new, old, curve.calibration_error())
 
 
-def best_threshold(sample: PairEvidence, p: NDArray[np.float32]) -> float:
-    """Return the threshold with the best F1 of new landslides on pairs."""
+def best_threshold(sample: PairEvidence, p: NDArray[np.float32], lowest: float = 0.0) -> float:
+    """Return the threshold with the best F1 of new landslides on pairs, but not one under the lowest.
+
+    With the bundle's own threshold as the lowest, nothing is called new that is not found without the earlier date.
+    """
     surface = sample.surface(np.nan_to_num(p))[sample.judged]
     curve = ThresholdCurve.of(surface[None, None], sample.new[sample.judged][None, None].astype(np.uint8))
-    return round(curve.best()[0], 3)
+    return max(round(curve.best()[0], 3), lowest)
 
 
 def to_onnx(model: Logistic) -> bytes:

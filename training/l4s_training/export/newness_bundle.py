@@ -95,7 +95,8 @@ the brightness have changed, and whether the blue has risen by more than soil ca
 dates have near infrared, `newness-greenness.onnx` else. Fitted and measured on pairs of dates made of labelled patches:
 some landslides are covered with ground from beside them, as if they had not happened; others stay, as old scars; then
 come another date's colours, growth, haze, noise, a remaining shift and clouds. Such pairs are easier than real ones.
-For rdndvi each patch was left out in turn.""".splitlines()
+For rdndvi each patch was left out in turn. The probability of being new is never above that of being a landslide, and
+its threshold not under the bundle's: nothing is called new that is not found without the earlier date.""".splitlines()
 
 _FIGURES: Mapping[str, str] = {
     "without": "new landslides, without the earlier date",
@@ -125,11 +126,11 @@ def _held_out(model: LoadedBundle, fitting: Patches, testing: Patches, seed: int
         )
     sample = gather(model, fitting, "greenness", seed)
     fitted = fit(sample)
-    threshold = best_threshold(sample, fitted(sample.rows))
+    threshold = best_threshold(sample, fitted.of(sample), model.threshold)
     scores: dict[str, float] = {}
     for prefix, clouds in (("test", True), ("test_clear", False)):
         other = gather(model, testing, "greenness", seed + 1, clouds=clouds)
-        scores |= measure(other, fitted(other.rows), threshold, model.threshold).as_scores(prefix)
+        scores |= measure(other, fitted.of(other), threshold, model.threshold).as_scores(prefix)
     newness, file = newness_of(fitted, "greenness", threshold, scores)
     return Fitted(newness, file, fitted, (len(fitting), len(testing)))
 
@@ -141,11 +142,11 @@ def _left_out(model: LoadedBundle, patches: Patches, seed: int) -> Fitted:
     clear = [gather(model, one, "rdndvi", seed + i, _DRAWS, clouds=False) for i, one in enumerate(singles)]
     every = join(samples)
     fitted = fit(every)
-    threshold = best_threshold(every, fitted(every.rows))
+    threshold = best_threshold(every, fitted.of(every), model.threshold)
     others = [fit(join([s for j, s in enumerate(samples) if j != i])) for i in range(len(samples))]
     scores: dict[str, float] = {}
     for prefix, measured in (("test", samples), ("test_clear", clear)):
-        p = np.concatenate([other(sample.rows) for other, sample in zip(others, measured, strict=True)])
+        p = np.concatenate([other.of(sample) for other, sample in zip(others, measured, strict=True)])
         scores |= measure(join(measured), p, threshold, model.threshold).as_scores(prefix)
     newness, file = newness_of(fitted, "rdndvi", threshold, scores)
     return Fitted(newness, file, fitted, (len(patches), len(patches)))
