@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from l4s_geo.bundles.bundle import Bundle
 from l4s_geo.bundles.newness import Newness
@@ -18,7 +19,7 @@ from l4s_geo.change.indices import Index, brightness, change_of, vigour
 from l4s_geo.errors import BundleError
 from l4s_geo.inference.devices import onnxruntime
 
-__all__ = ["FEATURES", "NewnessModel", "evidence", "newness_for"]
+__all__ = ["FEATURES", "NewnessModel", "evidence", "newness_for", "smoothed"]
 
 FEATURES = ("logit_after", "logit_before", "change", "vigour", "brightness", "cloud_after", "cloud_before")
 """Names of the evidence, in order: the networks' logits of both dates, the change of the index, the index of the later
@@ -64,6 +65,25 @@ def evidence(
         np.maximum(-bluer - np.float32(_LOSS), 0),
     )
     return np.stack([column.astype(np.float32, copy=False) for column in columns], axis=-1)
+
+
+def smoothed(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Average bands over each pixel and its eight neighbours, of those that are known.
+
+    A single pixel of a change is mostly noise, and what is left of a shift.
+
+    Args:
+        values: (bands, rows, cols) float32, NaN where unknown.
+
+    Returns:
+        The same shape; NaN where a pixel itself is unknown.
+    """
+    known = np.isfinite(values)
+    size = (1, 3, 3)
+    total = ndimage.uniform_filter(np.where(known, values, np.float32(0)), size, mode="constant")
+    share = ndimage.uniform_filter(known.astype(np.float32), size, mode="constant")
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(known, total / share, np.float32(np.nan))
 
 
 class NewnessModel:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from l4s_geo.change.composite import Composite, observations
-from l4s_geo.change.evidence import NewnessModel, evidence
+from l4s_geo.change.evidence import NewnessModel, evidence, smoothed
 from l4s_geo.change.indices import INDEX_BANDS, NIR, Index, change_of, ndvi, vigour
 from l4s_geo.grid import Window
 from l4s_geo.output.resume import ResumeStore
@@ -38,7 +38,8 @@ class Suspects:
 
     def read(self, window: Window) -> NDArray[np.bool_]:
         """Return (rows, cols) bool for a window: True where a pixel is to be compared."""
-        values, inner = _around(self._layers, window)
+        grown, inner = _with_margin(window, (self._layers.height, self._layers.width))
+        values = self._layers.read(grown)[0]
         near: NDArray[np.bool_] = ndimage.binary_dilation(values >= self._floor, np.ones((3, 3), bool))[inner]
         return near
 
@@ -141,24 +142,19 @@ class Comparison:
     def _compare(self, strip: Window) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return the layers of a strip, and the change of the index in it."""
         layers = self.p_after.read(strip)
+        grown, inner = _with_margin(strip, self.after.grid.shape)
         bands = INDEX_BANDS[self.index]
-        after, before = (
-            dict(zip(bands, side.read_raw(bands, strip), strict=True)) for side in (self.after, self.before)
-        )
-        clear = np.isfinite(list(after.values())).all(axis=0) & np.isfinite(list(before.values())).all(axis=0)
+        sides = [side.read_raw(bands, grown) for side in (self.after, self.before)]
+        after, before = (dict(zip(bands, values[:, *inner], strict=True)) for values in sides)
+        clear = np.logical_and.reduce([np.isfinite(values[:, *inner]).all(axis=0) for values in sides])
         difference = change_of(vigour(before, self.index), vigour(after, self.index), self.index)
         difference[~clear] = np.nan
         layers[:, ~clear] = np.nan
         suspects = layers[0] >= self.floor
         if suspects.any():
-            earlier, inner = _around(self.p_before, strip)
-            rows = evidence(
-                layers[0][suspects],
-                highest_near(earlier)[inner][suspects],
-                _at(after, suspects),
-                _at(before, suspects),
-                self.index,
-            )
+            p_before = highest_near(self.p_before.read(grown)[0])[inner][suspects]
+            later, earlier = (dict(zip(bands, smoothed(v)[:, *inner][:, suspects], strict=True)) for v in sides)
+            rows = evidence(layers[0][suspects], p_before, later, earlier, self.index)
             # What is new is a landslide in the first place.
             layers[0][suspects] = np.minimum(self.model(rows), layers[0][suspects])
         return layers, difference
@@ -193,12 +189,8 @@ class Compared:
         return sum(int(np.isfinite(self.new.read(strip)[0]).sum()) for strip in strips)
 
 
-def _around(layers: ScratchRaster, window: Window) -> tuple[NDArray[np.float32], tuple[slice, slice]]:
-    """Read a window and the pixels around it; return them and the slices that cut the window out."""
-    grown = window.grown(1, (layers.height, layers.width))
+def _with_margin(window: Window, shape: tuple[int, int]) -> tuple[Window, tuple[slice, slice]]:
+    """Return a window with the pixels around it, and the slices that cut the window out of that."""
+    grown = window.grown(1, shape)
     top, left = window.row - grown.row, window.col - grown.col
-    return layers.read(grown)[0], (slice(top, top + window.height), slice(left, left + window.width))
-
-
-def _at(values: dict[str, NDArray[np.float32]], where: NDArray[np.bool_]) -> dict[str, NDArray[np.float32]]:
-    return {band: array[where] for band, array in values.items()}
+    return grown, (slice(top, top + window.height), slice(left, left + window.width))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from l4s_geo.bundles.item import read_bundle
-from l4s_geo.change.evidence import FEATURES, NewnessModel, evidence, newness_for
+from l4s_geo.change.evidence import FEATURES, NewnessModel, evidence, newness_for, smoothed
 from l4s_geo.change.newness import highest_near
 from l4s_geo.errors import BundleError
 from support import NEWNESS_WEIGHTS, add_newness
@@ -91,3 +91,13 @@ def test_the_highest_probability_of_a_pixel_and_its_neighbours() -> None:
     found = highest_near(p)
     assert np.isnan(found[0, 0])
     np.testing.assert_allclose(found[1:3, 1:4], [[0.1, 0.9, 0.9], [0.1, 0.9, 0.9]])
+
+
+def test_bands_are_averaged_over_known_neighbours() -> None:
+    values = np.arange(24, dtype=np.float32).reshape(1, 4, 6)
+    values[0, 1, 2] = np.nan
+    found = smoothed(values)
+    assert np.isnan(found[0, 1, 2])
+    for row, col in ((0, 0), (1, 1), (2, 3), (3, 5)):
+        around = values[0, max(row - 1, 0) : row + 2, max(col - 1, 0) : col + 2]
+        assert found[0, row, col] == pytest.approx(np.nanmean(around), rel=1e-6)

@@ -20,7 +20,7 @@ from scipy.special import expit
 
 from l4s_geo.bands import scale_of
 from l4s_geo.bundles.newness import Newness
-from l4s_geo.change.evidence import FEATURES, evidence
+from l4s_geo.change.evidence import FEATURES, evidence, smoothed
 from l4s_geo.change.indices import INDEX_BANDS, Index
 from l4s_geo.change.newness import FLOOR, highest_near
 from l4s_geo.change.normalisation import normalisation
@@ -231,7 +231,7 @@ def _one(
     bands = INDEX_BANDS[index]
     after, before = (v[[patches.bands.index(b) for b in bands]] for v in (pair.after, pair.before))
     before = _normalised(after, before)
-    later, earlier = (dict(zip(bands, values[:, where], strict=True)) for values in (after, before))
+    later, earlier = (dict(zip(bands, smoothed(values)[:, where], strict=True)) for values in (after, before))
     return evidence(p_after[where], highest_near(p_before)[where], later, earlier, index), pair, where, p_after
 
 
