@@ -2,10 +2,12 @@
 
     python benchmarks/before_and_after.py --data ../shared/data --bundle rgb
 
-prints two tables. The first: what is found between any two dates of places without landslides, m²/km², with and without
-the earlier date, by rdNDVI and, from red, green and blue alone, by visible greenness, and the same with a DEM where
-there is one. The second: the scores at Iburi against the hand-traced inventory of its west (see `iburi_inventory`),
-with and without the image of the early spring before.
+prints three tables. The first: what is found between any two dates of places without landslides, m²/km², with and
+without the earlier date, by rdNDVI and, from red, green and blue alone, by visible greenness, and the same with a DEM
+where there is one. The second: the scores at Iburi against the hand-traced inventory of its west (see
+`iburi_inventory`), with and without the image of the early spring before. The third: what a comparison costs, on a
+mosaic of Iburi's image, where landslides are dense, and on one of the Mekong's plain, where there are none, each
+compared with itself a little changed.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from pathlib import Path
 import geopandas as gpd
 import numpy as np
 import rasterio
+from affine import Affine
 from rasterio.features import rasterize
 
 import l4s_geo
@@ -27,6 +30,7 @@ from l4s_geo.bands import BANDS, RGB
 from l4s_geo.errors import L4SError
 from l4s_training.export.card.scenes import RealScene, iburi, landslide_free
 from l4s_training.scoring.metrics import Scores
+from measuring import measure, table
 
 
 def sites(data: Path, folder: Path) -> Iterator[tuple[str, list[RealScene]]]:
@@ -151,18 +155,63 @@ def at_iburi(data: Path, folder: Path, bundle: str) -> None:
             print(f"| {name} | {ground}, {area:.1f} km² | {len(landslides)} | {' | '.join(cells)} | {outside:,.0f} |")
 
 
+def mosaic(data: Path, folder: Path, name: str, side: int) -> tuple[Path, Path]:
+    """Write a large scene, made of a small one again and again, and the same on another day."""
+    if name == "Iburi":
+        part = np.stack([_read(data / "iburi_2018" / "post" / f"{band}.tif") for band in RGB])[:, 300:800, 250:750]
+    else:
+        paths = [sorted((data / "s2_l2a_mekong").rglob(f"{band}.tif"))[0] for band in ("B04", "B03", "B02")]
+        part = np.stack([_read(path) for path in paths])
+    times = -(-side // part.shape[1])
+    values = np.tile(part, (1, times, times))[:, :side, :side].astype(np.uint16)
+    rng = np.random.default_rng(0)
+    other = (values * 0.9 + 40 + rng.normal(0, 10, values.shape)).clip(1, 20_000).astype(np.uint16)
+    paths = folder / f"{name}_after.tif", folder / f"{name}_before.tif"
+    profile = {"driver": "GTiff", "dtype": "uint16", "count": 3, "height": side, "width": side, "tiled": True}
+    for path, dn in zip(paths, (values, other), strict=True):
+        grid = {"crs": "EPSG:32654", "transform": Affine(10, 0, 500_000, 0, -10, 4_740_000)}
+        with rasterio.open(path, "w", **profile, **grid) as dataset:
+            dataset.write(dn)
+            dataset.descriptions = RGB
+    return paths
+
+
+def _read(path: Path) -> np.ndarray:
+    with rasterio.open(path) as dataset:
+        return dataset.read(1)
+
+
+def work(after: Path, before: Path | None, out: Path, bundle: str) -> int:
+    """Map in a process of its own."""
+    return len(l4s_geo.map_scene(after, before=before, out=out, bundle=bundle))
+
+
+def cost(data: Path, folder: Path, bundle: str, side: int) -> None:
+    """Print the table of what a comparison costs."""
+    rows = []
+    for name in ("Iburi", "Mekong"):
+        after, before = mosaic(data, folder, name, side)
+        alone, pair = (measure(work, after, b, folder / "out.gpkg", bundle) for b in (None, before))
+        rows.append((f"{name}, {side} × {side}", alone.cpu_seconds, pair.cpu_seconds, alone.peak_gib, pair.peak_gib))
+        rows[-1] += (pair.cpu_seconds / alone.cpu_seconds, pair.peak_gib / alone.peak_gib)
+    table(("scene", "CPU s without", "with", "GiB without", "with", "times as long", "times the memory"), rows)
+
+
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--bundle", default="rgb")
-    parser.add_argument("--only", choices=["free", "iburi"], help="one of the two tables")
+    parser.add_argument("--only", choices=["free", "iburi", "cost"], help="one of the tables")
+    parser.add_argument("--side", type=int, default=3000, help="rows and columns of the mosaics")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        if arguments.only != "iburi":
+        if arguments.only in (None, "free"):
             false_alarms(arguments.data, Path(name), arguments.bundle)
-        if arguments.only != "free":
+        if arguments.only in (None, "iburi"):
             at_iburi(arguments.data, Path(name), arguments.bundle)
+        if arguments.only in (None, "cost"):
+            cost(arguments.data, Path(name), arguments.bundle, arguments.side)
 
 
 if __name__ == "__main__":
