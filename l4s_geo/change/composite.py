@@ -23,6 +23,7 @@ from l4s_geo.change.indices import NIR, greenness, ndvi
 from l4s_geo.errors import SceneError
 from l4s_geo.grid import Window
 from l4s_geo.stack.stack import Stack
+from l4s_geo.stack.terrain import Terrain
 
 __all__ = ["Composite", "Observed", "observations"]
 
@@ -117,9 +118,13 @@ class Composite(Stack):
     def close(self) -> None:
         """Do nothing: the scenes are closed by who opened them."""
 
-    def _own(self, bands: Sequence[str], window: Window) -> NDArray[np.float32]:
-        """Read terrain of the ground's own bands."""
-        return self._ground._own(bands, window)
+    def terrain(self, window: Window) -> Terrain | None:
+        """Read the terrain of a window, that of the ground."""
+        return self._ground.terrain(window)
+
+    def slope(self, window: Window) -> NDArray[np.float32]:
+        """Read the slopes of a window, those of the ground."""
+        return self._ground.slope(window)
 
     def _composite(self, bands: Sequence[str], window: Window) -> NDArray[np.float32]:
         if len(self.scenes) == 1:

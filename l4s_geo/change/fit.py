@@ -167,13 +167,13 @@ def _lines(pairs: list[_Pair], bands: list[str], shift: Shift | None) -> dict[st
         if shift:
             other = np.stack([ndimage.shift(b, (-shift.rows, -shift.cols), order=1, cval=np.nan) for b in other])
         known = np.isfinite(one).all(axis=0) & np.isfinite(other).all(axis=0)
-        ones.append(one[:, known])
-        others.append(other[:, known])
+        step = max(1, known.size * len(pairs) // _PIXELS)
+        ones.append(one[:, known][:, ::step])
+        others.append(other[:, known][:, ::step])
     reference, image = np.concatenate(ones, axis=1), np.concatenate(others, axis=1)
-    step = max(1, reference.shape[1] // _PIXELS)
     for chosen in (bands, [b for b in bands if b in INDEX_BANDS["rdndvi"]]):
         picks = [bands.index(b) for b in chosen]
-        lines = normalisation(reference[picks, ::step], image[picks, ::step]) if picks else None
+        lines = normalisation(reference[picks], image[picks]) if picks else None
         if lines:
             return dict(zip(chosen, lines, strict=True))
     return {}
