@@ -10,6 +10,7 @@ from typing import Final
 
 __all__ = [
     "BUNDLE",
+    "COMPOSITE",
     "CONNECTIVITY",
     "CRF",
     "DEVICE",
@@ -18,6 +19,7 @@ __all__ = [
     "MATCH_IOU",
     "MATCH_SHARE",
     "MIN_AREA",
+    "ONLY_NEW",
     "OVERLAP",
     "PRECISION",
     "SENSOR",
@@ -79,3 +81,9 @@ MATCH_IOU: Final = 0.5
 
 MATCH_SHARE: Final = 0.5
 """Share of its area in the other inventory from which a landslide is found or right."""
+
+COMPOSITE: Final = "greenest"
+"""How several scenes of one side become one: of each pixel, the observation with the most vegetation."""
+
+ONLY_NEW: Final = True
+"""Where earlier scenes are given, only what is new since then is mapped."""

@@ -1,4 +1,4 @@
-"""How a scene becomes an inventory: plan, predict, refine, make the inventory, write.
+"""How a scene becomes an inventory: plan, predict, refine, compare, make the inventory, write.
 
 This is the one place that knows the order of the steps. `map_scene` is the way in from Python; `run_plan` and
 `map_stack` are its two halves, for callers that need more than the landslides.
@@ -7,7 +7,7 @@ This is the one place that knows the order of the steps. `map_scene` is the way 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -20,6 +20,10 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 
 from l4s_geo import defaults
+from l4s_geo.change.dates import Method, SceneLike
+from l4s_geo.change.evidence import NewnessModel, newness_for
+from l4s_geo.change.newness import Compared, Comparison, Suspects
+from l4s_geo.change.sides import Sides, open_sides
 from l4s_geo.crf.mean_field import require_backend
 from l4s_geo.errors import DeviceError, SceneError, TerrainError
 from l4s_geo.grid import PIXEL
@@ -39,27 +43,31 @@ from l4s_geo.output.scratch_raster import ScratchRaster
 from l4s_geo.output.staging import staged
 from l4s_geo.plan import Choice, Plan
 from l4s_geo.progress import Reporter, Silent, Stopwatch, heard
-from l4s_geo.provenance import provenance
+from l4s_geo.provenance import comparison_facts, provenance
 from l4s_geo.scene_summary import cautions, details, findings, introduction
 from l4s_geo.sources.gdal import with_these_settings
 from l4s_geo.sources.sensor import Sensor
 from l4s_geo.stack.assumed import assumptions_of, remarks_of
-from l4s_geo.stack.input_files import input_files
-from l4s_geo.stack.open import STREAMING_CACHE, Resampling, fingerprint, gdal_settings, open_stack
+from l4s_geo.stack.open import STREAMING_CACHE, Resampling, fingerprint, gdal_settings
 from l4s_geo.stack.stack import Stack
 from l4s_geo.units import Units
 
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame
 
-__all__ = ["MappedScene", "map_scene", "map_stack", "run_plan"]
+__all__ = ["MappedScene", "map_scene", "map_sides", "map_stack", "run_plan"]
 
 PathLike = str | os.PathLike[str]
 
 
 def map_scene(
-    scene: PathLike | Mapping[str, PathLike],
+    scene: SceneLike | Sequence[SceneLike],
     *,
+    before: SceneLike | Sequence[SceneLike] | None = None,
+    composite: Method = defaults.COMPOSITE,
+    only_new: bool = defaults.ONLY_NEW,
+    strict_dates: bool = False,
+    change: PathLike | None = None,
     bands: Sequence[str] | None = None,
     dem: PathLike | Sequence[PathLike] | None = None,
     slope: PathLike | None = None,
@@ -102,7 +110,17 @@ def map_scene(
         scene: a SAFE product (folder or zip), a STAC item (path or URL), a folder of band files, a product of SNAP
             (.dim), a patch of Landslide4Sense (.h5), a raster whose bands are named or stand in a known order, tiles of
             one (their folder, or a pattern: ``export-*.tif``), or single-band files by band name:
-            ``{"B4": "red.tif", "B3": "green.tif", "B2": "blue.tif"}``.
+            ``{"B4": "red.tif", "B3": "green.tif", "B2": "blue.tif"}``. A list of scenes becomes one composite.
+        before: an earlier scene of the same ground, or several; then what is new since is mapped. The options that
+            describe a scene (`bands`, `units`, `offset`, `sensor`, `resampling`, `mask`, `mask_classes`, `clouds`) hold
+            for all scenes.
+        composite: how several scenes of one side become one, from valid, unmasked observations: "greenest" (the one
+            with the most vegetation), "median" or "latest".
+        only_new: whether, with `before`, only new landslides are mapped, on the probability of being new; otherwise all
+            are, as without `before`, and new ones are flagged.
+        strict_dates: whether earlier scenes that are later by their dates are an error; otherwise that is said.
+        change: raster to write of the change of the vegetation, negative where it was lost: rdNDVI, or the difference
+            of the visible greenness where a side has no near infrared.
         bands: names of a raster's bands, in order, if it does not carry them.
         dem: elevations in metres, any CRS and resolution, one file or several: for the terrain attributes, and for
             bundles that need slope or DEM.
@@ -146,7 +164,8 @@ def map_scene(
         reporter: hears how the run goes.
 
     Returns:
-        One row a landslide with the columns of `l4s_geo.inventory.table.COLUMNS`, in the CRS of the mapping grid.
+        One row a landslide with the columns of `l4s_geo.inventory.table.COLUMNS`, with `before` those of
+        `l4s_geo.inventory.table.CHANGE_COLUMNS` too, in the CRS of the mapping grid.
 
     Raises:
         L4SError: one of its children, if an input cannot be used, the device is not to be had or an output cannot
@@ -154,6 +173,10 @@ def map_scene(
     """
     plan = Plan.of(
         scene=scene,
+        before=before,
+        composite=composite,
+        only_new=only_new,
+        strict_dates=strict_dates,
         bands=bands,
         dem=dem,
         slope=slope,
@@ -168,6 +191,7 @@ def map_scene(
         out=out,
         probability=probability,
         spread=spread,
+        change=change,
         bundle=bundle,
         threshold=threshold,
         min_area=min_area,
@@ -218,19 +242,25 @@ def run_plan(plan: Plan, reporter: Reporter | None = None) -> MappedScene:
     with ExitStack() as files:
         files.enter_context(heard(tell))
         with watch("open"):
-            stack = files.enter_context(open_stack(plan.inputs))
+            sides = files.enter_context(open_sides(plan.inputs, plan.dates))
+            stack = sides.after
             assumptions = assumptions_of(stack)
-            for line in introduction(stack):
+            for line in (*introduction(stack), *sides.lines()):
                 tell.say(line)
             tell.assumes(assumptions)
             for remark in remarks_of(stack):
                 tell.say(f"Note: {remark}")
         plan = plan.fitted_to(stack)
+        newness = None
+        if sides.before:
+            plan.fitted_to(sides.before)
+            newness = newness_for(plan.bundle, sides.index)
+            plan = plan.comparing(newness.description)
         for line in cautions(stack, plan.bundle, plan.terrain_prior == "auto"):
             tell.say(line)
         for line in details(plan.bundle):
             tell.detail(line)
-        mapped = map_stack(stack, model, plan, created, tell, watch)
+        mapped = map_sides(sides, newness, model, plan, created, tell, watch)
     tell.took(watch.seconds)
     tell.say(
         f"{len(mapped.landslides)} landslides, {mapped.landslides['area_m2'].sum() / 1e6:.3f} km² of "
@@ -242,12 +272,26 @@ def run_plan(plan: Plan, reporter: Reporter | None = None) -> MappedScene:
 def map_stack(
     stack: Stack, model: LoadedBundle, plan: Plan, created: str, tell: Reporter, watch: Stopwatch
 ) -> MappedScene:
-    """Map an open scene: predict, refine, make the inventory, write.
+    """Map one open scene; see `map_sides`."""
+    return map_sides(Sides(stack), None, model, plan, created, tell, watch)
+
+
+def map_sides(
+    sides: Sides,
+    newness: NewnessModel | None,
+    model: LoadedBundle,
+    plan: Plan,
+    created: str,
+    tell: Reporter,
+    watch: Stopwatch,
+) -> MappedScene:
+    """Map open scenes: predict, refine, compare, make the inventory, write.
 
     Args:
-        stack: the scene.
+        sides: the scenes.
+        newness: tells new landslides from old ones; None where there is no earlier side.
         model: the networks of the plan's bundle.
-        plan: the plan, fitted to the scene.
+        plan: the plan, fitted to the scenes.
         created: when the run began, ISO 8601; a run that goes on keeps the time of the first.
         tell: hears how the run goes.
         watch: measures the stages.
@@ -256,41 +300,54 @@ def map_stack(
         L4SError: see `map_scene`.
     """
     bundle = {"bundle": local_files(plan.bundle.location)}
-    check_apart(plan.outputs.files, {**input_files(plan.inputs, stack), **bundle})
+    check_apart(plan.outputs.files, {**sides.files(plan.inputs, plan.dates), **bundle})
     if plan.refinement:
         require_backend("cpu" if model.xp is np else "cuda")
-    with claimed(*plan.outputs.paths), _work_in_progress(stack, model, plan, created) as parts:
-        run = _Run(stack, model, plan, parts, tell, watch)
+    with claimed(*plan.outputs.paths), _work_in_progress(sides, model, plan, created) as parts:
+        run = _Run(sides, newness, model, plan, parts, tell, watch)
         prediction = _predict(run)
         layers = _refine(run, prediction)
-        hidden = stack.hidden_share()
+        compared = _compare(run, layers)
+        hidden = run.stack.hidden_share()
         _tell_findings(run, prediction, hidden)
-        facts = provenance(stack, model, plan, prediction, parts.facts["created"], hidden)
-        landslides = _write(run, layers, facts)
-    return MappedScene(landslides, facts, prediction.valid)
+        facts = provenance(run.stack, model, plan, prediction, parts.facts["created"], hidden)
+        valid = prediction.valid
+        if compared:
+            valid = _compared_pixels(run, compared)
+        facts |= comparison_facts(sides, plan, newness, valid)
+        landslides = _write(run, compared.mapped if compared else layers, facts, compared)
+    return MappedScene(landslides, facts, valid)
 
 
 @dataclass(frozen=True)
 class _Run:
     """What every step of a run needs."""
 
-    stack: Stack
+    sides: Sides
+    newness: NewnessModel | None
     model: LoadedBundle
     plan: Plan
     parts: ResumeStore
     tell: Reporter
     watch: Stopwatch
 
+    @property
+    def stack(self) -> Stack:
+        """The side that is mapped."""
+        return self.sides.after
+
 
 @contextmanager
-def _work_in_progress(stack: Stack, model: LoadedBundle, plan: Plan, created: str) -> Iterator[ResumeStore]:
+def _work_in_progress(sides: Sides, model: LoadedBundle, plan: Plan, created: str) -> Iterator[ResumeStore]:
     """Keep what is done until all is done, so that a stopped run can go on.
 
     It lies beside the first output; without one, in a folder that goes when the run ends.
     """
-    key = fingerprint(
-        plan.inputs, stack, STATE_LAYOUT, plan.bundle.sha256, model.runtime, plan.predict, plan.refinement
-    )
+    stack = sides.after
+    settings = (STATE_LAYOUT, plan.bundle.sha256, model.runtime, plan.predict, plan.refinement)
+    # What an earlier side adds stands for itself, so that runs without one keep their key.
+    beside = (plan.dates, plan.floor, plan.bundle.newness, *sides.key(plan.inputs)) if plan.dates.several else ()
+    key = fingerprint(plan.inputs, stack, *settings, *beside)
     with ExitStack() as files:
         first = plan.outputs.first or Path(files.enter_context(TemporaryDirectory(prefix="l4s-"))) / "scene"
         parts = ResumeStore(first, key, plan.resume, {"created": created})
@@ -330,6 +387,36 @@ def _refine(run: _Run, prediction: Prediction) -> ScratchRaster:
         return refine_surface(run.stack, run.model, prediction.layers, run.parts, parameters)
 
 
+def _compare(run: _Run, layers: ScratchRaster) -> Compared | None:
+    """Compare with the earlier side, if there is one."""
+    sides, plan = run.sides, run.plan
+    if not (sides.before and run.newness):
+        return None
+    earlier = run.parts.inner("before")
+    with _full_gpu_named(run.model), run.watch("earlier side"):
+        wanted = Suspects(layers, plan.floor)
+        settings, progress = plan.predict, run.tell.progress
+        before = predict(sides.before, run.model, earlier, settings, progress, wanted=wanted).layers
+    comparison = Comparison(sides.after, sides.before, run.newness, sides.index, layers, before, plan.floor)
+    with run.watch("compare"):
+        new, change = comparison.surfaces(run.parts, plan.outputs.change is not None)
+    threshold = plan.vectorize.threshold if plan.only_new else run.newness.description.threshold
+    return Compared(comparison, new, change, plan.only_new, threshold, sides.date_before, sides.date_after)
+
+
+def _compared_pixels(run: _Run, compared: Compared) -> int:
+    """Count the pixels that both sides show, and say so; an error if there are none."""
+    pixels = compared.pixels()
+    if not pixels:
+        run.parts.discard()
+        raise SceneError(
+            f"No pixel of the scene {run.stack.scene.name} can be compared: the earlier side shows no clear ground "
+            "where it does; give other or further earlier scenes (--before), and look at their masks."
+        )
+    run.tell.say(f"Compared: {pixels * PIXEL**2 / 1e6:.1f} km² that both sides show clearly")
+    return pixels
+
+
 @contextmanager
 def _full_gpu_named(model: LoadedBundle) -> Iterator[None]:
     """Turn a lack of memory on a GPU into an error that says what to do."""
@@ -353,7 +440,9 @@ def _tell_findings(run: _Run, prediction: Prediction, hidden: float) -> None:
         run.tell.say(line)
 
 
-def _write(run: _Run, layers: ScratchRaster, facts: Mapping[str, Any]) -> GeoDataFrame:
+def _write(
+    run: _Run, layers: ScratchRaster, facts: Mapping[str, Any], compared: Compared | None = None
+) -> GeoDataFrame:
     """Make the inventory, and write it and the rasters; all outputs appear together at the end."""
     stack, plan, parts, watch = run.stack, run.plan, run.parts, run.watch
     with (
@@ -361,13 +450,15 @@ def _write(run: _Run, layers: ScratchRaster, facts: Mapping[str, Any]) -> GeoDat
         staged(*plan.outputs.paths) as (inventory, *rasters),
         ThreadPoolExecutor(1) as beside,
     ):
+        sources = (layers, layers, compared.change if compared else None)
+        surfaces = zip(get_args(RasterLayer), sources, rasters, strict=True)
         with watch("vectorise"), parts.writing():
             found = find_landslides(layers, stack.grid, parts.path("labels.tif"), plan.vectorize)
         # Not before: outlines are traced by one thread, which leaves a processor free.
-        written = beside.submit(with_these_settings(_write_rasters), run, layers, facts, rasters)
+        written = beside.submit(with_these_settings(_write_rasters), run, surfaces, facts)
         with watch("vectorise"), parts.writing():
             created = parts.facts["created"]
-            landslides = describe_landslides(found, layers, stack, plan.bundle, plan.vectorize, created)
+            landslides = describe_landslides(found, layers, stack, plan.bundle, plan.vectorize, created, compared)
         with watch("write inventory"):
             if inventory:
                 write_inventory(landslides, inventory, facts)
@@ -375,11 +466,13 @@ def _write(run: _Run, layers: ScratchRaster, facts: Mapping[str, Any]) -> GeoDat
     return landslides
 
 
-def _write_rasters(run: _Run, layers: ScratchRaster, facts: Mapping[str, Any], targets: Sequence[Path | None]) -> None:
-    """Write probability and spread, of the area of interest if there is one."""
+def _write_rasters(
+    run: _Run, surfaces: Iterable[tuple[RasterLayer, ScratchRaster | None, Path | None]], facts: Mapping[str, Any]
+) -> None:
+    """Write probability, spread and change, of the area of interest if there is one."""
     stack = run.stack
     window = stack.area.window() if stack.area else stack.grid.whole
     with run.watch("write rasters"):
-        for kind, target in zip(get_args(RasterLayer), targets, strict=True):
-            if target:
+        for kind, layers, target in surfaces:
+            if layers and target:
                 write_surface(layers, window, stack.grid, target, facts, kind)

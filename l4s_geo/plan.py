@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, fields, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields, replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from l4s_geo import defaults
 from l4s_geo.bundles.bundle import Bundle, Refinement
+from l4s_geo.bundles.newness import Newness
 from l4s_geo.bundles.registry import find_bundle, require_bands
+from l4s_geo.change.dates import Dates, SceneLike, scenes_of
+from l4s_geo.change.newness import FLOOR
 from l4s_geo.errors import L4SError, OutputError, SceneError, TerrainError
 from l4s_geo.inference.devices import Device, Precision
 from l4s_geo.inference.predict import PredictSettings
@@ -41,6 +45,8 @@ class Outputs:
     """Raster of the probability of landslide."""
     spread: Path | None = None
     """Raster of the standard deviation over networks and views."""
+    change: Path | None = None
+    """Raster of the change between two dates."""
     patch: bool = False
     """Whether the inventory of a scene without coordinates may lie in metres from the scene's corner."""
 
@@ -49,6 +55,7 @@ class Outputs:
             (self.inventory, tuple(FORMATS), "inventory"),
             (self.probability, SUFFIXES, "probability raster"),
             (self.spread, SUFFIXES, "spread raster"),
+            (self.change, SUFFIXES, "change raster"),
         )
         for path, suffixes, what in kinds:
             if path:
@@ -60,9 +67,9 @@ class Outputs:
         check_stems(*places)
 
     @property
-    def paths(self) -> tuple[Path | None, Path | None, Path | None]:
-        """Paths of inventory, probability and spread, in this order."""
-        return self.inventory, self.probability, self.spread
+    def paths(self) -> tuple[Path | None, ...]:
+        """Paths of inventory, probability, spread and change, in this order."""
+        return self.inventory, self.probability, self.spread, self.change
 
     @property
     def files(self) -> list[Path]:
@@ -92,6 +99,10 @@ class Plan:
     """The DenseCRF that refines the probabilities; None if it does not run."""
     vectorize: VectorizeSettings
     """What becomes a landslide, and with which outline."""
+    dates: Dates = field(default_factory=Dates)
+    """Further scenes, of the same side and of an earlier one, and how they are compared."""
+    own_threshold: bool = False
+    """Whether the threshold is the user's, not the bundle's."""
     terrain_prior: Choice = defaults.TERRAIN_PRIOR
     """Whether to weigh the probabilities by the slope of the ground."""
     device: Device = defaults.DEVICE
@@ -110,14 +121,31 @@ class Plan:
                 f"The bundle {self.bundle.name} has one network, which gives no spread by itself; let it see several "
                 "views (--tta flips) or use an ensemble."
             )
+        if self.outputs.change and not self.dates.before:
+            raise L4SError(
+                "A change raster compares two dates, and only one is given; add an earlier scene (--before)."
+            )
+
+    @property
+    def floor(self) -> float:
+        """Probability on the later date from which a pixel is compared with the earlier one."""
+        return min(FLOOR, self.vectorize.threshold)
+
+    @property
+    def only_new(self) -> bool:
+        """Whether only new landslides are mapped."""
+        return bool(self.dates.before) and self.dates.only_new
 
     @classmethod
     def of(
         cls,
         *,
+        scene: SceneLike | Sequence[SceneLike],
+        before: SceneLike | Sequence[SceneLike] | None = None,
         out: PathLike | None = None,
         probability: PathLike | None = None,
         spread: PathLike | None = None,
+        change: PathLike | None = None,
         patch: bool = False,
         bundle: PathLike = defaults.BUNDLE,
         threshold: float | None = None,
@@ -127,23 +155,32 @@ class Plan:
         """Decide by the keywords of `l4s_geo.map_scene`; each goes to the value that checks it.
 
         Args:
+            scene: a scene, or several of one side.
+            before: scenes of an earlier side.
             out: the inventory.
             probability: the probability raster.
             spread: the spread raster.
+            change: the change raster.
             patch: whether the inventory of a scene without coordinates may be written.
             bundle: name of an installed bundle, or path of a bundle's folder or zip.
             threshold: None takes the bundle's, that of its DenseCRF if that runs.
             crf: whether to refine the probabilities with the bundle's DenseCRF.
-            options: fields of `Inputs`, `PredictSettings`, `VectorizeSettings` and `Plan`, by their names.
+            options: fields of `Inputs`, `Dates`, `PredictSettings`, `VectorizeSettings` and `Plan`, by their names.
 
         Raises:
             L4SError: an output cannot be written, there is no such bundle, or an option is not possible, by itself or
                 with the bundle.
             TypeError: there is no such option.
         """
-        inputs: Inputs = _take(Inputs, options)
-        inventory, chance, disagreement = (None if p is None else Path(p) for p in (out, probability, spread))
-        outputs = Outputs(inventory, chance, disagreement, patch)
+        first, *also = scenes_of(scene) or (None,)
+        if first is None:
+            raise SceneError("No scene is given; expected one, or a list of them.")
+        inputs: Inputs = _take(Inputs, options, scene=first)
+        dates: Dates = _take(Dates, options, also=tuple(also), before=scenes_of(before, "earlier scene"))
+        inventory, chance, disagreement, changed = (
+            None if p is None else Path(p) for p in (out, probability, spread, change)
+        )
+        outputs = Outputs(inventory, chance, disagreement, changed, patch)
         found = find_bundle(bundle)
         lacks = None
         if found.crf is None:
@@ -154,7 +191,8 @@ class Plan:
         refinement = found.crf if runs else None
         default = refinement.threshold if refinement else found.threshold
         vectorize = _take(VectorizeSettings, options, threshold=default if threshold is None else threshold)
-        return cls(inputs, outputs, found, _take(PredictSettings, options), refinement, vectorize, **options)
+        predict = _take(PredictSettings, options)
+        return cls(inputs, outputs, found, predict, refinement, vectorize, dates, threshold is not None, **options)
 
     def fitted_to(self, stack: Stack) -> Plan:
         """Fit the plan to a scene, now that it is open: decide whether the terrain prior runs.
@@ -178,6 +216,12 @@ class Plan:
             )
         runs = step_runs(self.terrain_prior, bundle.prior is not None and bundle.prior.on, lacks)
         return replace(self, predict=replace(self.predict, prior=bundle.prior if runs else None))
+
+    def comparing(self, newness: Newness) -> Plan:
+        """Fit the plan to a model of newness, whose threshold holds if the user gave none."""
+        if self.own_threshold or not self.only_new:
+            return self
+        return replace(self, vectorize=replace(self.vectorize, threshold=newness.threshold))
 
 
 def step_runs(choice: Choice, pays: bool, obstacle: L4SError | None) -> bool:

@@ -8,13 +8,15 @@ from importlib.metadata import version
 from typing import Any
 
 from l4s_geo.address import shown, shown_all
+from l4s_geo.change.evidence import NewnessModel
+from l4s_geo.change.sides import Sides
 from l4s_geo.inference.predict import Prediction
 from l4s_geo.inference.runtime import LoadedBundle
 from l4s_geo.plan import Plan
 from l4s_geo.stack.assumed import assumptions_of
 from l4s_geo.stack.stack import Stack
 
-__all__ = ["provenance"]
+__all__ = ["comparison_facts", "provenance"]
 
 
 def provenance(
@@ -69,5 +71,32 @@ def provenance(
         "valid_share": round(prediction.valid / math.prod(stack.grid.shape), 6),
         "masked_share": round(hidden_share, 6),
     }
+    said: dict[str, Any] = shown_all(facts)
+    return said
+
+
+def comparison_facts(sides: Sides, plan: Plan, newness: NewnessModel | None, compared: int) -> dict[str, Any]:
+    """Collect the facts about further scenes of a run, and about what they were compared by.
+
+    Args:
+        sides: the scenes.
+        plan: the plan, fitted to the scenes.
+        newness: what told new landslides from old ones; None if there was no earlier side.
+        compared: number of pixels that both sides show.
+
+    Returns:
+        JSON-serialisable facts by name; none for a run on a single scene.
+    """
+    if not plan.dates.several:
+        return {}
+    facts = {"composite": plan.dates.composite, **sides.facts()}
+    if newness:
+        model = newness.description
+        facts |= {
+            "only_new": plan.only_new,
+            "newness_sha256": model.sha256,
+            "newness_threshold": model.threshold,
+            "compared_share": round(compared / math.prod(sides.after.grid.shape), 6),
+        }
     said: dict[str, Any] = shown_all(facts)
     return said

@@ -140,3 +140,45 @@ def surface_of(stack, model, folder: Path, **how) -> np.ndarray:
 
     parts = ResumeStore(Path(tempfile.mkdtemp(dir=folder)) / "scene", "", resume=False)
     return predict(stack, model, parts, PredictSettings(**how)).layers.read(stack.grid.whole)
+
+
+NEWNESS_WEIGHTS = (0.8, -0.7, -6.0, 0.0, 0.0, -8.0, -2.0)
+"""Coefficients of the model of newness that tests use; see `l4s_geo.change.evidence.FEATURES`."""
+
+
+def add_newness(bundle: Path, folder: Path, indices: tuple[str, ...] = ("rdndvi", "greenness")) -> Path:
+    """Write a copy of a bundle that has models of newness too."""
+    from dataclasses import replace
+
+    from l4s_geo.bundles.bundle import Bundle
+    from l4s_geo.bundles.item import read_bundle, write_bundle
+    from l4s_geo.bundles.newness import Newness
+    from l4s_geo.change.evidence import FEATURES
+
+    plain: Bundle = read_bundle(bundle)
+    data = logistic_network(NEWNESS_WEIGHTS, -3.0)
+    digest = hashlib.sha256(data).hexdigest()
+    models = tuple(Newness(f"newness-{index}.onnx", digest, index, 0.4, FEATURES) for index in indices)
+    files = {member.file: plain.network(member) for member in plain.members} | {m.file: data for m in models}
+    write_bundle(replace(plain, newness=models), files, folder)
+    return folder
+
+
+def logistic_network(weights: tuple[float, ...], intercept: float) -> bytes:
+    """An ONNX model: evidence (n, features) to logits (n, 1)."""
+    from onnx import TensorProto, checker, helper
+
+    n = len(weights)
+    graph = helper.make_graph(
+        [helper.make_node("Gemm", ["evidence", "w", "b"], ["logit"])],
+        "newness",
+        [helper.make_tensor_value_info("evidence", TensorProto.FLOAT, ["n", n])],
+        [helper.make_tensor_value_info("logit", TensorProto.FLOAT, ["n", 1])],
+        [
+            helper.make_tensor("w", TensorProto.FLOAT, (n, 1), weights),
+            helper.make_tensor("b", TensorProto.FLOAT, (1,), [intercept]),
+        ],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    checker.check_model(model)
+    return model.SerializeToString()

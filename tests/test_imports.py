@@ -20,6 +20,7 @@ LAYERS = {
         {"provenance"},
         {"plan", "scene_summary"},
         {"inventory"},
+        {"change"},
         {"inference"},
         {"stack"},
         {"bundles", "sources"},

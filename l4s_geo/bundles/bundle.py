@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from l4s_geo.bands import BANDS
 from l4s_geo.bundles.files import MAX_NETWORK, MAX_TEXT, read_file
+from l4s_geo.bundles.newness import Newness
 from l4s_geo.bundles.terrain_prior import TerrainPrior
 from l4s_geo.crf.parameters import CRFParameters
 from l4s_geo.errors import BundleError
@@ -128,6 +129,9 @@ class Bundle:
     """How the slope of the ground weighs the probabilities; None if the export learned no terrain prior."""
     confidence: Confidence | None = None
     """The classes of confidence; None if the export did not measure them."""
+    newness: tuple[Newness, ...] = ()
+    """What tells new landslides from those that were there before, a model for each measure of change; empty if none
+    was fitted."""
     window: int = 128
     """Rows and columns of the windows that the networks see, in pixels of 10 m."""
     license: str = "MIT"
@@ -165,8 +169,13 @@ class Bundle:
         """One SHA-256 for the whole ensemble: that of its networks' digests, in order."""
         return hashlib.sha256("".join(m.sha256 for m in self.members).encode()).hexdigest()
 
-    def network(self, member: Member) -> bytes:
-        """Read a member's ONNX file and check its hash.
+    @property
+    def files(self) -> tuple[Member | Newness, ...]:
+        """All that has an ONNX file in the bundle: the networks, then the models of newness."""
+        return (*self.members, *self.newness)
+
+    def network(self, member: Member | Newness) -> bytes:
+        """Read the ONNX file of a network, or of a model of newness, and check its hash.
 
         Raises:
             BundleError: the file is missing or is not the one that the bundle describes.

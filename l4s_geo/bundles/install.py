@@ -78,7 +78,7 @@ def _read_back(folder: Path, networks: Mapping[str, bytes], card: str) -> None:
         OSError: it does not.
     """
     bundle = read_bundle(folder)
-    for member in bundle.members:
+    for member in bundle.files:
         if (folder / member.file).read_bytes() != networks[member.file]:
             raise OSError(f"{member.file} was not written to its end")
     if bundle.card() != card:

@@ -15,6 +15,7 @@ from typing import Any, cast, get_args
 
 from l4s_geo.bundles.bundle import Bundle, Confidence, Member, Refinement
 from l4s_geo.bundles.files import MAX_TEXT, read_file
+from l4s_geo.bundles.newness import Newness
 from l4s_geo.bundles.terrain_prior import TerrainPrior
 from l4s_geo.crf.parameters import CRFParameters
 from l4s_geo.errors import BundleError
@@ -88,6 +89,7 @@ def _to_item(bundle: Bundle) -> dict[str, Any]:
             "l4s:crf": asdict(bundle.crf) if bundle.crf else None,
             "l4s:terrain_prior": asdict(bundle.prior) if bundle.prior else None,
             "l4s:confidence": asdict(bundle.confidence) if bundle.confidence else None,
+            **({"l4s:newness": [_newness_entry(model) for model in bundle.newness]} if bundle.newness else {}),
             "l4s:trained_on": bundle.trained_on,
             "l4s:scores": dict(bundle.scores),
         },
@@ -100,7 +102,7 @@ def _to_item(bundle: Bundle) -> dict[str, Any]:
                 "mlm:artifact_type": "onnx",
                 "file:checksum": _SHA256_MULTIHASH + m.sha256,
             }
-            for m in bundle.members
+            for m in bundle.files
         },
     }
 
@@ -124,6 +126,7 @@ def _from_item(item: dict[str, Any], location: Path) -> Bundle:
         crf=_refinement(properties.get("l4s:crf")),
         prior=_prior(properties.get("l4s:terrain_prior")),
         confidence=_confidence(properties.get("l4s:confidence")),
+        newness=tuple(_newness(entry, item["assets"]) for entry in properties.get("l4s:newness", ())),
         window=int(properties["l4s:window"]),
         license=properties["license"],
         trained_on=properties["l4s:trained_on"],
@@ -155,6 +158,32 @@ def _confidence(entry: dict[str, Any] | None) -> Confidence | None:
     return Confidence(float(entry["high"]), float(entry["medium"]), precision)
 
 
+def _newness_entry(model: Newness) -> dict[str, Any]:
+    return {
+        "name": model.file,
+        "index": model.index,
+        "threshold": model.threshold,
+        "features": list(model.features),
+        "scores": dict(model.scores),
+    }
+
+
+def _newness(entry: dict[str, Any], assets: dict[str, Any]) -> Newness:
+    return Newness(
+        file=entry["name"],
+        sha256=_sha256(entry["name"], assets),
+        index=str(entry["index"]),
+        threshold=float(entry["threshold"]),
+        features=tuple(str(name) for name in entry["features"]),
+        scores={str(k): float(v) for k, v in entry["scores"].items()},
+    )
+
+
+def _sha256(name: str, assets: dict[str, Any]) -> str:
+    checksum: str = assets[name]["file:checksum"]
+    return checksum.removeprefix(_SHA256_MULTIHASH)
+
+
 def _numbers(values: list[Any]) -> tuple[float, ...]:
     return tuple(float(v) for v in values)
 
@@ -166,7 +195,7 @@ def _member(entry: dict[str, Any], assets: dict[str, Any]) -> Member:
     scaling = entry["value_scaling"]
     return Member(
         file=entry["name"],
-        sha256=assets[entry["name"]]["file:checksum"].removeprefix(_SHA256_MULTIHASH),
+        sha256=_sha256(entry["name"], assets),
         architecture=entry["l4s:architecture"],
         bands=tuple(entry["bands"]),
         normalization=cast(Normalization, kind),
@@ -204,13 +233,13 @@ def write_bundle(bundle: Bundle, networks: Mapping[str, bytes], folder: Path, ca
     """Write a bundle's folder: its networks, ``bundle.json`` and the model card ``README.md``.
 
     Args:
-        bundle: the description; each member's ``sha256`` must be that of its network.
-        networks: ONNX files by member file name.
+        bundle: the description; each ``sha256`` of `Bundle.files` must be that of its file.
+        networks: ONNX files by name, those of models of newness too.
         folder: created if need be.
         card: the model card, Markdown.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for member in bundle.members:
+    for member in bundle.files:
         data = networks[member.file]
         if hashlib.sha256(data).hexdigest() != member.sha256:
             raise BundleError(f"The hash given for {member.file!r} is not that of its bytes.")

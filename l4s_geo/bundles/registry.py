@@ -77,7 +77,7 @@ def add_bundle(path: PathLike) -> Bundle:
     _check_name(bundle.name)
     if is_embedded(bundle.name):
         raise BundleError(f"The name {bundle.name!r} belongs to an embedded bundle; export yours under another name.")
-    networks = {member.file: bundle.network(member) for member in bundle.members}
+    networks = {member.file: bundle.network(member) for member in bundle.files}
     target = _user_folder() / bundle.name
     try:
         install_bundle(bundle, networks, target, bundle.card())

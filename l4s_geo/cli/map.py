@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import click
 
 from l4s_geo import defaults
+from l4s_geo.change.dates import SceneLike
 from l4s_geo.cli.console import Console, user_errors
-from l4s_geo.cli.options import device_options, scene_options
+from l4s_geo.cli.options import band_files, device_options, scene_options
 
 __all__ = ["main"]
 
@@ -33,7 +35,42 @@ class _Taught(click.Command):
 
 
 @click.command(cls=_Taught, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@scene_options
+@partial(scene_options, several=True)
+@click.option(
+    "--before",
+    multiple=True,
+    type=click.Path(),
+    metavar="SCENE",
+    help="An earlier scene of the same ground; repeat for several. What is new since is mapped; the options that "
+    "describe SCENE hold for it too.",
+)
+@click.option(
+    "--before-band",
+    "before_files",
+    multiple=True,
+    metavar="BAND=FILE",
+    callback=band_files,
+    help="A single-band file of an earlier scene; repeat for each band.",
+)
+@click.option(
+    "--only-new/--all",
+    default=defaults.ONLY_NEW,
+    help="With --before, map what is new, or all landslides as without it, with the new ones flagged.  [default: "
+    "--only-new]",
+)
+@click.option(
+    "--composite",
+    type=click.Choice(["greenest", "median", "latest"]),
+    default=defaults.COMPOSITE,
+    show_default=True,
+    help="How several scenes of one side become one, pixel by pixel, of what they show clearly.",
+)
+@click.option("--strict-dates", is_flag=True, help="Refuse earlier scenes that are later by their dates.")
+@click.option(
+    "--change",
+    type=click.Path(),
+    help="Also write how the vegetation has changed (COG): rdNDVI, or visible greenness without near infrared.",
+)
 @click.option(
     "--out",
     required=True,
@@ -134,13 +171,21 @@ class _Taught(click.Command):
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
 @click.option("-v", "--verbose", is_flag=True, help="Print more about the bundle and the run, and what libraries say.")
 @click.version_option(package_name="l4s-geo")
-def main(inputs: dict[str, Any], connectivity: str, quiet: bool, verbose: bool, **options: Any) -> None:
+def main(
+    inputs: dict[str, Any],
+    before: tuple[str, ...],
+    before_files: dict[str, str],
+    connectivity: str,
+    quiet: bool,
+    verbose: bool,
+    **options: Any,
+) -> None:
     """Map the landslides of a Sentinel-2 scene as polygons.
 
     SCENE is a SAFE product (folder or zip), a STAC item (path or URL), a folder of band files, a product of SNAP
     (.dim), a patch of Landslide4Sense (.h5), or a raster whose bands are named B1…B12, slope, DEM or stand in a known
     order; of a raster in tiles, their folder or a pattern ('export-*.tif'). It is mapped on a 10 m grid: its own if it
-    has one, else one in its UTM zone.
+    has one, else one in its UTM zone. Several scenes become one composite.
 
     \b
     Examples:
@@ -148,9 +193,17 @@ def main(inputs: dict[str, Any], connectivity: str, quiet: bool, verbose: bool, 
       l4s-map S2A_MSIL2A_….SAFE --dem north.tif --dem south.tif --out inventory.gpkg
       l4s-map --band B4=B04.tif --band B3=B03.tif --band B2=B02.tif --out slides.geojson
       l4s-map image_12.h5 --patch --out patch.gpkg
+      l4s-map after.tif --before before.tif --dem dem.tif --out new.gpkg
       l4s-map scene.tif --aoi 85.2,27.9,85.6,28.2 --out slides.gpkg --probability probability.tif
     """  # noqa: D301
     with user_errors(verbose), Console(quiet, verbose) as console:
         from l4s_geo.pipeline import map_scene
 
-        map_scene(**inputs, **options, connectivity=4 if connectivity == "4" else 8, reporter=console)
+        earlier: list[SceneLike] = [*before, *([before_files] if before_files else [])]
+        map_scene(
+            **inputs,
+            before=earlier or None,
+            **options,
+            connectivity=4 if connectivity == "4" else 8,
+            reporter=console,
+        )

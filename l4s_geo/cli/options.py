@@ -16,10 +16,10 @@ import click
 
 from l4s_geo import defaults
 
-__all__ = ["device_options", "scene_options"]
+__all__ = ["band_files", "device_options", "scene_options"]
 
 
-def _band_files(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+def band_files(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
     """Parse ``B4=red.tif`` pairs."""
     files: dict[str, str] = {}
     for value in values:
@@ -30,6 +30,11 @@ def _band_files(context: click.Context, parameter: click.Parameter, values: tupl
             raise click.BadParameter(f"{band} is given twice.")
         files[band] = path
     return files
+
+
+def _listed(context: click.Context, parameter: click.Parameter, value: Any) -> tuple[str, ...]:
+    """Make one SCENE, several or none a tuple."""
+    return value if isinstance(value, tuple) else (value,) if value else ()
 
 
 def _names(context: click.Context, parameter: click.Parameter, value: str | None) -> list[str] | None:
@@ -48,13 +53,12 @@ def _classes(context: click.Context, parameter: click.Parameter, value: str | No
 
 
 _OPTIONS = [
-    click.argument("scene", required=False, type=click.Path()),
     click.option(
         "--band",
         "files",
         multiple=True,
         metavar="BAND=FILE",
-        callback=_band_files,
+        callback=band_files,
         help="A single-band file of the scene, instead of SCENE; repeat for each band. SCL=FILE is the classification.",
     ),
     click.option(
@@ -126,32 +130,39 @@ _OPTIONS = [
 ]
 
 
-def scene_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add SCENE and its options to a command, which gets them as `inputs: dict`."""
+def scene_options(command: Callable[..., None], several: bool = False) -> Callable[..., None]:
+    """Add SCENE and its options to a command, which gets them as `inputs: dict`.
+
+    Args:
+        command: the command.
+        several: whether it takes SCENE more than once; `inputs` then holds a list where it is.
+    """
 
     @functools.wraps(command)
     def collected(
         *,
-        scene: str | None,
+        scene: tuple[str, ...],
         files: dict[str, str],
         dem: tuple[str, ...],
         mask_classes: tuple[int, ...] | None,
         **rest: Any,
     ) -> None:
-        if (scene is None) == (not files):
+        if bool(scene) == bool(files):
             raise click.UsageError("Give either SCENE or --band BAND=FILE for each band.")
         inputs = {
             name: rest.pop(name)
             for name in ("bands", "slope", "units", "offset", "sensor", "resampling", "mask", "clouds", "aoi")
         }
-        inputs |= {"scene": scene or files, "dem": list(dem) or None}
+        inputs |= {"scene": (list(scene) if len(scene) > 1 else scene[0]) if scene else files, "dem": list(dem) or None}
         if mask_classes is not None:
             inputs["mask_classes"] = mask_classes
         command(inputs=inputs, **rest)
 
     for option in reversed(_OPTIONS):
         collected = option(collected)
-    return collected
+    return click.argument("scene", nargs=-1 if several else 1, required=False, type=click.Path(), callback=_listed)(
+        collected
+    )
 
 
 _DEVICE_OPTIONS = [

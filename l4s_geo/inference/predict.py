@@ -32,6 +32,7 @@ from l4s_geo.output.resume import ResumeStore
 from l4s_geo.output.scratch_raster import ScratchRaster
 from l4s_geo.progress import Stopwatch
 from l4s_geo.sources.gdal import with_these_settings
+from l4s_geo.stack.masks import Mask
 from l4s_geo.stack.stack import Stack
 
 __all__ = ["STATE_LAYOUT", "PredictSettings", "Prediction", "predict"]
@@ -130,6 +131,7 @@ def predict(
     settings: PredictSettings | None = None,
     progress: Progress = lambda done, total: None,
     watch: Stopwatch | None = None,
+    wanted: Mask | None = None,
 ) -> Prediction:
     """Map a stack.
 
@@ -141,10 +143,11 @@ def predict(
             `PredictSettings.skip_flat` degrees are not run, and what only lies in such windows gets the probability 0.
         progress: called after every row of windows.
         watch: measures the stages.
+        wanted: tells which pixels are to get a probability; None for all. Windows without one are not run.
 
     Returns:
         What the networks say, NaN where the scene has no valid value in some band that the model needs, where a mask
-        hides it, and outside the area of interest.
+        hides it, outside the area of interest, and where no probability is wanted.
 
     Raises:
         L4SError: the settings do not fit the bundle, a file cannot be read, the device fails, or the disk is full.
@@ -153,7 +156,7 @@ def predict(
     settings.check(model.bundle)
     side, grid = model.bundle.window, stack.grid
     rows, cols = starts(grid.height, side, settings.overlap), starts(grid.width, side, settings.overlap)
-    steps = _Steps(stack, model, parts, settings, watch)
+    steps = _Steps(stack, model, parts, settings, watch, wanted)
 
     # The next strip starts so many rows further down: what lies above is finished.
     finished = [below - row for row, below in pairwise([*rows, grid.height])]
@@ -183,9 +186,16 @@ class _Steps:
     """The three steps of mapping a strip; each of three threads takes one: `read`, `run_networks`, `write`."""
 
     def __init__(
-        self, stack: Stack, model: LoadedBundle, parts: ResumeStore, settings: PredictSettings, watch: Stopwatch
+        self,
+        stack: Stack,
+        model: LoadedBundle,
+        parts: ResumeStore,
+        settings: PredictSettings,
+        watch: Stopwatch,
+        wanted: Mask | None,
     ) -> None:
         self._stack, self._model, self._parts, self._settings, self._watch = stack, model, parts, settings, watch
+        self._wanted = wanted
         layers = 2 if settings.gives_spread(model.bundle) else 1
         self._layers = ScratchRaster(parts.path(_SURFACE), layers, stack.grid.width)
         self._blends = [Blend(replica, layers, stack.grid.width) for replica in model.replicas]
@@ -228,6 +238,8 @@ class _Steps:
             stack, model, side = self._stack, self._model, self._model.bundle.window
             strip = Window(row, 0, min(side, stack.grid.height), stack.grid.width)
             mapped = stack.area.read(strip) if stack.area else np.ones((strip.height, strip.width), bool)
+            if self._wanted:
+                mapped &= self._wanted.read(strip)
             slope = stack.slope(Window(row, 0, finished, strip.width)) if self._settings.prior else None
             meeting = [c for c in cols if mapped[:, c : c + side].any()]
             if not meeting:
@@ -302,7 +314,8 @@ class _Steps:
         """Return what was found, when all strips are written."""
         if self._workers:
             self._workers.shutdown()
-        complete = self._statistics and self._seen.count.all() and self._stack.area is None
+        whole = self._stack.area is None and self._wanted is None
+        complete = self._statistics and self._seen.count.all() and whole
         error = deviation(self._statistics, statistics(self._seen)) if self._statistics and complete else None
         return Prediction(self._layers, self._valid, self._statistics, error)
 

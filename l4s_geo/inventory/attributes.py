@@ -21,6 +21,7 @@ from l4s_geo.stack.terrain import Terrain
 
 __all__ = [
     "Attributes",
+    "change_attributes",
     "detection_attributes",
     "geometry_attributes",
     "reach_angle",
@@ -128,6 +129,44 @@ def terrain_attributes(
             "aspect_deg": np.where(facing, np.degrees(np.arctan2(east, north))[1:] % 360, np.nan),
         }
     return {name: np.where(known, values, np.nan) for name, values in columns.items()}
+
+
+def change_attributes(
+    found: Components,
+    measured: Callable[[Window], Mapping[str, NDArray[np.float32]]],
+    observations: Callable[[Window], Mapping[str, NDArray[np.int32]]],
+) -> Attributes:
+    """Measure how each component has changed between two dates, strip by strip.
+
+    Args:
+        found: the components.
+        measured: gives values of a window by attribute; see `l4s_geo.change.newness.Comparison.measured`.
+        observations: gives the number of clear observations of each pixel by attribute.
+
+    Returns:
+        The mean of each value over the pixels where it is known, NaN where it is known of none; the smallest number of
+        observations; and dndvi, the difference of the two NDVIs; each (count,) float64.
+    """
+    n = found.count + 1
+    sums: dict[str, NDArray[np.float64]] = {}
+    known: dict[str, NDArray[np.float64]] = {}
+    fewest: dict[str, NDArray[np.float64]] = {}
+    for strip, labels in found.strips():
+        inside = labels > 0
+        here = labels[inside]
+        for name, raster in measured(strip).items():
+            values = raster[inside].astype(np.float64)
+            there = np.isfinite(values)
+            sums[name] = sums.get(name, np.zeros(n)) + np.bincount(here[there], values[there], minlength=n)
+            known[name] = known.get(name, np.zeros(n)) + np.bincount(here[there], minlength=n)
+        for name, counts in observations(strip).items():
+            np.minimum.at(fewest.setdefault(name, np.full(n, np.inf)), here, counts[inside])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        columns = {name: sums[name][1:] / known[name][1:] for name in sums}
+    columns |= {name: values[1:] for name, values in fewest.items()}
+    if {"ndvi_before", "ndvi_after"} <= set(columns):
+        columns["dndvi"] = columns["ndvi_after"] - columns["ndvi_before"]
+    return columns
 
 
 def reach_angle(relief_m: NDArray[np.float64], length_m: NDArray[np.float64]) -> NDArray[np.float64]:

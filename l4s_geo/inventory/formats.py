@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from l4s_geo.errors import OutputError
 from l4s_geo.grid import Grid
 from l4s_geo.inventory.style import inventory_style
-from l4s_geo.inventory.table import COLUMNS, SHAPEFILE_NAMES
+from l4s_geo.inventory.table import SHAPEFILE_NAMES
 from l4s_geo.output.geopackage import LAYER, add_style, check_whole
 from l4s_geo.output.siblings import PROVENANCE
 from l4s_geo.output.style import write_style
@@ -55,7 +55,8 @@ def write_inventory(frame: GeoDataFrame, path: Path, provenance: Mapping[str, An
     """Write an inventory in the format of its suffix, with style and provenance.
 
     Args:
-        frame: polygons with the columns of `l4s_geo.inventory.table.COLUMNS`.
+        frame: polygons with the columns of `l4s_geo.inventory.table.COLUMNS`, and of `CHANGE_COLUMNS` if two dates were
+            compared.
         path: where to write.
         provenance: facts about the run; JSON-serialisable.
 
@@ -68,7 +69,7 @@ def write_inventory(frame: GeoDataFrame, path: Path, provenance: Mapping[str, An
 def _write_gpkg(frame: GeoDataFrame, path: Path, provenance: str) -> None:
     # QGIS 3.22 warns about GeoPackage 1.4, which newer GDAL writes by default.
     _write_ogr(frame, path, "GPKG", layer=LAYER, VERSION="1.3", layer_metadata={"l4s": provenance})
-    add_style(path, inventory_style(), "Landslides by confidence")
+    add_style(path, _style(frame), "Landslides by confidence")
     check_whole(path)
 
 
@@ -77,19 +78,19 @@ def _write_geojson(frame: GeoDataFrame, path: Path, provenance: str) -> None:
     _write_ogr(
         frame.to_crs(4326), path, "GeoJSON", layer=LAYER, RFC7946="YES", DESCRIPTION="Landslide inventory made by l4s"
     )
-    _write_sidecars(path, provenance)
+    _write_sidecars(frame, path, provenance)
 
 
 def _write_flatgeobuf(frame: GeoDataFrame, path: Path, provenance: str) -> None:
     _write_ogr(frame, path, "FlatGeobuf", layer=LAYER)
-    _write_sidecars(path, provenance)
+    _write_sidecars(frame, path, provenance)
 
 
 def _write_shapefile(frame: GeoDataFrame, path: Path, provenance: str) -> None:
-    flags = {column.name: "int32" for column in COLUMNS if column.dtype == "bool"}
+    flags = dict.fromkeys(frame.select_dtypes("bool"), "int32")
     renamed = frame.astype(flags).rename(columns=SHAPEFILE_NAMES)
     _write_ogr(renamed, path, "ESRI Shapefile", ENCODING="UTF-8")
-    _write_sidecars(path, provenance)
+    _write_sidecars(frame, path, provenance)
 
 
 def _write_geoparquet(frame: GeoDataFrame, path: Path, provenance: str) -> None:
@@ -105,7 +106,7 @@ def _write_geoparquet(frame: GeoDataFrame, path: Path, provenance: str) -> None:
             raise OSError(f"{path.name} was not written to its end")
     except pa.ArrowException as error:
         raise OSError(f"{path.name} was not written to its end ({error})") from error
-    write_style(path, inventory_style())
+    write_style(path, _style(frame))
 
 
 def _write_ogr(frame: GeoDataFrame, path: Path, driver: str, **options: Any) -> None:
@@ -137,8 +138,12 @@ def _check_whole(frame: GeoDataFrame, path: Path) -> None:
         raise OSError(f"{path.name} was not written to its end, {len(frame)} landslides")
 
 
-def _write_sidecars(path: Path, provenance: str) -> None:
-    write_style(path, inventory_style())
+def _style(frame: GeoDataFrame) -> str:
+    return inventory_style(change="is_new" in frame)
+
+
+def _write_sidecars(frame: GeoDataFrame, path: Path, provenance: str) -> None:
+    write_style(path, _style(frame))
     path.with_name(path.name + PROVENANCE).write_text(provenance + "\n", encoding="utf-8")
 
 

@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l4s_geo.bundles.bundle import Bundle
+from l4s_geo.change.newness import Compared
 from l4s_geo.grid import Grid
 from l4s_geo.inventory.attributes import (
     Attributes,
+    change_attributes,
     detection_attributes,
     geometry_attributes,
     reach_angle,
@@ -20,7 +22,7 @@ from l4s_geo.inventory.attributes import (
     touches,
 )
 from l4s_geo.inventory.plausible import check_terrain
-from l4s_geo.inventory.table import DTYPES, TERRAIN_COLUMNS
+from l4s_geo.inventory.table import CHANGE_DTYPES, DTYPES, TERRAIN_COLUMNS
 from l4s_geo.inventory.vectorize import (
     Components,
     MaskOf,
@@ -59,42 +61,57 @@ def find_landslides(layers: ScratchRaster, grid: Grid, labels: Path, settings: V
 
 
 def describe_landslides(
-    found: Components, layers: ScratchRaster, stack: Stack, bundle: Bundle, settings: VectorizeSettings, created: str
+    found: Components,
+    layers: ScratchRaster,
+    stack: Stack,
+    bundle: Bundle,
+    settings: VectorizeSettings,
+    created: str,
+    compared: Compared | None = None,
 ) -> GeoDataFrame:
     """Outline landslides and measure them.
 
     Args:
         found: the landslides.
-        layers: probability and, if it is known, spread; see `l4s_geo.inference.predict.Prediction`.
+        layers: what they were found in: probability and, if it is known, spread; see
+            `l4s_geo.inference.predict.Prediction`.
         stack: the scene, for its terrain and masks.
         bundle: what the probabilities are from; says how far they can be trusted.
         settings: tolerance of the outlines, and the threshold as an attribute.
         created: when the run began, ISO 8601.
+        compared: what a comparison with an earlier date has found; None if there is none.
 
     Returns:
-        One row a landslide with the columns of `l4s_geo.inventory.table.COLUMNS`, in the CRS of the mapping grid.
+        One row a landslide with the columns of `l4s_geo.inventory.table.COLUMNS`, with a comparison those of
+        `CHANGE_COLUMNS` too, in the CRS of the mapping grid.
 
     Raises:
         L4SError: a file of the terrain or of a mask cannot be read, or the terrain gives attributes that cannot be.
     """
     import geopandas as gpd
 
+    hidden = compared.comparison.hidden if compared else stack.hidden
+    masked = stack.masks or (compared and compared.comparison.before.masks)
+    seen = compared.comparison.p_after if compared else layers
     unknown: MaskOf = lambda window: np.isnan(layers.read(window)[0])  # noqa: E731
     with ThreadPoolExecutor(2) as beside:
         outlined = beside.submit(_outlines, found, settings.simplify)
-        detected = beside.submit(detection_attributes, found, layers)
+        detected = beside.submit(detection_attributes, found, seen)
         at_edges = beside.submit(touches, found, unknown, border=True)
         # The stack's files are read by this thread alone.
         terrain = terrain_attributes(found, stack.terrain) if stack.has_terrain else {}
-        masks = touches(found, stack.hidden) if stack.masks else False
+        masks = touches(found, hidden) if masked else False
+        change = _change(found, compared) if compared else {}
         shapes, geometry = outlined.result()
         detection, edges = detected.result(), at_edges.result()
+    # What is new is as sure as its newness: a cloud looks like a landslide, and not like a new one.
+    trusted = change["p_new"] if compared and compared.only_new else detection["prob_mean"]
     columns: dict[str, Any] = {
         "id": np.arange(1, found.count + 1),
         **geometry,
         "n_pixels": found.n_pixels,
         **detection,
-        "confidence": bundle.confidence.classify(detection["prob_mean"]) if bundle.confidence else "",
+        "confidence": bundle.confidence.classify(trusted) if bundle.confidence else "",
         **dict.fromkeys(TERRAIN_COLUMNS, np.nan),
         **terrain,
         "touches_edge": edges,
@@ -103,12 +120,26 @@ def describe_landslides(
         "bundle": f"{bundle.name} {bundle.version} ({bundle.sha256[:12]})",
         "threshold": settings.threshold,
         "created": created,
+        **change,
     }
     if terrain:
         check_terrain(columns)
         columns["reach_angle_deg"] = reach_angle(terrain["relief_m"], geometry["length_m"])
     frame = gpd.GeoDataFrame(columns, geometry=shapes, crs=stack.grid.crs, index=range(found.count))
-    return frame.astype(DTYPES)[[*DTYPES, "geometry"]]
+    dtypes = DTYPES | CHANGE_DTYPES if compared else DTYPES
+    return frame.astype(dtypes)[[*dtypes, "geometry"]]
+
+
+def _change(found: Components, compared: Compared) -> dict[str, Any]:
+    """Return the columns of a comparison."""
+    unknown = np.full(found.count, np.nan)
+    measured = change_attributes(
+        found, lambda window: compared.comparison.measured(compared.new, window), compared.comparison.observations
+    )
+    columns = {name: unknown for name, dtype in CHANGE_DTYPES.items() if dtype == "float64"} | measured
+    counts = {name: columns.get(name, np.zeros(found.count)) for name in ("n_before", "n_after")}
+    dates = {"date_before": compared.date_before, "date_after": compared.date_after}
+    return {**columns, **counts, **dates, "is_new": columns["p_new"] >= compared.threshold}
 
 
 def _outlines(found: Components, tolerance: float) -> tuple[NDArray[np.object_], Attributes]:

@@ -10,12 +10,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["COLUMNS", "DTYPES", "GROUPS", "SHAPEFILE_NAMES", "TERRAIN_COLUMNS", "Column", "Group"]
+__all__ = [
+    "CHANGE_COLUMNS",
+    "CHANGE_DTYPES",
+    "COLUMNS",
+    "DTYPES",
+    "GROUPS",
+    "SHAPEFILE_NAMES",
+    "TERRAIN_COLUMNS",
+    "Column",
+    "Group",
+]
 
-Group = Literal["Landslide", "Shape", "Terrain", "Origin"]
+Group = Literal["Landslide", "Shape", "Terrain", "Change", "Origin"]
 """What an attribute is about; QGIS's form and the documentation show attributes by group."""
 
-GROUPS: tuple[Group, ...] = ("Landslide", "Shape", "Terrain", "Origin")
+GROUPS: tuple[Group, ...] = ("Landslide", "Shape", "Terrain", "Change", "Origin")
 
 
 @dataclass(frozen=True)
@@ -270,11 +280,113 @@ COLUMNS: tuple[Column, ...] = (
 )
 """The attributes of a landslide, in the order in which files hold them."""
 
+CHANGE_COLUMNS: tuple[Column, ...] = (
+    Column(
+        "is_new",
+        "bool",
+        "",
+        "New",
+        "Whether the landslide came about between the two dates: whether `p_new` reaches the threshold of new ones.",
+        "Change",
+    ),
+    Column(
+        "p_new",
+        "float64",
+        "",
+        "Probability of being new",
+        "Mean over the landslide's pixels of the probability that they are landslide and were none before. Empty where "
+        "the earlier scenes show no clear ground.",
+        "Change",
+        decimals=2,
+    ),
+    Column(
+        "p_before",
+        "float64",
+        "",
+        "Probability before",
+        "Mean of the model's probability over the same pixels on the earlier date. Empty where that is not known.",
+        "Change",
+        decimals=2,
+    ),
+    Column(
+        "ndvi_before",
+        "float64",
+        "",
+        "NDVI before",
+        "Mean NDVI of the landslide's pixels on the earlier date, brought to the colours of the later one. Empty "
+        "without near infrared on both dates.",
+        "Change",
+        short_name="ndvi_bef",
+        decimals=2,
+    ),
+    Column(
+        "ndvi_after",
+        "float64",
+        "",
+        "NDVI after",
+        "Mean NDVI of the landslide's pixels on the later date. Empty without near infrared on both dates.",
+        "Change",
+        short_name="ndvi_aft",
+        decimals=2,
+    ),
+    Column(
+        "dndvi",
+        "float64",
+        "",
+        "Change of the NDVI",
+        "`ndvi_after` less `ndvi_before`: negative where vegetation was lost.",
+        "Change",
+        decimals=2,
+    ),
+    Column(
+        "date_before",
+        "str",
+        "",
+        "Seen before",
+        "Time of the last earlier scene, as ISO 8601 writes it; the landslide is younger if it is new. Empty if the "
+        "products of that side do not all state theirs.",
+        "Change",
+        short_name="date_bef",
+    ),
+    Column(
+        "date_after",
+        "str",
+        "",
+        "Seen after",
+        "Time of the first later scene, as ISO 8601 writes it; the landslide is older. Empty if the products of that "
+        "side do not all state theirs.",
+        "Change",
+        short_name="date_aft",
+    ),
+    Column(
+        "n_before",
+        "int32",
+        "",
+        "Clear scenes before",
+        "Number of earlier scenes that show the ground clearly: the smallest number over the landslide's pixels.",
+        "Change",
+    ),
+    Column(
+        "n_after",
+        "int32",
+        "",
+        "Clear scenes after",
+        "Number of later scenes that show the ground clearly: the smallest number over the landslide's pixels.",
+        "Change",
+    ),
+)
+"""The attributes that an inventory has besides if it compares two dates, in the order in which files hold them."""
+
 DTYPES: dict[str, str] = {column.name: column.dtype for column in COLUMNS}
 """The dtypes of an inventory's columns by their names, in order."""
+
+CHANGE_DTYPES: dict[str, str] = {column.name: column.dtype for column in CHANGE_COLUMNS}
+"""The dtypes of the columns that an inventory of two dates has besides."""
 
 TERRAIN_COLUMNS: tuple[str, ...] = tuple(column.name for column in COLUMNS if column.group == "Terrain")
 """Names of the attributes that need a DEM."""
 
-SHAPEFILE_NAMES: dict[str, str] = {column.name: column.short_name for column in COLUMNS if column.short_name}
+SHAPEFILE_NAMES: dict[str, str] = {
+    column.name: column.short_name for column in (*COLUMNS, *CHANGE_COLUMNS) if column.short_name
+}
 """Names in shapefiles by name, of the attributes that have another one there."""

@@ -1,4 +1,4 @@
-"""A raster of probabilities or of their spread on disk: a Cloud Optimized GeoTIFF, styled for QGIS.
+"""A raster of probabilities, of their spread or of a change on disk: a Cloud Optimized GeoTIFF, styled for QGIS.
 
 The values and their overviews are laid out as plain tiles first, in one pass over the strips, for GDAL to copy: left to
 make the overviews, it takes three times as long over them as over the raster itself.
@@ -29,11 +29,12 @@ __all__ = ["SUFFIXES", "RasterLayer", "halve", "write_surface"]
 SUFFIXES = RASTERS
 """Suffixes that a raster may have."""
 
-RasterLayer = Literal["probability", "spread"]
+RasterLayer = Literal["probability", "spread", "change"]
 
 _LAYERS: dict[RasterLayer, tuple[int, str]] = {
     "probability": (0, "probability of landslide"),
     "spread": (1, "standard deviation of the probability of landslide"),
+    "change": (0, "change of the vegetation, negative where it was lost"),
 }
 _STRIP = _TILE = 512
 
@@ -41,15 +42,15 @@ _STRIP = _TILE = 512
 def write_surface(
     layers: ScratchRaster, window: Window, grid: Grid, path: Path, provenance: Mapping[str, Any], kind: RasterLayer
 ) -> None:
-    """Write a raster of probabilities or of their spread.
+    """Write a raster of probabilities, of their spread or of a change.
 
     Args:
-        layers: both, NaN where nothing was mapped.
+        layers: probability and spread, or the change; NaN where nothing is known.
         window: the part of them to write.
         grid: the grid of all of them.
         path: where to write.
         provenance: facts about the run; JSON-serialisable, kept in the file's metadata.
-        kind: which of the two.
+        kind: which of them.
 
     Raises:
         OSError: the file cannot be written.

@@ -45,6 +45,11 @@ class ResumeStore:
         else:
             self.discard()
 
+    def inner(self, name: str) -> ResumeStore:
+        """Return a store for the parts of one step, inside this one; it goes when this one is discarded."""
+        self.begin()
+        return ResumeStore(self.folder / name, self._key, self.resumed)
+
     def names(self) -> set[str]:
         """Return the names of the parts that are complete."""
         return {p.name for p in self.folder.glob("*") if p != self._about and p.suffix != SUFFIX}

@@ -12,7 +12,7 @@ _MARK = re.compile(r"\A<!-- written by l4s-geo, which replaces it while it is un
 
 
 def style(kind: str) -> str:
-    """Return the QGIS style (QML) of a raster, "probability" or "spread", or the symbols alone of an "inventory"."""
+    """Return the QGIS style (QML) of a raster ("probability", "spread", "change"), or "inventory"'s symbols alone."""
     return (Path(__file__).parent / "styles" / f"{kind}.qml").read_text(encoding="utf-8")
 
 

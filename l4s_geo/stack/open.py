@@ -17,7 +17,7 @@ from rasterio.enums import Resampling as Method
 from l4s_geo import defaults
 from l4s_geo.address import unsigned
 from l4s_geo.errors import SceneError
-from l4s_geo.grid import mapping_grid
+from l4s_geo.grid import Grid, mapping_grid
 from l4s_geo.sources.detect import open_scene
 from l4s_geo.sources.http import http_options
 from l4s_geo.sources.mosaic import is_mosaic, tiles_of
@@ -109,15 +109,19 @@ def gdal_settings(cache: int = READING_CACHE) -> rasterio.Env:
 
 
 @contextmanager
-def open_stack(inputs: Inputs) -> Iterator[Stack]:
+def open_stack(inputs: Inputs, grid: Grid | None = None) -> Iterator[Stack]:
     """Open all that a user gave, on the scene's mapping grid.
+
+    Args:
+        inputs: what the user gave.
+        grid: a projected grid of 10 m to open it on instead.
 
     Raises:
         L4SError: one of its children, if something cannot be read or does not fit.
     """
     with gdal_settings(), ExitStack() as files:
         scene = open_scene(inputs.scene, inputs.bands, inputs.sensor)
-        grid = mapping_grid(scene.grid)
+        grid = grid or mapping_grid(scene.grid)
         dem = files.enter_context(DEM(inputs.dem, grid, inputs.slope)) if inputs.dem else None
         area = open_area(inputs.aoi, grid) if inputs.aoi is not None else None
         method = Method[inputs.resampling] if inputs.resampling else None

@@ -165,13 +165,18 @@ def _check(params: Mapping[str, Any], reporter: MessageReporter) -> dict[str, An
     """Open what a run would open, with no more than a sample of its pixels, and check that the bundle suits it."""
     from l4s_geo import defaults
     from l4s_geo.bundles.registry import find_bundle, require_bands
+    from l4s_geo.change.dates import scenes_of
     from l4s_geo.scene_summary import able_bundles
+    from l4s_geo.sources.detect import open_scene
     from l4s_geo.stack.assumed import assumptions_of
     from l4s_geo.stack.open import Inputs, open_stack
 
-    inputs = _only(params, Inputs, "bundle")
+    inputs = _only(params, Inputs, "bundle", "before")
     bundle = find_bundle(params.get("bundle") or defaults.BUNDLE)
-    with open_stack(Inputs(**inputs)) as stack:
+    first, *also = scenes_of(inputs.get("scene")) or (None,)
+    for scene in (*also, *scenes_of(params.get("before"), "earlier scene")):
+        open_scene(scene, inputs.get("bands"), inputs.get("sensor") or defaults.SENSOR)
+    with open_stack(Inputs(**{**inputs, "scene": first})) as stack:
         level = stack.scene.acquisition.level
         require_bands(bundle, stack.scene.name, stack.bands, level)
         return {

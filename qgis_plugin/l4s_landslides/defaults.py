@@ -8,6 +8,8 @@ from __future__ import annotations
 UNITS = "auto"
 SENSOR = "auto"
 BUNDLE = "rgb"
+COMPOSITE = "greenest"
+ONLY_NEW = True
 MIN_AREA = 500.0
 OVERLAP = 32
 TTA = "none"

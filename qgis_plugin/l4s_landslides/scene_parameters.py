@@ -29,6 +29,7 @@ from .texts import tr
 
 UNITS = ("auto", "dn", "reflectance", "percent", "l4s")
 SENSORS = ("auto", "sentinel-2")
+COMPOSITES = ("greenest", "median", "latest")
 ANY_FILE = "All files (*)"
 """QGIS's own filter for all files refuses names without a dot."""
 _NO_PATH = r"[A-Za-z][A-Za-z0-9_]+:|/vsi"
@@ -49,6 +50,31 @@ def add_scene(algorithm) -> None:
             fileFilter=ANY_FILE,
         )
     )
+
+
+def add_before(algorithm) -> None:
+    """Add the earlier scenes, and how they are compared."""
+    algorithm.addParameter(
+        QgsProcessingParameterMultipleLayers(
+            "BEFORE",
+            tr("Earlier scenes, to map only what is new: raster layers or files"),
+            QgsProcessing.TypeRaster,
+            optional=True,
+        )
+    )
+    algorithm.addParameter(
+        QgsProcessingParameterFile(
+            "BEFORE_FILE", tr("…or an earlier product, or one more"), optional=True, fileFilter=ANY_FILE
+        )
+    )
+    every = tr("With earlier scenes, map old landslides too, and flag new ones")
+    methods = [tr("The greenest"), tr("The median"), tr("The latest")]
+    composite = tr("Of several earlier scenes, each pixel takes")
+    for parameter in (
+        QgsProcessingParameterBoolean("ALL", every, defaultValue=not defaults.ONLY_NEW),
+        QgsProcessingParameterEnum("COMPOSITE", composite, methods, defaultValue=COMPOSITES.index(defaults.COMPOSITE)),
+    ):
+        advanced(algorithm, parameter)
 
 
 def add_terrain(algorithm) -> None:
@@ -136,13 +162,23 @@ class SceneReader:
         if not file:
             layer = self._raster("INPUT")
             return raster_file(layer, tr("scene"), self._parameters["INPUT"]), layer
-        if re.match(_NO_PATH, file) or "*" in file:
-            return file, None
-        path = Path(file)
-        if not path.exists():
-            raise InputError(tr("The product {} does not exist; choose another.").format(file))
-        # Users point at the metadata file, since QGIS's dialog chooses files; the product is its folder.
-        return str(path.parent if path.name.upper().startswith("MTD_MSI") else path), None
+        return _product(file), None
+
+    def before(self) -> dict:
+        """The earlier scenes, and how they are compared; nothing if there are none.
+
+        Raises:
+            InputError: one cannot be used.
+        """
+        layers = self._algorithm.parameterAsLayerList(self._parameters, "BEFORE", self._context) or []
+        scenes = [raster_file(layer, tr("earlier scene"), self._parameters.get("BEFORE")) for layer in layers]
+        if file := self._text("BEFORE_FILE"):
+            scenes.append(_product(file))
+        if not scenes:
+            return {}
+        method = self._algorithm.parameterAsEnum(self._parameters, "COMPOSITE", self._context)
+        every = self._algorithm.parameterAsBool(self._parameters, "ALL", self._context)
+        return {"before": scenes, "composite": COMPOSITES[method], "only_new": not every}
 
     def layers(self) -> dict:
         """The raster parameters that are given: dem, slope, mask.
@@ -236,6 +272,21 @@ class SceneReader:
 
     def _text(self, name: str) -> str:
         return self._algorithm.parameterAsString(self._parameters, name, self._context).strip()
+
+
+def _product(file: str) -> str:
+    """The product that a file is, or belongs to.
+
+    Raises:
+        InputError: it does not exist.
+    """
+    if re.match(_NO_PATH, file) or "*" in file:
+        return file
+    path = Path(file)
+    if not path.exists():
+        raise InputError(tr("The product {} does not exist; choose another.").format(file))
+    # Users point at the metadata file, since QGIS's dialog chooses files; the product is its folder.
+    return str(path.parent if path.name.upper().startswith("MTD_MSI") else path)
 
 
 def _numbers(text: str) -> list[int]:

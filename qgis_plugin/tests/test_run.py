@@ -68,6 +68,49 @@ def test_the_same_features_as_the_command_line(run, samples, engine, feedback):
     assert hidden(samples) == []
 
 
+@pytest.fixture
+def earlier(samples) -> Path:
+    """The valley before its landslides: ground from beside them lies over them."""
+    path, scene = samples / "valley_before.tif", gdal.Open(str(samples / "valley.tif"))
+    reference = gdal.OpenEx(str(samples / "valley_reference.gpkg"))
+    burnt = gdal.GetDriverByName("MEM").Create("", scene.RasterXSize, scene.RasterYSize, 1)
+    burnt.SetGeoTransform(scene.GetGeoTransform())
+    burnt.SetProjection(scene.GetProjection())
+    gdal.RasterizeLayer(burnt, [1], reference.GetLayer("landslides"), burn_values=[1])
+    mask, values = burnt.ReadAsArray() > 0, scene.ReadAsArray()
+    values[:, mask] = np.roll(values, 25, axis=2)[:, mask]
+    copy = gdal.GetDriverByName("GTiff").CreateCopy(str(path), scene)
+    copy.WriteArray(values)
+    copy = None
+    return path
+
+
+def test_what_is_new_as_the_command_line_maps_it(run, samples, engine, earlier):
+    scene, out, expected = (samples / n for n in ("valley.tif", "new.gpkg", "cli.gpkg"))
+    change = samples / "change.tif"
+    results = run("maplandslides", INPUT=str(scene), BEFORE=[str(earlier)], OUTPUT=str(out), CHANGE=str(change))
+    command_line(engine, scene, "--before", earlier, "--out", expected)
+    found = features(out)
+    assert found == features(expected)
+    assert results["COUNT"] == len(found) > 5
+    layer = QgsVectorLayer(f"{out}|layername=landslides", "", "ogr")
+    assert {"is_new", "p_new", "date_before", "date_after"} <= set(layer.fields().names())
+    assert QgsRasterLayer(results["CHANGE"]).isValid()
+    assert change.with_suffix(".qml").exists()
+    every = samples / "all.gpkg"
+    run("maplandslides", INPUT=str(scene), BEFORE_FILE=str(earlier), ALL=True, OUTPUT=str(every))
+    flags = [f["is_new"] for f in QgsVectorLayer(f"{every}|layername=landslides", "", "ogr").getFeatures()]
+    assert {True} < set(flags) or all(flags)
+
+
+def test_an_earlier_scene_that_is_no_scene_is_refused(run, samples, feedback):
+    text = samples / "notes.txt"
+    text.write_text("no scene")
+    with pytest.raises(QgsProcessingException):
+        run("maplandslides", INPUT=str(samples / "valley.tif"), BEFORE_FILE=str(text), OUTPUT=str(samples / "o.gpkg"))
+    assert not (samples / "o.gpkg").exists()
+
+
 def test_a_patch_lies_in_a_plane_without_a_place(run, engine, tmp_path, feedback):
     patch, out = tmp_path / "image_12.h5", tmp_path / "patch.gpkg"
     code = (

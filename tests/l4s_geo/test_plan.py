@@ -17,6 +17,7 @@ from l4s_geo.bundles.bundle import Refinement
 from l4s_geo.bundles.item import write_bundle
 from l4s_geo.bundles.registry import find_bundle
 from l4s_geo.bundles.terrain_prior import TerrainPrior
+from l4s_geo.change.dates import Dates
 from l4s_geo.cli.map import main as command
 from l4s_geo.crf.parameters import CRFParameters
 from l4s_geo.errors import BandError, L4SError, OutputError, SceneError, TerrainError
@@ -26,6 +27,7 @@ from l4s_geo.pipeline import map_scene
 from l4s_geo.plan import Outputs, Plan, step_runs
 from l4s_geo.stack.open import Inputs
 
+KINDS = (Plan, VectorizeSettings, PredictSettings, Inputs, Dates)
 PRIOR = TerrainPrior((5.0, 25.0), (-4.0, 0.0), on=True)
 
 
@@ -50,8 +52,22 @@ def stack(*, terrain: bool = False, bands: tuple[str, ...] = RGB) -> SimpleNames
 
 def options() -> dict[str, object]:
     """The fields that the keywords of `map_scene` go to by their names."""
-    found = {field.name: field for kind in (Plan, VectorizeSettings, PredictSettings, Inputs) for field in fields(kind)}
-    decided = ("inputs", "outputs", "bundle", "predict", "refinement", "vectorize", "threshold", "prior")
+    found = {field.name: field for kind in KINDS for field in fields(kind)}
+    decided = (
+        "dates",
+        "own_threshold",
+        "also",
+        "scene",
+        "before",
+        "inputs",
+        "outputs",
+        "bundle",
+        "predict",
+        "refinement",
+        "vectorize",
+        "threshold",
+        "prior",
+    )
     return {name: field for name, field in found.items() if name not in decided}
 
 
@@ -68,7 +84,7 @@ def test_every_keyword_has_a_field_with_its_default() -> None:
 
 def test_every_keyword_has_the_type_of_its_field() -> None:
     asked = get_type_hints(map_scene, vars(pipeline) | {"GeoDataFrame": object})
-    for kind in (Plan, VectorizeSettings, PredictSettings, Inputs):
+    for kind in KINDS:
         hints = get_type_hints(kind)
         for field in fields(kind):
             if field.name in options():
@@ -109,6 +125,8 @@ def test_an_unknown_option_is_refused(red_bundle: Path) -> None:
         ("crf", "maybe", "The choice 'maybe' is unknown; expected one of auto, on, off"),
         ("crf", "on", "no CRF parameters"),
         ("units", "feet", "Units 'feet' are unknown"),
+        ("composite", "mean", "The composite 'mean' is unknown; expected one of greenest, median, latest"),
+        ("before", [3], "The earlier scene 3 is neither a path nor band files by name"),
     ],
 )
 def test_a_setting_that_cannot_be_is_named_before_the_work(red_bundle: Path, setting, value, message: str) -> None:
@@ -128,7 +146,7 @@ def test_the_smallest_landslide_and_the_largest_hole_in_pixels() -> None:
 
 class TestOutputs:
     def test_nothing_need_be_written(self) -> None:
-        assert Outputs().paths == (None, None, None)
+        assert Outputs().paths == (None, None, None, None)
         assert Outputs().first is None
 
     def test_the_first_is_where_work_is_kept(self, tmp_path: Path) -> None:
@@ -140,6 +158,7 @@ class TestOutputs:
             ("inventory", "i.tif", "The inventory .* has the suffix '.tif'"),
             ("probability", "p.gpkg", "The probability raster .* has the suffix '.gpkg'"),
             ("spread", "s.png", "The spread raster .* has the suffix '.png'"),
+            ("change", "c.vrt", "The change raster .* has the suffix '.vrt'"),
         ],
     )
     def test_each_has_its_suffixes(self, tmp_path: Path, name: str, file: str, message: str) -> None:

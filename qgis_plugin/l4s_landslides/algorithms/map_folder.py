@@ -20,7 +20,7 @@ from ..model_parameters import add_model, model_request
 from ..outputs import check_apart, output_path
 from ..progress import Progress
 from ..results import finish, refresh_open
-from ..scene_parameters import SceneReader, add_area, add_details, add_terrain
+from ..scene_parameters import SceneReader, add_area, add_before, add_details, add_terrain
 from ..texts import tr
 
 _RASTERS = (".tif", ".tiff", ".vrt", ".jp2", ".img", ".h5")
@@ -37,7 +37,8 @@ class MapFolder(LandslideAlgorithm):
 STAC items (.json) and patches of Landslide4Sense (.h5). Each becomes an inventory of its own in the output folder, \
 named after the scene.
 
-DEM, area of interest, mask and options hold for all scenes. A scene that fails is reported, and the others go on. \
+Earlier scenes, DEM, area of interest, mask and options hold for all scenes; those that lie in the folder \
+themselves are not mapped. A scene that fails is reported, and the others go on. \
 Scenes that have an inventory in the output folder already are left alone, so a stopped run can be gone on with, \
 unless you ask for all to be mapped again."""
 
@@ -46,6 +47,7 @@ unless you ask for all to be mapped again."""
         self.addParameter(
             QgsProcessingParameterFile("FOLDER", tr("Folder of scenes"), QgsProcessingParameterFile.Folder)
         )
+        add_before(self)
         add_terrain(self)
         add_area(self)
         add_model(self)
@@ -69,6 +71,7 @@ unless you ask for all to be mapped again."""
         reader = SceneReader(self, parameters, context)
         reader.layers()
         reader.options()
+        reader.before()
         reader.check_area(None)
         model_request(self, parameters, context)
         folder = self.parameterAsString(parameters, "FOLDER", context)
@@ -103,7 +106,7 @@ unless you ask for all to be mapped again."""
         """Turn layers into files; in the main thread, where the project's layers live."""
         with processing_errors(feedback):
             reader = SceneReader(self, parameters, context)
-            self.request = {**reader.layers(), **reader.options()}
+            self.request = {**reader.layers(), **reader.options(), **reader.before()}
         self.facts = {}
         return True
 
@@ -116,7 +119,9 @@ unless you ask for all to be mapped again."""
         folder.mkdir(parents=True, exist_ok=True)
         again = self.parameterAsBool(parameters, "AGAIN", context)
         rasters = self.parameterAsBool(parameters, "WITH_PROBABILITY", context)
-        used = {str(Path(path).resolve()) for key in ("dem", "slope", "mask") for path in _listed(common.get(key))}
+        used = {
+            str(Path(path).resolve()) for key in ("dem", "slope", "mask", "before") for path in _listed(common.get(key))
+        }
         scenes = [s for s in scenes_in(self.parameterAsString(parameters, "FOLDER", context)) if str(s) not in used]
         mapped, failed = [], []
         with self.worker(feedback) as worker:

@@ -12,12 +12,13 @@ from qgis.core import (
     QgsProcessingParameterVectorDestination,
 )
 
+from ..base import processing_errors
 from ..model_parameters import add_model, model_request
 from ..outputs import check_replaceable, output_path
 from ..progress import Progress
 from ..results import finish, refresh_open
 from ..scene_algorithm import SceneAlgorithm
-from ..scene_parameters import add_area, add_details, add_scene, add_terrain
+from ..scene_parameters import SceneReader, add_area, add_before, add_details, add_scene, add_terrain
 from ..texts import tr
 
 
@@ -33,6 +34,10 @@ class MapLandslides(SceneAlgorithm):
 The <b>scene</b> is a raster layer whose bands are named (B1…B12) or stand in a known order, or a product on disk: a \
 SAFE folder (choose its MTD_MSIL….xml) or zip, a folder of band files, a STAC item, a patch of Landslide4Sense (.h5). \
 It is mapped on a 10 m grid: its own if it has one, else one in its UTM zone.
+
+With <b>earlier scenes</b> of the same ground, only what is new since is mapped: they are moved onto the scene, \
+take its colours and are compared with it, by near infrared if all have it. What clouds hide on either date is \
+not mapped.
 
 The <b>DEM</b> gives each landslide its slope, relief, aspect and reach angle; bundles that need slope and elevation \
 cannot run without one.
@@ -53,6 +58,7 @@ before you act on it."""
     def initAlgorithm(self, configuration=None):  # noqa: N802
         """Declare the parameters."""
         add_scene(self)
+        add_before(self)
         add_terrain(self)
         add_area(self)
         add_model(self)
@@ -64,6 +70,11 @@ before you act on it."""
                 "PROBABILITY", tr("Probability of landslide"), optional=True, createByDefault=False
             )
         )
+        self.addParameter(
+            QgsProcessingParameterRasterDestination(
+                "CHANGE", tr("Change of the vegetation since the earlier scenes"), optional=True, createByDefault=False
+            )
+        )
         self.addOutput(QgsProcessingOutputNumber("COUNT", tr("Number of landslides")))
         self.addOutput(QgsProcessingOutputNumber("AREA", tr("Area of all landslides, m²")))
         self.addOutput(QgsProcessingOutputString("PROVENANCE", tr("Provenance (JSON)")))
@@ -71,7 +82,17 @@ before you act on it."""
     def check_more(self, parameters, context):
         """Check the model's parameters, and that nobody edits the layer that would be replaced."""
         check_replaceable(output_path(parameters.get("OUTPUT"), context), context)
-        return {"bundle": model_request(self, parameters, context)["bundle"]}
+        earlier = SceneReader(self, parameters, context).before()
+        bundle = model_request(self, parameters, context)["bundle"]
+        return {"bundle": bundle, **({"before": earlier["before"]} if earlier else {})}
+
+    def prepareAlgorithm(self, parameters, context, feedback):  # noqa: N802
+        """Turn layers into files, those of earlier scenes too; in the main thread."""
+        if not super().prepareAlgorithm(parameters, context, feedback):
+            return False
+        with processing_errors(feedback):
+            self.request |= SceneReader(self, parameters, context).before()
+        return True
 
     def processAlgorithm(self, parameters, context, feedback):  # noqa: N802
         """Map."""
@@ -83,22 +104,24 @@ before you act on it."""
             **model_request(self, parameters, context),
             "out": out,
         }
-        if probability:
-            request["probability"] = probability
+        change = self.parameterAsOutputLayer(parameters, "CHANGE", context)
+        rasters = {name: path for name, path in (("probability", probability), ("change", change)) if path}
+        request |= rasters
         with self.worker(feedback) as worker:
             result = worker.request("map", request, progress=Progress(feedback))
         self.facts = result.get("provenance", {})
         scene = self.facts.get("scene", "")
         finish(context, out, self.facts, tr("Landslides {}").format(scene))
-        if probability:
-            finish(context, probability, self.facts, tr("Probability of landslide {}").format(scene))
+        names = {"probability": tr("Probability of landslide {}"), "change": tr("Change of the vegetation {}")}
+        for name, path in rasters.items():
+            finish(context, path, self.facts, names[name].format(scene))
         results = {
             "OUTPUT": out,
             "COUNT": result["features"],
             "AREA": result["area_m2"],
             "PROVENANCE": json.dumps(self.facts),
         }
-        return {**results, "PROBABILITY": probability} if probability else results
+        return results | {name.upper(): path for name, path in rasters.items()}
 
     def postProcessAlgorithm(self, context, feedback):  # noqa: N802
         """Refresh layers that show the files already; in the main thread."""

@@ -192,7 +192,7 @@ The output holds the landslides of both layers with what became of them: hit, sp
   <message>
    <source>Maps every scene of a folder: rasters (.tif, .vrt, .jp2, .img), SAFE products (folders and zips), STAC items (.json) and patches of Landslide4Sense (.h5). Each becomes an inventory of its own in the output folder, named after the scene.
 
-DEM, area of interest, mask and options hold for all scenes. A scene that fails is reported, and the others go on. Scenes that have an inventory in the output folder already are left alone, so a stopped run can be gone on with, unless you ask for all to be mapped again.</source>
+Earlier scenes, DEM, area of interest, mask and options hold for all scenes; those that lie in the folder themselves are not mapped. A scene that fails is reported, and the others go on. Scenes that have an inventory in the output folder already are left alone, so a stopped run can be gone on with, unless you ask for all to be mapped again.</source>
    <translation type="unfinished" />
   </message>
   <message>
@@ -268,6 +268,8 @@ DEM, area of interest, mask and options hold for all scenes. A scene that fails 
 
 The &lt;b&gt;scene&lt;/b&gt; is a raster layer whose bands are named (B1…B12) or stand in a known order, or a product on disk: a SAFE folder (choose its MTD_MSIL….xml) or zip, a folder of band files, a STAC item, a patch of Landslide4Sense (.h5). It is mapped on a 10 m grid: its own if it has one, else one in its UTM zone.
 
+With &lt;b&gt;earlier scenes&lt;/b&gt; of the same ground, only what is new since is mapped: they are moved onto the scene, take its colours and are compared with it, by near infrared if all have it. What clouds hide on either date is not mapped.
+
 The &lt;b&gt;DEM&lt;/b&gt; gives each landslide its slope, relief, aspect and reach angle; bundles that need slope and elevation cannot run without one.
 
 The &lt;b&gt;area of interest&lt;/b&gt; limits the map; inside it the result is the same as in the whole map.
@@ -280,12 +282,24 @@ Each polygon carries its area, length, width, orientation, mean and highest prob
    <translation type="unfinished" />
   </message>
   <message>
+   <source>Probability of landslide {}</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Change of the vegetation {}</source>
+   <translation>Veränderung der Vegetation {}</translation>
+  </message>
+  <message>
    <source>Landslides</source>
    <translation>Rutschungen</translation>
   </message>
   <message>
    <source>Probability of landslide</source>
    <translation>Wahrscheinlichkeit einer Rutschung</translation>
+  </message>
+  <message>
+   <source>Change of the vegetation since the earlier scenes</source>
+   <translation>Veränderung der Vegetation seit den früheren Szenen</translation>
   </message>
   <message>
    <source>Number of landslides</source>
@@ -297,10 +311,6 @@ Each polygon carries its area, length, width, orientation, mean and highest prob
   </message>
   <message>
    <source>Provenance (JSON)</source>
-   <translation type="unfinished" />
-  </message>
-  <message>
-   <source>Probability of landslide {}</source>
    <translation type="unfinished" />
   </message>
   <message>
@@ -674,8 +684,28 @@ An environment that was set up before is replaced when the new one works. The lo
    <translation type="unfinished" />
   </message>
   <message>
+   <source>With earlier scenes, map old landslides too, and flag new ones</source>
+   <translation>Mit früheren Szenen auch alte Rutschungen kartieren und neue kennzeichnen</translation>
+  </message>
+  <message>
+   <source>Of several earlier scenes, each pixel takes</source>
+   <translation>Aus mehreren früheren Szenen nimmt jedes Pixel</translation>
+  </message>
+  <message>
    <source>Further DEM tiles</source>
    <translation type="unfinished" />
+  </message>
+  <message>
+   <source>The greenest</source>
+   <translation>die grünste</translation>
+  </message>
+  <message>
+   <source>The median</source>
+   <translation>den Median</translation>
+  </message>
+  <message>
+   <source>The latest</source>
+   <translation>die letzte</translation>
   </message>
   <message>
    <source>Detect</source>
@@ -722,6 +752,14 @@ An environment that was set up before is replaced when the new one works. The lo
    <translation>…oder ein Produkt: SAFE, Zip, Ordner von Kanälen, STAC-Item, Landslide4Sense-Patch (.h5)</translation>
   </message>
   <message>
+   <source>Earlier scenes, to map only what is new: raster layers or files</source>
+   <translation>Frühere Szenen, um nur Neues zu kartieren: Rasterlayer oder Dateien</translation>
+  </message>
+  <message>
+   <source>…or an earlier product, or one more</source>
+   <translation>… oder ein früheres Produkt, oder eines mehr</translation>
+  </message>
+  <message>
    <source>Area of interest: canvas, layer or drawn extent</source>
    <translation>Gebiet: Ausdehnung der Karte, eines Layers oder gezeichnet</translation>
   </message>
@@ -752,6 +790,10 @@ An environment that was set up before is replaced when the new one works. The lo
   <message>
    <source>Give the scene either as a layer or as a product, not both and not neither.</source>
    <translation type="unfinished" />
+  </message>
+  <message>
+   <source>earlier scene</source>
+   <translation>frühere Szene</translation>
   </message>
   <message>
    <source>slope</source>

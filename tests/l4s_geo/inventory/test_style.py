@@ -6,7 +6,7 @@ import pytest
 
 from l4s_geo.inventory import style
 from l4s_geo.inventory.style import inventory_style
-from l4s_geo.inventory.table import COLUMNS, DTYPES, GROUPS, Column
+from l4s_geo.inventory.table import CHANGE_DTYPES, COLUMNS, DTYPES, GROUPS, Column
 
 
 def test_every_field_has_an_alias_at_its_place() -> None:
@@ -25,9 +25,27 @@ def test_floats_are_shown_with_their_decimals() -> None:
 
 def test_the_form_shows_every_field_once_by_groups() -> None:
     pages = ET.fromstring(inventory_style()).findall("attributeEditorForm/attributeEditorContainer")
-    assert [page.get("name") for page in pages] == list(GROUPS)
+    assert [page.get("name") for page in pages] == [group for group in GROUPS if group != "Change"]
     fields = [(f.get("name"), int(f.get("index"))) for page in pages for f in page]
     assert sorted(fields, key=lambda field: field[1]) == [(name, index) for index, name in enumerate(DTYPES)]
+
+
+def test_what_is_not_new_is_grey_where_dates_are_compared() -> None:
+    root = ET.fromstring(inventory_style(change=True))
+    categories = {c.get("value"): c for c in root.iter("category")}
+    assert categories["high"].get("label") == "New, high confidence"
+    symbols = {s.get("name"): s for s in root.iter("symbol")}
+    colours = {
+        o.get("value").rsplit(",", 1)[0]
+        for o in symbols[categories["old"].get("symbol")].iter("Option")
+        if o.get("name", "").endswith("color")
+    }
+    assert colours == {"130,130,130"}
+    assert "is_new" in root.find("renderer-v2").get("attr")
+    pages = root.findall("attributeEditorForm/attributeEditorContainer")
+    assert [page.get("name") for page in pages] == list(GROUPS)
+    fields = sorted((int(f.get("index")), f.get("name")) for page in pages for f in page)
+    assert [name for _, name in fields] == [*DTYPES, *CHANGE_DTYPES]
 
 
 def test_signs_that_xml_knows_are_escaped(monkeypatch: pytest.MonkeyPatch) -> None:

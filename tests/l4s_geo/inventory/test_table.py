@@ -8,7 +8,15 @@ import pytest
 import shapely
 
 from l4s_geo.inventory.attributes import geometry_attributes, terrain_attributes
-from l4s_geo.inventory.table import COLUMNS, DTYPES, GROUPS, SHAPEFILE_NAMES, TERRAIN_COLUMNS
+from l4s_geo.inventory.table import (
+    CHANGE_COLUMNS,
+    CHANGE_DTYPES,
+    COLUMNS,
+    DTYPES,
+    GROUPS,
+    SHAPEFILE_NAMES,
+    TERRAIN_COLUMNS,
+)
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 WRITTEN = runpy.run_path(str(REPOSITORY / "scripts" / "write-attributes"))["contents"]()
@@ -21,19 +29,20 @@ def test_readme_and_documentation_say_what_the_table_says(path: Path) -> None:
 
 def test_the_documentation_names_every_attribute() -> None:
     for text in WRITTEN.values():
-        assert [name for name in DTYPES if text.count(f"`{name}`") < 1] == []
+        assert [name for name in DTYPES | CHANGE_DTYPES if text.count(f"`{name}`") < 1] == []
 
 
 def test_every_column_is_described() -> None:
-    assert len(DTYPES) == len(COLUMNS)
-    assert {column.group for column in COLUMNS} == set(GROUPS)
-    for column in COLUMNS:
+    assert len(DTYPES | CHANGE_DTYPES) == len(COLUMNS) + len(CHANGE_COLUMNS)
+    assert {column.group for column in COLUMNS} == set(GROUPS) - {"Change"}
+    assert {column.group for column in CHANGE_COLUMNS} == {"Change"}
+    for column in (*COLUMNS, *CHANGE_COLUMNS):
         assert column.description
         assert column.how.endswith(".")
 
 
 def test_names_in_shapefiles_are_short_and_differ() -> None:
-    names = [SHAPEFILE_NAMES.get(name, name) for name in DTYPES]
+    names = [SHAPEFILE_NAMES.get(name, name) for name in DTYPES | CHANGE_DTYPES]
     assert max(map(len, names)) <= 10
     assert len(set(names)) == len(names)
 

@@ -18,6 +18,7 @@ from l4s_geo.bands import scale_of
 from l4s_geo.output.claim import claimed
 from l4s_geo.pipeline import map_scene
 from l4s_geo.worker.protocol import MAX_LINE, PROTOCOL
+from support import add_newness
 
 
 def hidden(folder: Path) -> list[str]:
@@ -84,6 +85,25 @@ def test_maps_like_the_function(worker, scene, red_bundle):
     with rasterio.open(probability) as dataset:
         assert dataset.shape == (200, 200)
     assert hidden(scene.parent) == []
+
+
+def test_an_earlier_scene_is_compared(worker, write_raster, scene, red_bundle, tmp_path):
+    bundle = add_newness(red_bundle, tmp_path / "comparing")
+    ground = np.random.default_rng(0).integers(860, 940, (3, 200, 200)).astype(np.uint16)
+    before, change = write_raster("before.tif", ground, names=("B4", "B3", "B2")), tmp_path / "change.tif"
+    out = tmp_path / "new.gpkg"
+    request = {"scene": str(scene), "bundle": str(bundle), "before": [str(before)]}
+    worker.ask("check", **request)
+    assert worker.answer()["type"] == "result"
+    worker.ask("check", **{**request, "before": [str(tmp_path / "none.tif")]})
+    assert worker.answer()["type"] == "error"
+    worker.ask("map", **request, out=str(out), change=str(change), threshold=0.001)
+    answer = worker.answer()
+    assert answer["type"] == "result", answer
+    assert answer["result"]["outputs"] == {"out": str(out), "change": str(change)}
+    assert answer["result"]["provenance"]["change_index"] == "greenness"
+    assert change.exists()
+    assert hidden(tmp_path) == []
 
 
 @pytest.mark.parametrize("suffix", [".geojson", ".shp"])

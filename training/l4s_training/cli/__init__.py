@@ -18,6 +18,7 @@ _COMMANDS = {
     "evaluate": "Print precision, recall, F1 and IoU of a run or bundle, with pictures.",
     "predict": "Predict every patch of the data, labelled or not; also as a submission.",
     "export": "Write the bundle of a run, or of several as an ensemble.",
+    "newness": "Fit what tells new landslides from old ones, for maps with an earlier scene.",
     "card": "Measure a bundle on whole scenes and block by block, for its model card.",
     "reproduce": "Run the recipes of a published table, and print measured beside published.",
     "crossvalidate": "Cross-validate recipes by blocks, and compare them.",

@@ -1,4 +1,4 @@
-"""Puts what is measured on whole scenes into the model card of a bundle that is there already."""
+"""Puts what is measured later into the model card of a bundle that is there already."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from l4s_geo.errors import DataError
 from l4s_training.export.card.whole_scenes import HEADING
 from l4s_training.files import write_text
 
-__all__ = ["card_of", "write_section"]
+__all__ = ["NEWNESS", "card_of", "write_newness", "write_section"]
 
 _AFTER = "## Training data"
 """Heading before which the section stands."""
+
+NEWNESS = "## New landslides"
+"""Heading of the section on the models of newness, which stands before that on whole scenes."""
 
 
 def card_of(bundle: Bundle) -> Path:
@@ -46,3 +49,19 @@ def write_section(path: Path, lines: Sequence[str]) -> None:
     after = card.index(f"\n{_AFTER}\n") + 1
     start = card.index(HEADING) if HEADING in card else after
     write_text(path, card[:start] + "\n".join(lines) + "\n" + card[after:])
+
+
+def write_newness(path: Path, lines: Sequence[str]) -> None:
+    """Write the section on the models of newness into a card, in the place of an earlier one.
+
+    Args:
+        path: the card, see `card_of`.
+        lines: the section, which begins with `NEWNESS`.
+
+    Raises:
+        OutputError: the card cannot be written.
+    """
+    card = path.read_text(encoding="utf-8")
+    end = card.index(f"\n{HEADING if HEADING in card else _AFTER}\n") + 1
+    start = card.index(NEWNESS) if NEWNESS in card else end
+    write_text(path, card[:start] + "\n".join(lines) + "\n" + card[end:])

@@ -1,0 +1,121 @@
+"""Models of newness: fitted, written, and put into a bundle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.special import expit
+
+from l4s_geo import load_bundle
+from l4s_geo.bundles.bundle import Bundle
+from l4s_geo.bundles.item import read_bundle
+from l4s_geo.change.evidence import FEATURES, newness_for
+from l4s_geo.errors import DataError
+from l4s_training.data.patches import Patches
+from l4s_training.export import newness
+from l4s_training.export.card.insert import NEWNESS, write_newness
+from l4s_training.export.newness import Logistic, PairEvidence, best_threshold, fit, gather, join, measure, to_onnx
+
+
+def sample(rows: np.ndarray, truth: np.ndarray) -> PairEvidence:
+    """Rows of evidence as the pixels of one patch, one row high."""
+    line = np.ones((1, 1, len(rows)), bool)
+    p = expit(rows[:, 0])[None, None].astype(np.float32)
+    new = truth[None, None]
+    return PairEvidence(rows.astype(np.float32), truth, line, new, ~new & (p > 0.5), line, p)
+
+
+def drawn(weights: tuple[float, ...], intercept: float, n: int = 40_000) -> PairEvidence:
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(n, len(FEATURES))) * np.array([2, 2, 0.3, 0.3, 0.5, 0.5, 0.5])
+    return sample(rows, rng.random(n) < expit(rows @ np.array(weights) + intercept))
+
+
+def test_the_coefficients_that_made_the_labels_are_found() -> None:
+    weights = (0.9, -0.7, -5.0, -2.0, 0.4, -3.0, -1.0)
+    found = fit(drawn(weights, -1.0))
+    assert found.weights == pytest.approx(weights, abs=0.4)
+    assert found.intercept == pytest.approx(-1, abs=0.1)
+
+
+def test_no_coefficient_has_a_sign_that_makes_no_sense() -> None:
+    found = fit(drawn((0.9, 0.7, 5.0, 2.0, -0.4, 3.0, 1.0), -1.0))
+    assert found.weights[0] > 0
+    assert (found.weights[1:] == 0).all()
+
+
+def test_pixels_of_which_nothing_is_true_do_not_count() -> None:
+    good = drawn((0.9, -0.7, -5.0, -2.0, 0.4, -3.0, -1.0), -1.0, 5000)
+    bad = PairEvidence(good.rows, ~good.truth, good.where, ~good.new, good.old, ~good.judged, good.p_after)
+    np.testing.assert_allclose(fit(join([good, bad])).weights, fit(good).weights, atol=0.02)
+
+
+def test_pairs_without_anything_new_teach_nothing() -> None:
+    rows = np.zeros((50, len(FEATURES)))
+    with pytest.raises(DataError, match="hold no new landslide"):
+        fit(sample(rows, np.zeros(50, bool)))
+
+
+def test_scores_are_those_of_counting() -> None:
+    rows = np.zeros((6, len(FEATURES)))
+    rows[:, 0] = [3, 3, 3, 3, -3, -3]
+    truth = np.array([True, True, False, False, True, False])
+    p = np.array([0.9, 0.2, 0.8, 0.1, 0.1, 0.1], np.float32)
+    found = measure(sample(rows, truth), p, threshold=0.5, plain=0.5)
+    assert (found.without.tp, found.without.fp, found.without.fn) == (2, 2, 1)
+    assert (found.new.tp, found.new.fp, found.new.fn) == (1, 1, 2)
+    assert (found.old.tp, found.old.fp, found.old.fn) == (1, 1, 1)
+
+
+def test_the_threshold_is_the_best_one() -> None:
+    made = drawn((0.9, -0.7, -5.0, -2.0, 0.4, -3.0, -1.0), -1.0, 5000)
+    p = fit(made)(made.rows)
+    best = best_threshold(made, p)
+    scores = {t: measure(made, p, t, 0.5).new.f1 for t in (best, best - 0.1, best + 0.1)}
+    assert max(scores, key=scores.__getitem__) == best
+
+
+def test_the_file_computes_what_the_model_does(red_bundle: Path, tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    from l4s_geo.bundles.item import write_bundle
+
+    model = Logistic(np.array([0.9, -0.7, -5.0, -2.0, 0.4, -3.0, -1.0]), -1.5)
+    description, data = newness.newness_of(model, "greenness", 0.4, {"f1": 0.5})
+    assert data == to_onnx(model)
+    plain: Bundle = read_bundle(red_bundle)
+    files = {m.file: plain.network(m) for m in plain.members} | {description.file: data}
+    write_bundle(replace(plain, newness=(description,)), files, tmp_path / "b")
+    rows = np.random.default_rng(0).normal(size=(100, len(FEATURES))).astype(np.float32)
+    loaded = newness_for(read_bundle(tmp_path / "b"), "greenness")
+    np.testing.assert_allclose(loaded(rows), model(rows), rtol=1e-4)
+
+
+def test_pairs_of_patches_are_predicted_and_compared(red_bundle: Path) -> None:
+    rng = np.random.default_rng(0)
+    values = np.abs(rng.normal(1.3, 0.05, (2, 3, 128, 128))).astype(np.float32)
+    masks = np.zeros((2, 128, 128), np.uint8)
+    masks[:, 20:40, 30:60] = masks[:, 70:90, 50:90] = 1
+    values[:, 0][masks > 0] = 6
+    numbers = np.arange(2)
+    patches = Patches(values, masks, numbers, numbers, np.zeros(2, np.float32), ("B4", "B3", "B2"), "made")
+    found = gather(load_bundle(red_bundle, "cpu"), patches, "greenness", seed=1, draws=3, clouds=False)
+    assert found.new.shape == (6, 128, 128)
+    assert found.rows.shape == (int(found.where.sum()), len(FEATURES))
+    assert found.truth.sum() == (found.new & found.where).sum() > 0
+    model = fit(found)
+    scores = measure(found, model.of(found), 0.5, 0.5)
+    assert scores.new.f1 > 0.9 > scores.without.f1
+    assert scores.old.f1 > 0.9
+
+
+def test_the_section_is_written_once(tmp_path: Path) -> None:
+    card = tmp_path / "README.md"
+    card.write_text("# b\n\n## On whole scenes\n\nx\n\n## Training data\n\ny\n", encoding="utf-8")
+    for text in ("first", "second"):
+        write_newness(card, [NEWNESS, "", text, ""])
+    assert card.read_text(encoding="utf-8") == (
+        f"# b\n\n{NEWNESS}\n\nsecond\n\n## On whole scenes\n\nx\n\n## Training data\n\ny\n"
+    )
