@@ -13,15 +13,18 @@ import pytest
 from click.testing import CliRunner
 
 from l4s_geo import defaults, pipeline
+from l4s_geo.cli.evaluate import main as evaluate
 from l4s_geo.cli.info import main as info
 from l4s_geo.cli.map import main as l4s_map
 from l4s_geo.cli.stack import main as stack
+from l4s_geo.evaluation.evaluate import Settings
 from l4s_geo.inference.devices import DEVICES
 from l4s_geo.inference.runtime import load_bundle
 from l4s_geo.pipeline import map_scene
 from l4s_geo.stack.open import Inputs
 
 PLUGIN = Path(__file__).resolve().parents[2] / "qgis_plugin" / "l4s_landslides"
+COMPARISON = {"match_iou", "match_share"}
 ENGINE = {name.lower(): getattr(defaults, name) for name in defaults.__all__}
 
 
@@ -48,7 +51,18 @@ def called(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 def test_python_has_the_defaults() -> None:
     found = defaults_of(map_scene)
     given = {name: value for name, value in found.items() if value is not None and value is not False}
-    assert given == ENGINE
+    assert given == {name: value for name, value in ENGINE.items() if name not in COMPARISON}
+
+
+def test_a_comparison_has_the_defaults() -> None:
+    settings = Settings()
+    assert (settings.iou, settings.share) == (ENGINE["match_iou"], ENGINE["match_share"])
+    options = {option.name: option.default for option in evaluate.params}
+    assert {name: options[name] for name in ("iou", "share", "min_area")} == {
+        "iou": settings.iou,
+        "share": settings.share,
+        "min_area": settings.min_area,
+    }
 
 
 @pytest.mark.parametrize("function", [Inputs, load_bundle])
