@@ -656,6 +656,10 @@ An environment that was set up before is replaced when the new one works. The lo
    <translation>Szene wird geöffnet</translation>
   </message>
   <message>
+   <source>Comparing the inventories</source>
+   <translation>Inventare werden verglichen</translation>
+  </message>
+  <message>
    <source>Drawing and writing the results</source>
    <translation>Ergebnisse werden gezeichnet und geschrieben</translation>
   </message>
