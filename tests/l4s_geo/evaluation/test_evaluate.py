@@ -158,6 +158,13 @@ def test_terrain(pair, tmp_path):
     assert {row.name: row.reference for row in turned.classes}["cos i < 0 (own shade)"] == 2
 
 
+def test_a_sun_without_elevations_is_a_mistake(pair):
+    with pytest.raises(EvaluationError, match="--dem"):
+        l4s_geo.evaluate(*pair, settings=Settings(sun=Sun(165, 30)))
+    command = [str(pair[0]), "--reference", str(pair[1]), "--sun", "165,30"]
+    assert CliRunner().invoke(main, command).exit_code == 2
+
+
 def test_no_overlap(pair, tmp_path):
     far = save(tmp_path / "far.gpkg", box(9000, 0, 5, 5))
     with pytest.raises(EvaluationError, match=r"inventory .* and the reference .* do not meet"):
