@@ -196,7 +196,7 @@ def main(
       l4s-map after.tif --before before.tif --dem dem.tif --out new.gpkg
       l4s-map scene.tif --aoi 85.2,27.9,85.6,28.2 --out slides.gpkg --probability probability.tif
     """  # noqa: D301
-    with user_errors(verbose), Console(quiet, verbose) as console:
+    with user_errors(verbose, resumes=True), Console(quiet, verbose) as console:
         from l4s_geo.pipeline import map_scene
 
         earlier: list[SceneLike] = [*before, *([before_files] if before_files else [])]

@@ -34,7 +34,7 @@ def main(inputs: dict[str, Any], out: str, resume: bool, quiet: bool) -> None:
       l4s stack S2A_MSIL1C_….SAFE --dem dem.tif --out stack.tif
       l4s-map stack.tif --out inventory.gpkg
     """  # noqa: D301
-    with user_errors(), Console(quiet, task="Stacking", unit="strips") as console:
+    with user_errors(resumes=True), Console(quiet, task="Stacking", unit="strips") as console:
         from l4s_geo.stack.open import Inputs
         from l4s_geo.stack.write import write_stack
 

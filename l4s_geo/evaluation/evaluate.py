@@ -136,10 +136,15 @@ def evaluate(
         The comparison.
 
     Raises:
-        EvaluationError: a layer cannot be read or compared, or none of the two holds a landslide.
+        EvaluationError: a layer cannot be read or compared, none of the two holds a landslide, or the sun is given
+            without elevations.
         TerrainError: the DEM cannot be read, or does not cover the landslides.
     """
     settings = settings or Settings()
+    if settings.sun is not None and not dem:
+        raise EvaluationError(
+            "The sun (--sun) lights nothing without elevations; give them with --dem, or leave the sun out."
+        )
     with ExitStack() as files:
         raster = files.enter_context(_opened_raster(probability)) if probability is not None else None
         grid = grid_of(raster, "probability raster", EvaluationError) if raster is not None else None

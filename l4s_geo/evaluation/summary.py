@@ -128,11 +128,12 @@ def tables(found: Evaluation) -> Iterator[Table]:
 
 
 def lines(found: Evaluation) -> Iterator[str]:
-    """Return the tables and notes as lines of text."""
-    for title, _, rows in tables(found):
+    """Return the tables and notes as lines of text, each figure with the head of its column."""
+    for title, heads, rows in tables(found):
         yield f"{title}:"
         for name, *cells in rows:
-            yield f"  {name}: {'; '.join(cell for cell in cells if cell)}"
+            said = (f"{head} {cell}".lstrip() for head, cell in zip(heads[1:], cells, strict=True) if cell)
+            yield f"  {name}: {'; '.join(said)}"
     for note in found.layers.notes:
         yield f"Note: {note}."
 

@@ -326,7 +326,7 @@ def _layer(path: str, choice: Mapping[str, str], what: str, error: type[L4SError
         if len(names) > 1 and name is None:
             raise error(
                 f"The {what} {path} has the layers {', '.join(names)}; expected one, so choose it: "
-                f"{path}{_LAYER}{names[0]}."
+                f"'{path}{_LAYER}{names[0]}', in quotes."
             )
         if name is not None and name not in names:
             raise error(f"The {what} {path} has no layer {name}; expected one of {', '.join(names)}.")

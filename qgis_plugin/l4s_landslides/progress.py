@@ -9,7 +9,7 @@ from qgis.core import QgsProcessingFeedback
 from .texts import tr
 
 _EVERY_S = 3.0
-_SHARES = {"open": (0.0, 2.0), "map": (2.0, 95.0), "write": (95.0, 100.0)}
+_SHARES = {"open": (0.0, 2.0), "map": (2.0, 95.0), "compare": (2.0, 95.0), "write": (95.0, 100.0)}
 
 
 class Progress:
@@ -41,6 +41,8 @@ class Progress:
     def _text(self, stage: str, done: int, total: int, message: dict) -> str:
         if stage == "open":
             return tr("Opening the scene")
+        if stage == "compare":
+            return tr("Comparing the inventories")
         if stage == "write":
             return tr("Drawing and writing the results")
         text = tr("Mapping: {done} of {total} {counted}").format(done=done, total=total, counted=self._counted)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import zipfile
 from configparser import ConfigParser
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 import tomllib
@@ -109,3 +111,11 @@ def test_translations_hold_every_text(tmp_path):
         copy = Path(shutil.copy(path, tmp_path))
         translations.update(copy, path.stem.split("_")[-1])
         assert copy.read_text(encoding="utf-8") == path.read_text(encoding="utf-8"), "run qgis_plugin/translations.py"
+
+
+@pytest.mark.parametrize("path", sorted((REPOSITORY / "qgis_plugin/l4s_landslides/i18n").glob("*.ts")))
+def test_translations_are_complete_and_keep_what_is_filled_in(path):
+    for message in ElementTree.parse(path).iter("message"):
+        source, translation = message.findtext("source") or "", message.findtext("translation") or ""
+        assert translation, source
+        assert sorted(re.findall(r"{[^}]*}", translation)) == sorted(re.findall(r"{[^}]*}", source)), source

@@ -9,21 +9,23 @@
   </message>
   <message>
    <source>Writes a Sentinel-2 scene and its terrain as one raster on the 10 m mapping grid.</source>
-   <translation type="unfinished" />
+   <translation>Schreibt eine Sentinel-2-Szene und ihr Gelände als ein Raster auf dem 10-m-Gitter der Kartierung.</translation>
   </message>
   <message>
    <source>Writes a scene and its terrain as one raster on the 10 m mapping grid.
 
 The raster holds the bands of Landslide4Sense that are there, in its order and with their names: digital numbers (reflectance × 10000, offset taken off), slope in degrees, DEM in metres. Masked pixels are nodata. It is a Cloud Optimized GeoTIFF; mapping it gives the same landslides as mapping the scene.</source>
-   <translation type="unfinished" />
+   <translation>Schreibt eine Szene und ihr Gelände als ein Raster auf dem 10-m-Gitter der Kartierung.
+
+Das Raster enthält die Bänder von Landslide4Sense, die es gibt, in dessen Reihenfolge und mit ihren Namen: digitale Werte (Reflexionsgrad × 10000, Versatz abgezogen), Hangneigung in Grad, DEM in Metern. Maskierte Pixel haben keine Daten. Es ist ein Cloud Optimized GeoTIFF; wird es kartiert, ergibt es dieselben Rutschungen wie die Szene selbst.</translation>
   </message>
   <message>
    <source>Stack</source>
-   <translation type="unfinished" />
+   <translation>Stapel</translation>
   </message>
   <message>
    <source>strips</source>
-   <translation type="unfinished" />
+   <translation>Streifen</translation>
   </message>
   <message>
    <source>Check environment</source>
@@ -31,23 +33,23 @@ The raster holds the bands of Landslide4Sense that are there, in its order and w
   </message>
   <message>
    <source>Says which engine runs, on which device, and which bundles are installed.</source>
-   <translation type="unfinished" />
+   <translation>Sagt, welche Engine läuft, auf welchem Gerät, und welche Modelle installiert sind.</translation>
   </message>
   <message>
    <source>Says which interpreter the engine runs in and where that was set, which versions are installed, whether an NVIDIA GPU is used or why not, and which bundles (models) there are.</source>
-   <translation type="unfinished" />
+   <translation>Sagt, in welchem Interpreter die Engine läuft und wo das eingestellt wurde, welche Versionen installiert sind, ob eine NVIDIA-GPU benutzt wird oder warum nicht, und welche Modelle es gibt.</translation>
   </message>
   <message>
    <source>Report</source>
-   <translation type="unfinished" />
+   <translation>Bericht</translation>
   </message>
   <message>
    <source>Interpreter</source>
-   <translation type="unfinished" />
+   <translation>Interpreter</translation>
   </message>
   <message>
    <source>Version of the engine</source>
-   <translation type="unfinished" />
+   <translation>Version der Engine</translation>
   </message>
   <message>
    <source>Device</source>
@@ -55,59 +57,59 @@ The raster holds the bands of Landslide4Sense that are there, in its order and w
   </message>
   <message>
    <source>Bundles</source>
-   <translation type="unfinished" />
+   <translation>Modelle</translation>
   </message>
   <message>
    <source>Engine</source>
-   <translation type="unfinished" />
+   <translation>Engine</translation>
   </message>
   <message>
    <source>Packages</source>
-   <translation type="unfinished" />
+   <translation>Pakete</translation>
   </message>
   <message>
    <source>No GPU</source>
-   <translation type="unfinished" />
+   <translation>Keine GPU</translation>
   </message>
   <message>
    <source>{description} Bands: {bands}; threshold {threshold:g}</source>
-   <translation type="unfinished" />
+   <translation>{description} Bänder: {bands}; Schwelle {threshold:g}</translation>
   </message>
   <message>
    <source>Bundle {}</source>
-   <translation type="unfinished" />
+   <translation>Modell {}</translation>
   </message>
   <message>
    <source>Precision, by pixels</source>
-   <translation type="unfinished" />
+   <translation>Genauigkeit (precision), nach Pixeln</translation>
   </message>
   <message>
    <source>Recall, by pixels</source>
-   <translation type="unfinished" />
+   <translation>Trefferquote (recall), nach Pixeln</translation>
   </message>
   <message>
    <source>F1, by pixels</source>
-   <translation type="unfinished" />
+   <translation>F1, nach Pixeln</translation>
   </message>
   <message>
    <source>Intersection over union, by pixels</source>
-   <translation type="unfinished" />
+   <translation>Schnitt durch Vereinigung (IoU), nach Pixeln</translation>
   </message>
   <message>
    <source>Landslides mapped that the reference has</source>
-   <translation type="unfinished" />
+   <translation>Kartierte Rutschungen, die die Referenz hat</translation>
   </message>
   <message>
    <source>Landslides mapped that the reference does not have</source>
-   <translation type="unfinished" />
+   <translation>Kartierte Rutschungen, die die Referenz nicht hat</translation>
   </message>
   <message>
    <source>Landslides of the reference that were found</source>
-   <translation type="unfinished" />
+   <translation>Rutschungen der Referenz, die gefunden wurden</translation>
   </message>
   <message>
    <source>Landslides of the reference that were missed</source>
-   <translation type="unfinished" />
+   <translation>Rutschungen der Referenz, die fehlen</translation>
   </message>
   <message>
    <source>Compare with a reference inventory</source>
@@ -115,7 +117,7 @@ The raster holds the bands of Landslide4Sense that are there, in its order and w
   </message>
   <message>
    <source>Compares an inventory with a reference: precision, recall, F1, and which landslides were missed.</source>
-   <translation type="unfinished" />
+   <translation>Vergleicht ein Inventar mit einer Referenz: Genauigkeit, Trefferquote, F1, und welche Rutschungen fehlen.</translation>
   </message>
   <message>
    <source>Compares an inventory with a reference, by pixels of 10 m and by landslide. The log shows all figures: with one pixel of tolerance, matched one to one, by size, slope and aspect, and the distribution of sizes.
@@ -127,59 +129,67 @@ The raster holds the bands of Landslide4Sense that are there, in its order and w
 Give the &lt;b&gt;ground that was looked at&lt;/b&gt; in both, as polygons or as an extent, or what lies outside one of them counts against the other. Results are as good as the reference; one drawn by hand at another scale is often off by a pixel all around.
 
 The output holds the landslides of both layers with what became of them: hit, split, amalgamated, false, missed.</source>
-   <translation type="unfinished" />
+   <translation>Vergleicht ein Inventar mit einer Referenz, nach Pixeln von 10 m und nach Rutschungen. Im Protokoll stehen alle Zahlen: mit einem Pixel Toleranz, eins zu eins zugeordnet, nach Größe, Hangneigung und Exposition, und die Verteilung der Größen.
+
+&lt;b&gt;Nach Pixeln&lt;/b&gt;: Die Genauigkeit (precision) ist der Anteil der Pixel des Inventars, den die Referenz hat, die Trefferquote (recall) der Anteil der Pixel der Referenz, den das Inventar hat, F1 ihr harmonisches Mittel. Ein Pixel zählt, wenn es zur Hälfte bedeckt ist.
+
+&lt;b&gt;Nach Rutschungen&lt;/b&gt;: Eine gilt als gefunden oder als richtig, wenn mindestens der angegebene Anteil ihrer Fläche im anderen Layer liegt.
+
+Geben Sie als Polygone oder als Ausdehnung an, &lt;b&gt;wo&lt;/b&gt; für beide &lt;b&gt;nachgesehen wurde&lt;/b&gt;; sonst zählt, was außerhalb des einen liegt, gegen das andere. Das Ergebnis ist so gut wie die Referenz; eine in anderem Maßstab von Hand gezeichnete liegt oft rundum um ein Pixel daneben.
+
+Die Ausgabe enthält die Rutschungen beider Layer und was aus ihnen wurde: hit (richtig), split (in mehreren Stücken), amalgamated (über mehreren), false (falsch), missed (fehlt).</translation>
   </message>
   <message>
    <source>Share of its area from which a landslide counts as found</source>
-   <translation type="unfinished" />
+   <translation>Anteil ihrer Fläche, ab dem eine Rutschung als gefunden gilt</translation>
   </message>
   <message>
    <source>Intersection over union from which two landslides match one to one</source>
-   <translation type="unfinished" />
+   <translation>Schnitt durch Vereinigung (IoU), ab dem zwei Rutschungen eins zu eins zugeordnet werden</translation>
   </message>
   <message>
    <source>Comparison</source>
-   <translation type="unfinished" />
+   <translation>Vergleich</translation>
   </message>
   <message>
    <source>Inventory</source>
-   <translation type="unfinished" />
+   <translation>Inventar</translation>
   </message>
   <message>
    <source>Reference inventory</source>
-   <translation type="unfinished" />
+   <translation>Referenzinventar</translation>
   </message>
   <message>
    <source>Ground that was looked at</source>
-   <translation type="unfinished" />
+   <translation>Gebiet, in dem nachgesehen wurde</translation>
   </message>
   <message>
    <source>Extent that both cover</source>
-   <translation type="unfinished" />
+   <translation>Ausdehnung, die beide abdecken</translation>
   </message>
   <message>
    <source>Doubtful ground, not judged</source>
-   <translation type="unfinished" />
+   <translation>Zweifelhaftes Gebiet, das nicht gewertet wird</translation>
   </message>
   <message>
    <source>Probability raster of the inventory</source>
-   <translation type="unfinished" />
+   <translation>Wahrscheinlichkeitsraster des Inventars</translation>
   </message>
   <message>
    <source>DEM</source>
-   <translation type="unfinished" />
+   <translation>DEM</translation>
   </message>
   <message>
    <source>Give the ground that was looked at either as an extent or as polygons, not both.</source>
-   <translation type="unfinished" />
+   <translation>Geben Sie das Gebiet, in dem nachgesehen wurde, als Ausdehnung oder als Polygone an, nicht beides.</translation>
   </message>
   <message>
    <source>probability raster</source>
-   <translation type="unfinished" />
+   <translation>Wahrscheinlichkeitsraster</translation>
   </message>
   <message>
    <source>The layer {} has no CRS, so it cannot be compared; set its CRS in its properties.</source>
-   <translation type="unfinished" />
+   <translation>Der Layer {} hat kein KBS, kann also nicht verglichen werden; legen Sie sein KBS in seinen Eigenschaften fest.</translation>
   </message>
   <message>
    <source>Map landslides in a folder</source>
@@ -187,61 +197,63 @@ The output holds the landslides of both layers with what became of them: hit, sp
   </message>
   <message>
    <source>Maps every Sentinel-2 scene of a folder; a scene that fails is reported and the others go on.</source>
-   <translation type="unfinished" />
+   <translation>Kartiert jede Sentinel-2-Szene eines Ordners; eine, die misslingt, wird gemeldet, und die anderen laufen weiter.</translation>
   </message>
   <message>
    <source>Maps every scene of a folder: rasters (.tif, .vrt, .jp2, .img), SAFE products (folders and zips), STAC items (.json) and patches of Landslide4Sense (.h5). Each becomes an inventory of its own in the output folder, named after the scene.
 
 Earlier scenes, DEM, area of interest, mask and options hold for all scenes; those that lie in the folder themselves are not mapped. A scene that fails is reported, and the others go on. Scenes that have an inventory in the output folder already are left alone, so a stopped run can be gone on with, unless you ask for all to be mapped again.</source>
-   <translation type="unfinished" />
+   <translation>Kartiert jede Szene eines Ordners: Raster (.tif, .vrt, .jp2, .img), SAFE-Produkte (Ordner und Zips), STAC-Items (.json) und Patches von Landslide4Sense (.h5). Jede ergibt im Ausgabeordner ein eigenes Inventar, das nach ihr benannt ist.
+
+Frühere Szenen, DEM, Gebiet, Maske und Optionen gelten für alle Szenen; frühere, die selbst im Ordner liegen, werden nicht kartiert. Eine Szene, die misslingt, wird gemeldet, und die anderen laufen weiter. Szenen, die im Ausgabeordner schon ein Inventar haben, bleiben, wie sie sind, sodass ein abgebrochener Lauf fortgesetzt werden kann, es sei denn, Sie lassen alle neu kartieren.</translation>
   </message>
   <message>
    <source>Folder of scenes</source>
-   <translation type="unfinished" />
+   <translation>Ordner mit Szenen</translation>
   </message>
   <message>
    <source>Also write probability rasters</source>
-   <translation type="unfinished" />
+   <translation>Auch Wahrscheinlichkeitsraster schreiben</translation>
   </message>
   <message>
    <source>Map scenes again that have an inventory</source>
-   <translation type="unfinished" />
+   <translation>Szenen, die ein Inventar haben, neu kartieren</translation>
   </message>
   <message>
    <source>Add the inventories to the project</source>
-   <translation type="unfinished" />
+   <translation>Inventare zum Projekt hinzufügen</translation>
   </message>
   <message>
    <source>Folder of inventories</source>
-   <translation type="unfinished" />
+   <translation>Ordner für die Inventare</translation>
   </message>
   <message>
    <source>Inventories</source>
-   <translation type="unfinished" />
+   <translation>Inventare</translation>
   </message>
   <message>
    <source>Scenes mapped</source>
-   <translation type="unfinished" />
+   <translation>Kartierte Szenen</translation>
   </message>
   <message>
    <source>Scenes that failed</source>
-   <translation type="unfinished" />
+   <translation>Misslungene Szenen</translation>
   </message>
   <message>
    <source>No scene could be mapped; the log says why.</source>
-   <translation type="unfinished" />
+   <translation>Keine Szene konnte kartiert werden; das Protokoll sagt, warum.</translation>
   </message>
   <message>
    <source>{} scenes mapped, {} failed</source>
-   <translation type="unfinished" />
+   <translation>{} Szenen kartiert, {} misslungen</translation>
   </message>
   <message>
    <source>Landslides {}</source>
-   <translation type="unfinished" />
+   <translation>Rutschungen {}</translation>
   </message>
   <message>
    <source>The folder {} holds no scene; expected rasters, SAFE products or STAC items in it.</source>
-   <translation type="unfinished" />
+   <translation>Der Ordner {} enthält keine Szene; erwartet werden Raster, SAFE-Produkte oder STAC-Items darin.</translation>
   </message>
   <message>
    <source>The scenes {one} and {other} would both become {name}; rename one of them.</source>
@@ -249,11 +261,11 @@ Earlier scenes, DEM, area of interest, mask and options hold for all scenes; tho
   </message>
   <message>
    <source>Scene {} of {}: {}</source>
-   <translation type="unfinished" />
+   <translation>Szene {} von {}: {}</translation>
   </message>
   <message>
    <source>{}: has an inventory already</source>
-   <translation type="unfinished" />
+   <translation>{}: hat schon ein Inventar</translation>
   </message>
   <message>
    <source>Map landslides</source>
@@ -279,11 +291,25 @@ The &lt;b&gt;bundle&lt;/b&gt; is the model. &lt;i&gt;Check environment&lt;/i&gt;
 Under &lt;b&gt;Advanced&lt;/b&gt;: name the bands of a raster that does not say them; give further DEM tiles, a ready slope, a mask; choose which classes of a Level-2A product's scene classification are left out (3,8,9,10, or none); skip flat ground; average several views of each window, which is slower and steadier; map a patch, which has no coordinates, in metres from its upper left corner.
 
 Each polygon carries its area, length, width, orientation, mean and highest probability, and where it comes from. The model takes for a landslide what is bright and bare: mask clouds, distrust fields and gravel, and look at the result before you act on it.</source>
-   <translation type="unfinished" />
+   <translation>Kartiert die Rutschungen einer Sentinel-2-Szene als Polygone.
+
+Die &lt;b&gt;Szene&lt;/b&gt; ist ein Rasterlayer, dessen Bänder benannt sind (B1…B12) oder in einer bekannten Reihenfolge stehen, oder ein gespeichertes Produkt: ein SAFE-Ordner (wählen Sie seine MTD_MSIL….xml) oder Zip, ein Ordner von Bändern, ein STAC-Item, ein Patch von Landslide4Sense (.h5). Kartiert wird auf einem 10-m-Gitter: dem eigenen der Szene, wenn sie eines hat, sonst einem in ihrer UTM-Zone.
+
+Mit &lt;b&gt;früheren Szenen&lt;/b&gt; desselben Gebiets wird nur kartiert, was seither neu ist: Sie werden auf die Szene verschoben, nehmen ihre Farben an und werden mit ihr verglichen, auch im nahen Infrarot, wenn alle es haben. Was zu einem der Zeitpunkte unter Wolken liegt, wird nicht kartiert.
+
+Das &lt;b&gt;DEM&lt;/b&gt; gibt jeder Rutschung Hangneigung, Höhenunterschied, Exposition und Pauschalgefälle; Modelle, die Hangneigung und Höhe brauchen, laufen nicht ohne.
+
+Das &lt;b&gt;Gebiet&lt;/b&gt; begrenzt die Karte; in ihm ist das Ergebnis dasselbe wie in der ganzen Karte.
+
+Die installierten &lt;b&gt;Modelle&lt;/b&gt; nennt &lt;i&gt;Umgebung prüfen&lt;/i&gt;.
+
+Unter &lt;b&gt;Erweitert&lt;/b&gt;: die Bänder eines Rasters benennen, das sie nicht nennt; weitere DEM-Kacheln, eine fertige Hangneigung, eine Maske angeben; wählen, welche Klassen der Szenenklassifikation eines Level-2A-Produkts ausgelassen werden (3,8,9,10, oder none für keine); flaches Gelände überspringen; über mehrere Ansichten jedes Fensters mitteln, was langsamer und ruhiger ist; einen Patch, der keine Koordinaten hat, in Metern von seiner linken oberen Ecke aus kartieren.
+
+Jedes Polygon trägt Fläche, Länge, Breite, Richtung, mittlere und höchste Wahrscheinlichkeit und seine Herkunft. Das Modell hält für eine Rutschung, was hell und kahl ist: Maskieren Sie Wolken, misstrauen Sie Feldern und Schotter, und sehen Sie sich das Ergebnis an, ehe Sie danach handeln.</translation>
   </message>
   <message>
    <source>Probability of landslide {}</source>
-   <translation type="unfinished" />
+   <translation>Wahrscheinlichkeit von Rutschungen {}</translation>
   </message>
   <message>
    <source>Change of the vegetation {}</source>
@@ -303,15 +329,15 @@ Each polygon carries its area, length, width, orientation, mean and highest prob
   </message>
   <message>
    <source>Number of landslides</source>
-   <translation type="unfinished" />
+   <translation>Zahl der Rutschungen</translation>
   </message>
   <message>
    <source>Area of all landslides, m²</source>
-   <translation type="unfinished" />
+   <translation>Fläche aller Rutschungen, m²</translation>
   </message>
   <message>
    <source>Provenance (JSON)</source>
-   <translation type="unfinished" />
+   <translation>Herkunft (JSON)</translation>
   </message>
   <message>
    <source>Set up environment</source>
@@ -319,7 +345,7 @@ Each polygon carries its area, length, width, orientation, mean and highest prob
   </message>
   <message>
    <source>Installs the engine into an environment of its own in your QGIS profile.</source>
-   <translation type="unfinished" />
+   <translation>Installiert die Engine in eine eigene Umgebung in Ihrem QGIS-Profil.</translation>
   </message>
   <message>
    <source>Makes a Python environment in your QGIS profile and installs the engine into it. QGIS itself is not touched, and the folder can be deleted at any time.
@@ -329,7 +355,13 @@ It needs Python 3.11 or newer and the internet, or a &lt;b&gt;folder of wheels&l
 &lt;b&gt;GPU&lt;/b&gt; brings ONNX Runtime for CUDA, a download of some gigabytes, for machines with an NVIDIA GPU and its driver.
 
 An environment that was set up before is replaced when the new one works. The log is kept beside it (setup.log).</source>
-   <translation type="unfinished" />
+   <translation>Legt in Ihrem QGIS-Profil eine Python-Umgebung an und installiert die Engine hinein. QGIS selbst bleibt unberührt, und der Ordner kann jederzeit gelöscht werden.
+
+Gebraucht werden Python 3.11 oder neuer und das Internet, oder ein &lt;b&gt;Ordner mit Wheels&lt;/b&gt;, der anderswo mit &lt;code&gt;pip download&lt;/code&gt; gefüllt wurde. Der Proxy aus den Netzwerkeinstellungen von QGIS wird benutzt.
+
+&lt;b&gt;GPU&lt;/b&gt; bringt ONNX Runtime für CUDA, einen Download von einigen Gigabyte, für Rechner mit einer NVIDIA-GPU und ihrem Treiber.
+
+Eine früher eingerichtete Umgebung wird ersetzt, sobald die neue läuft. Das Protokoll liegt daneben (setup.log).</translation>
   </message>
   <message>
    <source>CPU</source>
@@ -341,35 +373,35 @@ An environment that was set up before is replaced when the new one works. The lo
   </message>
   <message>
    <source>Run the networks on</source>
-   <translation type="unfinished" />
+   <translation>Die Netze laufen auf</translation>
   </message>
   <message>
    <source>Folder of wheels, to install without the internet</source>
-   <translation type="unfinished" />
+   <translation>Ordner mit Wheels, zum Installieren ohne Internet</translation>
   </message>
   <message>
    <source>With cloud detection (s2cloudless)</source>
-   <translation type="unfinished" />
+   <translation>Mit Wolkenerkennung (s2cloudless)</translation>
   </message>
   <message>
    <source>Python to start from, 3.11 or newer (empty: one that is found)</source>
-   <translation type="unfinished" />
+   <translation>Python, von dem ausgegangen wird, 3.11 oder neuer (leer: eines, das gefunden wird)</translation>
   </message>
   <message>
    <source>Checking that the engine runs</source>
-   <translation type="unfinished" />
+   <translation>Es wird geprüft, ob die Engine läuft</translation>
   </message>
   <message>
    <source>It is not used, since {origin} names {python}; clear the option {setting} or {variable}.</source>
-   <translation type="unfinished" />
+   <translation>Sie wird nicht benutzt, denn {origin} nennt {python}; leeren Sie die Option {setting} oder {variable}.</translation>
   </message>
   <message>
    <source>The engine {} is set up; it runs on: {}</source>
-   <translation type="unfinished" />
+   <translation>Die Engine {} ist eingerichtet; sie läuft auf: {}</translation>
   </message>
   <message>
    <source>the managed environment</source>
-   <translation type="unfinished" />
+   <translation>die verwaltete Umgebung</translation>
   </message>
   <message>
    <source>Units</source>
@@ -429,7 +461,7 @@ An environment that was set up before is replaced when the new one works. The lo
   </message>
   <message>
    <source>Units of the scene's values</source>
-   <translation type="unfinished" />
+   <translation>Einheiten der Werte der Szene</translation>
   </message>
   <message>
    <source>Offset of the digital numbers (-1000 from baseline 04.00 on, 0 for none)</source>
@@ -445,123 +477,123 @@ An environment that was set up before is replaced when the new one works. The lo
   </message>
   <message>
    <source>Engine: {} (from {})</source>
-   <translation type="unfinished" />
+   <translation>Engine: {} (aus: {})</translation>
   </message>
   <message>
    <source>run “Set up environment” from the toolbox (Landslide4Sense), or name an interpreter that has the package l4s-geo in Settings → Options → Processing → Providers → Landslide4Sense or in the environment variable L4S_PYTHON</source>
-   <translation type="unfinished" />
+   <translation>starten Sie „Umgebung einrichten“ aus der Werkzeugkiste (Landslide4Sense), oder nennen Sie einen Interpreter, der das Paket l4s-geo hat, unter Einstellungen → Optionen → Verarbeitung → Datenanbieter → Landslide4Sense oder in der Umgebungsvariablen L4S_PYTHON</translation>
   </message>
   <message>
    <source>the Processing option</source>
-   <translation type="unfinished" />
+   <translation>die Option der Verarbeitung</translation>
   </message>
   <message>
    <source>the environment variable L4S_PYTHON</source>
-   <translation type="unfinished" />
+   <translation>die Umgebungsvariable L4S_PYTHON</translation>
   </message>
   <message>
    <source>The engine is not set up yet; {remedy}.</source>
-   <translation type="unfinished" />
+   <translation>Die Engine ist noch nicht eingerichtet; {remedy}.</translation>
   </message>
   <message>
    <source>speaks version {} of the worker's protocol, and the plugin speaks {}</source>
-   <translation type="unfinished" />
+   <translation>spricht Version {} des Protokolls, und die Erweiterung spricht {}</translation>
   </message>
   <message>
    <source>The engine {version} at {python} {found}; {remedy}.</source>
-   <translation type="unfinished" />
+   <translation>Die Engine {version} in {python} {found}; {remedy}.</translation>
   </message>
   <message>
    <source>is older than {}, the oldest that the plugin can use</source>
-   <translation type="unfinished" />
+   <translation>ist älter als {}, die älteste, die die Erweiterung benutzen kann</translation>
   </message>
   <message>
    <source>{origin} names the interpreter {python}, which does not exist; mend it, or {remedy}.</source>
-   <translation type="unfinished" />
+   <translation>{origin} nennt den Interpreter {python}, den es nicht gibt; berichtigen Sie das, oder {remedy}.</translation>
   </message>
   <message>
    <source>a web map service, which delivers pictures and not the sensor's values</source>
-   <translation type="unfinished" />
+   <translation>einem Web Map Service, der Bilder liefert und nicht die Werte des Sensors</translation>
   </message>
   <message>
    <source>a web coverage service</source>
-   <translation type="unfinished" />
+   <translation>einem Web Coverage Service</translation>
   </message>
   <message>
    <source>a database</source>
-   <translation type="unfinished" />
+   <translation>einer Datenbank</translation>
   </message>
   <message>
    <source>a virtual raster that QGIS computes</source>
-   <translation type="unfinished" />
+   <translation>einem virtuellen Raster, das QGIS berechnet</translation>
   </message>
   <message>
    <source>a map server, which delivers pictures and not the sensor's values</source>
-   <translation type="unfinished" />
+   <translation>einem Kartenserver, der Bilder liefert und nicht die Werte des Sensors</translation>
   </message>
   <message>
    <source>The {what} {given} is no raster that QGIS can open; choose a raster layer or file.</source>
-   <translation type="unfinished" />
+   <translation>Eingabe ({what}): {given} ist kein Raster, das QGIS öffnen kann; wählen Sie einen Rasterlayer oder eine Datei.</translation>
   </message>
   <message>
    <source>the data provider {}</source>
-   <translation type="unfinished" />
+   <translation>dem Datenanbieter {}</translation>
   </message>
   <message>
    <source>The {what} {name} comes from {kind}; expected a raster file, so export the layer to a file (Export → Save As, raw data), or choose another.</source>
-   <translation type="unfinished" />
+   <translation>Eingabe ({what}): {name} stammt aus {kind}; erwartet wird eine Rasterdatei, also exportieren Sie den Layer in eine Datei (Export → Speichern als, Rohdaten), oder wählen Sie einen anderen.</translation>
   </message>
   <message>
    <source>The {what} {name} exists only in QGIS's memory; export it to a file first.</source>
-   <translation type="unfinished" />
+   <translation>Eingabe ({what}): {name} gibt es nur im Speicher von QGIS; exportieren Sie den Layer zuerst in eine Datei.</translation>
   </message>
   <message>
    <source>The {what} {name} has no CRS, so nobody can tell where it lies; expected a georeferenced raster, so assign its projection and write it to a file (Raster → Projections → Assign Projection).</source>
-   <translation type="unfinished" />
+   <translation>Eingabe ({what}): {name} hat kein KBS, sodass niemand wissen kann, wo es liegt; erwartet wird ein georeferenziertes Raster, also weisen Sie seine Projektion zu und schreiben Sie es in eine Datei (Raster → Projektionen → Projektion zuweisen).</translation>
   </message>
   <message>
    <source>The {what} ({found} in {crs}) does not meet the scene {name} ({expected} in {scene_crs}); choose one of the same ground.</source>
-   <translation type="unfinished" />
+   <translation>Eingabe ({what}, {found} in {crs}) und Szene {name} ({expected} in {scene_crs}) überlappen nicht; wählen Sie eine desselben Gebiets.</translation>
   </message>
   <message>
    <source>The layer {} has no CRS, so nobody can tell where it lies; set its CRS in its properties.</source>
-   <translation type="unfinished" />
+   <translation>Der Layer {} hat kein KBS, sodass niemand wissen kann, wo er liegt; legen Sie sein KBS in seinen Eigenschaften fest.</translation>
   </message>
   <message>
    <source>The layer {} holds no polygon; choose one that does, or select features in it.</source>
-   <translation type="unfinished" />
+   <translation>Der Layer {} enthält kein Polygon; wählen Sie einen, der eines hat, oder wählen Sie Objekte in ihm.</translation>
   </message>
   <message>
    <source>none</source>
-   <translation type="unfinished" />
+   <translation>nichts</translation>
   </message>
   <message>
    <source>Installing the engine; this takes minutes</source>
-   <translation type="unfinished" />
+   <translation>Die Engine wird installiert; das dauert Minuten</translation>
   </message>
   <message>
    <source>No Python {needed} or newer with venv and pip was found (found: {found}); install one (Debian: python3-venv; Windows and macOS: python.org) and name it under Advanced.</source>
-   <translation type="unfinished" />
+   <translation>Kein Python ab {needed} mit venv und pip wurde gefunden (gefunden: {found}); installieren Sie eines (Debian: python3-venv; Windows und macOS: python.org) und nennen Sie es unter „Erweitert“.</translation>
   </message>
   <message>
    <source>Making an environment with {}</source>
-   <translation type="unfinished" />
+   <translation>Eine Umgebung wird mit {} angelegt</translation>
   </message>
   <message>
    <source>Cancelled; the environment was removed.</source>
-   <translation type="unfinished" />
+   <translation>Abgebrochen; die Umgebung wurde entfernt.</translation>
   </message>
   <message>
    <source>without venv or pip</source>
-   <translation type="unfinished" />
+   <translation>ohne venv oder pip</translation>
   </message>
   <message>
    <source>The environment could not be set up ({last}); the log is {log}. Check the internet connection and the proxy in Settings → Options → Network, or give a folder of wheels.</source>
-   <translation type="unfinished" />
+   <translation>Die Umgebung konnte nicht eingerichtet werden ({last}); das Protokoll ist {log}. Prüfen Sie die Internetverbindung und den Proxy unter Einstellungen → Optionen → Netzwerk, oder geben Sie einen Ordner mit Wheels an.</translation>
   </message>
   <message>
    <source>Overlap of neighbouring windows, pixels</source>
-   <translation type="unfinished" />
+   <translation>Überlappung benachbarter Fenster, Pixel</translation>
   </message>
   <message>
    <source>Bundle: name of an installed one, or path</source>
@@ -585,15 +617,15 @@ An environment that was set up before is replaced when the new one works. The lo
   </message>
   <message>
    <source>One view</source>
-   <translation type="unfinished" />
+   <translation>Eine Ansicht</translation>
   </message>
   <message>
    <source>4 views (flips): slower, steadier</source>
-   <translation type="unfinished" />
+   <translation>4 Ansichten (Spiegelungen): langsamer, ruhiger</translation>
   </message>
   <message>
    <source>8 views (flips and turns)</source>
-   <translation type="unfinished" />
+   <translation>8 Ansichten (Spiegelungen und Drehungen)</translation>
   </message>
   <message>
    <source>Minimum area, m²</source>
@@ -601,27 +633,27 @@ An environment that was set up before is replaced when the new one works. The lo
   </message>
   <message>
    <source>No bundle is named; give the name of an installed one (rgb), or a path.</source>
-   <translation type="unfinished" />
+   <translation>Kein Modell ist genannt; geben Sie den Namen eines installierten (rgb) oder einen Pfad an.</translation>
   </message>
   <message>
    <source>Test-time augmentation</source>
-   <translation type="unfinished" />
+   <translation>Mittel über mehrere Ansichten (TTA)</translation>
   </message>
   <message>
    <source>Skip windows that are flatter than this, degrees</source>
-   <translation type="unfinished" />
+   <translation>Fenster überspringen, die flacher sind als dies, Grad</translation>
   </message>
   <message>
    <source>Pixels that touch at a corner are one landslide</source>
-   <translation type="unfinished" />
+   <translation>Pixel, die sich an einer Ecke berühren, sind eine Rutschung</translation>
   </message>
   <message>
    <source>Fill holes up to this area, m²</source>
-   <translation type="unfinished" />
+   <translation>Löcher bis zu dieser Fläche füllen, m²</translation>
   </message>
   <message>
    <source>Smooth outlines to this tolerance, m</source>
-   <translation type="unfinished" />
+   <translation>Umrisse mit dieser Toleranz glätten, m</translation>
   </message>
   <message>
    <source>Map a scene without coordinates (.h5) from its own corner</source>
@@ -633,7 +665,7 @@ An environment that was set up before is replaced when the new one works. The lo
   </message>
   <message>
    <source>The layer {name} shows {path} and is being edited; save or discard the edits, or give the result another file.</source>
-   <translation type="unfinished" />
+   <translation>Der Layer {name} zeigt {path} und wird gerade bearbeitet; speichern oder verwerfen Sie die Änderungen, oder geben Sie dem Ergebnis eine andere Datei.</translation>
   </message>
   <message>
    <source>The output {path} is the file of the layer {name}, which is read and would be lost; give the result another file.</source>
@@ -656,6 +688,10 @@ An environment that was set up before is replaced when the new one works. The lo
    <translation>Szene wird geöffnet</translation>
   </message>
   <message>
+   <source>Comparing the inventories</source>
+   <translation>Inventare werden verglichen</translation>
+  </message>
+  <message>
    <source>Drawing and writing the results</source>
    <translation>Ergebnisse werden gezeichnet und geschrieben</translation>
   </message>
@@ -673,15 +709,15 @@ An environment that was set up before is replaced when the new one works. The lo
   </message>
   <message>
    <source>Landslide4Sense: landslides in Sentinel-2 scenes</source>
-   <translation type="unfinished" />
+   <translation>Landslide4Sense: Rutschungen in Sentinel-2-Szenen</translation>
   </message>
   <message>
    <source>Python interpreter of the engine (empty: L4S_PYTHON, or what “Set up environment” made)</source>
-   <translation type="unfinished" />
+   <translation>Python-Interpreter der Engine (leer: L4S_PYTHON, oder was „Umgebung einrichten“ angelegt hat)</translation>
   </message>
   <message>
    <source>Landslides mapped by {software} with the bundle {bundle} from the scene {scene}.</source>
-   <translation type="unfinished" />
+   <translation>Rutschungen, von {software} mit dem Modell {bundle} aus der Szene {scene} kartiert.</translation>
   </message>
   <message>
    <source>With earlier scenes, map old landslides too, and flag new ones</source>
@@ -693,7 +729,7 @@ An environment that was set up before is replaced when the new one works. The lo
   </message>
   <message>
    <source>Further DEM tiles</source>
-   <translation type="unfinished" />
+   <translation>Weitere DEM-Kacheln</translation>
   </message>
   <message>
    <source>The greenest</source>
@@ -709,23 +745,23 @@ An environment that was set up before is replaced when the new one works. The lo
   </message>
   <message>
    <source>Detect</source>
-   <translation type="unfinished" />
+   <translation>Erkennen</translation>
   </message>
   <message>
    <source>Digital numbers (reflectance × 10000)</source>
-   <translation type="unfinished" />
+   <translation>Digitale Werte (Reflexionsgrad × 10000)</translation>
   </message>
   <message>
    <source>Reflectance (0…1)</source>
-   <translation type="unfinished" />
+   <translation>Reflexionsgrad (0…1)</translation>
   </message>
   <message>
    <source>Reflectance in percent (0…100)</source>
-   <translation type="unfinished" />
+   <translation>Reflexionsgrad in Prozent (0…100)</translation>
   </message>
   <message>
    <source>Landslide4Sense</source>
-   <translation type="unfinished" />
+   <translation>Landslide4Sense</translation>
   </message>
   <message>
    <source>Sentinel-2; refuse what seems to be another's</source>
@@ -737,11 +773,11 @@ An environment that was set up before is replaced when the new one works. The lo
   </message>
   <message>
    <source>Default</source>
-   <translation type="unfinished" />
+   <translation>Vorgabe</translation>
   </message>
   <message>
    <source>area of interest</source>
-   <translation type="unfinished" />
+   <translation>Gebiet</translation>
   </message>
   <message>
    <source>Scene: a raster layer or file</source>
@@ -769,27 +805,27 @@ An environment that was set up before is replaced when the new one works. The lo
   </message>
   <message>
    <source>Ready slope in degrees, of the DEM</source>
-   <translation type="unfinished" />
+   <translation>Fertige Hangneigung in Grad, zum DEM</translation>
   </message>
   <message>
    <source>Resampling to the 10 m grid</source>
-   <translation type="unfinished" />
+   <translation>Umrechnung auf das 10-m-Gitter (Resampling)</translation>
   </message>
   <message>
    <source>Mask: polygons or raster (not 0) that is not mapped</source>
-   <translation type="unfinished" />
+   <translation>Maske: Polygone oder Raster (ungleich 0), wo nicht kartiert wird</translation>
   </message>
   <message>
    <source>Level-2A classes that are not mapped (numbers or none)</source>
-   <translation type="unfinished" />
+   <translation>Level-2A-Klassen, die nicht kartiert werden (Nummern, oder none)</translation>
   </message>
   <message>
    <source>Detect and mask clouds (Level-1C; needs s2cloudless)</source>
-   <translation type="unfinished" />
+   <translation>Wolken erkennen und maskieren (Level-1C; braucht s2cloudless)</translation>
   </message>
   <message>
    <source>Give the scene either as a layer or as a product, not both and not neither.</source>
-   <translation type="unfinished" />
+   <translation>Geben Sie die Szene als Layer oder als Produkt an, eines von beiden.</translation>
   </message>
   <message>
    <source>earlier scene</source>
@@ -797,39 +833,39 @@ An environment that was set up before is replaced when the new one works. The lo
   </message>
   <message>
    <source>slope</source>
-   <translation type="unfinished" />
+   <translation>Hangneigung</translation>
   </message>
   <message>
    <source>mask</source>
-   <translation type="unfinished" />
+   <translation>Maske</translation>
   </message>
   <message>
    <source>Give the area of interest either as an extent or as polygons, not both.</source>
-   <translation type="unfinished" />
+   <translation>Geben Sie das Gebiet als Ausdehnung oder als Polygone an, nicht beides.</translation>
   </message>
   <message>
    <source>scene</source>
-   <translation type="unfinished" />
+   <translation>Szene</translation>
   </message>
   <message>
    <source>The product {} does not exist; choose another.</source>
-   <translation type="unfinished" />
+   <translation>Das Produkt {} gibt es nicht; wählen Sie ein anderes.</translation>
   </message>
   <message>
    <source>The mask classes {!r} are not a list of numbers; expected, for instance, 3,8,9,10, or none.</source>
-   <translation type="unfinished" />
+   <translation>Die Maskenklassen {!r} sind keine Liste von Nummern; erwartet wird zum Beispiel 3,8,9,10 oder none.</translation>
   </message>
   <message>
    <source>crashed</source>
-   <translation type="unfinished" />
+   <translation>ist abgestürzt</translation>
   </message>
   <message>
    <source>ended</source>
-   <translation type="unfinished" />
+   <translation>endete</translation>
   </message>
   <message>
    <source>The engine {how} without an answer (exit status {code}{last}); try again.</source>
-   <translation type="unfinished" />
+   <translation>Die Engine {how}, ohne zu antworten (Exit-Status {code}{last}); versuchen Sie es noch einmal.</translation>
   </message>
   <message>
    <source>Cancelled; nothing was written.</source>
@@ -837,23 +873,23 @@ An environment that was set up before is replaced when the new one works. The lo
   </message>
   <message>
    <source>The interpreter {python} could not be started ({why}); {remedy}.</source>
-   <translation type="unfinished" />
+   <translation>Der Interpreter {python} konnte nicht gestartet werden ({why}); {remedy}.</translation>
   </message>
   <message>
    <source>The interpreter {python} does not have the engine ({last}); {remedy}.</source>
-   <translation type="unfinished" />
+   <translation>Der Interpreter {python} hat die Engine nicht ({last}); {remedy}.</translation>
   </message>
   <message>
    <source>If that does not help, {}.</source>
-   <translation type="unfinished" />
+   <translation>Wenn das nicht hilft: {}.</translation>
   </message>
   <message>
    <source>The engine at {python} does not answer within {seconds:.0f} s; try again, or {remedy}.</source>
-   <translation type="unfinished" />
+   <translation>Die Engine in {python} antwortet nicht innerhalb von {seconds:.0f} s; versuchen Sie es noch einmal, oder {remedy}.</translation>
   </message>
   <message>
    <source>The engine failed without a message.</source>
-   <translation type="unfinished" />
+   <translation>Die Engine scheiterte ohne Meldung.</translation>
   </message>
  </context>
 </TS>

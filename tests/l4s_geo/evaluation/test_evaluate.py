@@ -19,7 +19,7 @@ from l4s_geo.errors import EvaluationError
 from l4s_geo.evaluation.evaluate import Settings
 from l4s_geo.evaluation.facing import Sun
 from l4s_geo.evaluation.pixels import scores
-from l4s_geo.evaluation.summary import figures
+from l4s_geo.evaluation.summary import figures, lines
 
 LEFT, TOP = 450_000.0, 4_700_000.0
 
@@ -56,6 +56,13 @@ def test_figures_of_a_small_case(pair):
     size = found.classes[0]
     assert (size.name, size.reference, size.found, size.mapped, size.right) == ("from 500 m²", 2, 1, 2, 1)
     assert json.loads(json.dumps(figures(found)))["landslides"]["found"] == 1
+
+
+def test_each_figure_in_words_has_the_head_of_its_column(pair):
+    said = list(lines(l4s_geo.evaluate(*pair)))
+    assert "  Area, km²: inventory 0.003; reference 0.004" in said
+    assert any(line.startswith("  Precision: score 0.667; with one pixel of tolerance ") for line in said)
+    assert "  from 500 m²: reference 2; found 1; recall 0.500; inventory 2; right 1; precision 0.500" in said
 
 
 def test_another_crs_is_brought_to_the_inventorys(pair, tmp_path):
@@ -149,6 +156,13 @@ def test_terrain(pair, tmp_path):
     assert rows["illumination", "from 0.3 (lit)"].reference == 2
     turned = l4s_geo.evaluate(*pair, dem=dem, settings=Settings(sun=Sun(90, 20)))
     assert {row.name: row.reference for row in turned.classes}["cos i < 0 (own shade)"] == 2
+
+
+def test_a_sun_without_elevations_is_a_mistake(pair):
+    with pytest.raises(EvaluationError, match="--dem"):
+        l4s_geo.evaluate(*pair, settings=Settings(sun=Sun(165, 30)))
+    command = [str(pair[0]), "--reference", str(pair[1]), "--sun", "165,30"]
+    assert CliRunner().invoke(main, command).exit_code == 2
 
 
 def test_no_overlap(pair, tmp_path):
