@@ -39,6 +39,8 @@ def _texts_of(node: ast.AST) -> list[ast.expr]:
             return [node.value]
         if name == "_NUMBERS" and isinstance(node.value, ast.Dict):
             return node.value.values
+        if name == "_SUN" and isinstance(node.value, ast.Dict):
+            return [value.elts[0] for value in node.value.values if isinstance(value, ast.Tuple)]
     return []
 
 

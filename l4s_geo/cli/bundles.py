@@ -18,6 +18,8 @@ _MEASURES = {
     "iou": "IoU",
     "calibration_error": "cal. err.",
 }
+_DIGITS = {"calibration_error": 4}
+"""Decimal places of a measure, where they are not three."""
 
 
 @click.group(cls=SuggestingGroup, no_args_is_help=True)
@@ -79,7 +81,7 @@ def score_lines(scores: Mapping[str, float]) -> list[str]:
     width = max((len(row) for row in (*rows, *(name for name, _ in others))), default=0)
     lines = [f"{'scores':<{width}}  " + "  ".join(f"{title:>9}" for title in _MEASURES.values())] if rows else []
     for row, values in rows.items():
-        cells = (f"{values[m]:>9.3f}" if m in values else f"{'':>9}" for m in _MEASURES)
+        cells = (f"{values[m]:>9.{_DIGITS.get(m, 3)}f}" if m in values else " " * 9 for m in _MEASURES)
         lines.append(f"{row:<{width}}  {'  '.join(cells)}".rstrip())
     return [*lines, *(f"{name:<{width}}  {value:>9.3f}" for name, value in others)]
 

@@ -96,7 +96,7 @@ def read_layers(
     if looked is None:
         notes.append(
             "no area was given: landslides of the inventory outside the ground that the reference's maker looked at "
-            "count as false, so the precision may be too low (--area)"
+            "count as false, so the precision may be too low"
         )
     own = grid or _grid(mapped.shapes, known.shapes, crs)
     return Layers(own, mapped, known, looked, doubt, tuple(notes))

@@ -221,14 +221,17 @@ def _evaluate(params: Mapping[str, Any], reporter: MessageReporter) -> dict[str,
     """Compare an inventory with a reference; the parameters are those of `l4s_geo.evaluate`, and `out`."""
     reporter.stage("compare")
     from l4s_geo.evaluation.evaluate import Settings, evaluate
+    from l4s_geo.evaluation.facing import Sun
     from l4s_geo.evaluation.matches import check_results, write_matches
     from l4s_geo.evaluation.summary import figures, lines
 
     given = _only(params, evaluate, "out")
-    settings = given.pop("settings", {})
+    settings = _only(given.pop("settings", {}), Settings)
+    if sun := settings.get("sun"):
+        settings["sun"] = Sun(*sun)
     if params.get("out"):
         check_results([Path(params["out"])], **given)
-    found = evaluate(**given, settings=Settings(**_only(settings, Settings)))
+    found = evaluate(**given, settings=Settings(**settings))
     for line in lines(found):
         reporter.say(line)
     if params.get("out"):

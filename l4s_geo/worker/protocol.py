@@ -15,6 +15,8 @@ several runs at once starts several workers. A line is at most `MAX_LINE` bytes 
 | stack | those of `l4s_geo.stack.open.Inputs`, out | outputs |
 | evaluate | those of `l4s_geo.evaluate`, out | `l4s_geo.evaluation.summary.figures`, outputs |
 
+In a comparison's settings, an object, the sun is [azimuth, elevation].
+
 So the keywords of `l4s_geo.map_scene` and the fields of `l4s_geo.stack.open.Inputs` are part of the protocol: to rename
 one, or to let it mean something else, takes a new version; new ones that may be left out do not.
 

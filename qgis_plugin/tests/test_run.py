@@ -312,8 +312,11 @@ def test_compare_on_the_ground_that_was_looked_at(run, samples, memory_polygons,
         REFERENCE=reference,
         AREA=west,
         DEM=str(samples / "valley_dem.tif"),
+        SUN_AZIMUTH=160,
+        SUN_ELEVATION=35,
         OUTPUT=out,
     )
+    assert "By illumination" in feedback.text
     assert 0 < scores["FOUND"] < reference.featureCount()
     layer = QgsVectorLayer(out, "", "ogr")
     assert layer.featureCount() == 2 * scores["FOUND"]

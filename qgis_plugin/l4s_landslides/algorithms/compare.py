@@ -34,6 +34,12 @@ _NUMBERS = {
 }
 
 
+_SUN = {
+    "SUN_AZIMUTH": ("Azimuth of the sun (degrees clockwise from north)", 360),
+    "SUN_ELEVATION": ("Elevation of the sun (degrees above the horizon)", 90),
+}
+
+
 class CompareReference(LandslideAlgorithm):
     """Has the engine compare two polygon layers."""
 
@@ -71,6 +77,11 @@ The output holds the landslides of both layers with what became of them: hit, sp
         self.addParameter(_fraction("SHARE", share, defaults.MATCH_SHARE))
         for name, text in (("PROBABILITY", tr("Probability raster of the inventory")), ("DEM", tr("DEM"))):
             self._add_advanced(QgsProcessingParameterRasterLayer(name, text, optional=True))
+        for name, (text, most) in _SUN.items():
+            kind = QgsProcessingParameterNumber.Double
+            self._add_advanced(
+                QgsProcessingParameterNumber(name, tr(text), kind, optional=True, minValue=0, maxValue=most)
+            )
         iou = tr("Intersection over union from which two landslides match one to one")
         self._add_advanced(_fraction("LEAST_IOU", iou, defaults.MATCH_IOU))
         self.addParameter(
@@ -91,6 +102,9 @@ The output holds the landslides of both layers with what became of them: hit, sp
                 )
         if self._given(parameters, "AREA", context) and not self._extent(parameters, context).isNull():
             raise InputError(tr("Give the ground that was looked at either as an extent or as polygons, not both."))
+        sun = [parameters.get(name) is not None for name in _SUN]
+        if any(sun) and not (all(sun) and parameters.get("DEM")):
+            raise InputError(tr("Light on slopes needs a DEM and both angles of the sun; give all three, or none."))
         names = ("INVENTORY", "REFERENCE", "AREA", "DOUBTFUL", "PROBABILITY", "DEM")
         layers = [self.parameterAsLayer(parameters, name, context) for name in names if parameters.get(name)]
         check_apart([output_path(parameters.get("OUTPUT"), context)], layers)
@@ -119,6 +133,9 @@ The output holds the landslides of both layers with what became of them: hit, sp
             "iou": self.parameterAsDouble(parameters, "LEAST_IOU", context),
             "share": self.parameterAsDouble(parameters, "SHARE", context),
         }
+        sun = [parameters.get(name) for name in _SUN]
+        if None not in sun:
+            request["settings"]["sun"] = [self.parameterAsDouble(parameters, name, context) for name in _SUN]
         with self.worker(feedback) as worker:
             figures = worker.request("evaluate", request)
         results.finish(context, out, {}, tr("Comparison"))

@@ -112,6 +112,14 @@ Das Raster enthält die Bänder von Landslide4Sense, die es gibt, in dessen Reih
    <translation>Rutschungen der Referenz, die fehlen</translation>
   </message>
   <message>
+   <source>Azimuth of the sun (degrees clockwise from north)</source>
+   <translation>Azimut der Sonne (Grad im Uhrzeigersinn von Norden)</translation>
+  </message>
+  <message>
+   <source>Elevation of the sun (degrees above the horizon)</source>
+   <translation>Höhe der Sonne (Grad über dem Horizont)</translation>
+  </message>
+  <message>
    <source>Compare with a reference inventory</source>
    <translation>Mit einem Referenzinventar vergleichen</translation>
   </message>
@@ -182,6 +190,10 @@ Die Ausgabe enthält die Rutschungen beider Layer und was aus ihnen wurde: hit (
   <message>
    <source>Give the ground that was looked at either as an extent or as polygons, not both.</source>
    <translation>Geben Sie das Gebiet, in dem nachgesehen wurde, als Ausdehnung oder als Polygone an, nicht beides.</translation>
+  </message>
+  <message>
+   <source>Light on slopes needs a DEM and both angles of the sun; give all three, or none.</source>
+   <translation>Das Licht auf Hängen braucht ein DEM und beide Winkel der Sonne; geben Sie alle drei an oder keinen.</translation>
   </message>
   <message>
    <source>probability raster</source>
