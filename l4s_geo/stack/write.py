@@ -28,7 +28,7 @@ from l4s_geo.output.resume import ResumeStore
 from l4s_geo.output.staging import check_output, destination, staged
 from l4s_geo.progress import Reporter, heard
 from l4s_geo.stack.assumed import assumptions_of, remarks_of
-from l4s_geo.stack.input_files import input_files
+from l4s_geo.stack.input_files import input_files, stamps
 from l4s_geo.stack.open import Inputs, fingerprint, gdal_settings, open_stack
 from l4s_geo.stack.stack import Stack
 from l4s_geo.units import STACK_UNITS
@@ -62,7 +62,8 @@ def write_stack(inputs: Inputs, out: str | os.PathLike[str], *, resume: bool = F
 
 def _write(inputs: Inputs, path: Path, resume: bool, reporter: Reporter) -> None:
     with heard(reporter), open_stack(inputs) as stack:
-        check_apart([destination(path)], input_files(inputs, stack))
+        read = input_files(inputs, stack)
+        check_apart([destination(path)], read)
         window = stack.area.window() if stack.area else stack.grid.whole
         grid = stack.grid.part(window)
         bands = [b for b in BANDS if b in stack.bands]
@@ -71,7 +72,7 @@ def _write(inputs: Inputs, path: Path, resume: bool, reporter: Reporter) -> None
         reporter.assumes(assumptions_of(stack))
         for remark in remarks_of(stack):
             reporter.say(f"Note: {remark}")
-        parts = ResumeStore(path, fingerprint(inputs, stack, "stack", bands), resume)
+        parts = ResumeStore(path, fingerprint(inputs, stack, "stack", bands, stamps(read)), resume)
         done = parts.names()
         if parts.resumed:
             reporter.say(f"Resuming: {len(done)} of {len(strips)} strips are there")
