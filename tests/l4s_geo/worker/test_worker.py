@@ -283,7 +283,7 @@ def test_one_worker_says_that_another_has_the_output(start, large_scene, tmp_pat
         ("scene", 5),
         ("scene", None),
         ("scene", {"B4": 1}),
-        ("scene", ["a.tif"]),
+        ("scene", [["a.tif"]]),
         ("threshold", "0.5"),
         ("overlap", 1.5),
         ("overlap", True),
