@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import rasterio
 from numpy.typing import NDArray
+from rasterio.errors import RasterioError
 
 from l4s_geo.address import shown_all
 from l4s_geo.bands import BANDS, TERRAIN
@@ -73,7 +75,7 @@ def _write(inputs: Inputs, path: Path, resume: bool, reporter: Reporter) -> None
         for remark in remarks_of(stack):
             reporter.say(f"Note: {remark}")
         parts = ResumeStore(path, fingerprint(inputs, stack, "stack", bands, stamps(read)), resume)
-        done = parts.names()
+        done = {name for name in parts.names() if _is_whole(parts.path(name))}
         if parts.resumed:
             reporter.say(f"Resuming: {len(done)} of {len(strips)} strips are there")
         for number, strip in enumerate(strips):
@@ -104,6 +106,17 @@ def values(stack: Stack, bands: list[str], window: Window) -> NDArray[np.float32
             if band in bands:
                 out[bands.index(band)] = known
     return out
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether a strip of an earlier run can be read to its end; a power failure may have left it empty or cut off."""
+    try:
+        with rasterio.open(path) as dataset:
+            for _, window in dataset.block_windows(1):
+                dataset.read(window=window)
+    except RasterioError:
+        return False
+    return True
 
 
 def _write_strip(path: Path, array: NDArray[np.float32], grid: Grid) -> None:
