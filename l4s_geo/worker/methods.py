@@ -246,7 +246,7 @@ def _only(params: Mapping[str, Any], function: Callable[..., Any], *others: str)
     """Leave out other parameters, and check that the rest are those of a function.
 
     Raises:
-        ProtocolError: one is unknown, or one is missing.
+        ProtocolError: one is unknown, missing or of another kind.
     """
     rest = {name: value for name, value in params.items() if name not in others}
     signature = inspect.signature(function)
