@@ -48,6 +48,7 @@ from l4s_geo.scene_summary import cautions, details, findings, introduction
 from l4s_geo.sources.gdal import with_these_settings
 from l4s_geo.sources.sensor import Sensor
 from l4s_geo.stack.assumed import assumptions_of, remarks_of
+from l4s_geo.stack.input_files import stamps
 from l4s_geo.stack.open import STREAMING_CACHE, Resampling, fingerprint, gdal_settings
 from l4s_geo.stack.stack import Stack
 from l4s_geo.units import Units
@@ -343,11 +344,11 @@ def _work_in_progress(sides: Sides, model: LoadedBundle, plan: Plan, created: st
 
     It lies beside the first output; without one, in a folder that goes when the run ends.
     """
-    stack = sides.after
-    settings = (STATE_LAYOUT, plan.bundle.sha256, model.runtime, plan.predict, plan.refinement)
+    read = stamps(sides.files(plan.inputs, plan.dates))
+    settings = (STATE_LAYOUT, plan.bundle.sha256, model.runtime, plan.predict, plan.refinement, read)
     # What an earlier side adds stands for itself, so that runs without one keep their key.
     beside = (plan.dates, plan.floor, plan.bundle.newness, *sides.key(plan.inputs)) if plan.dates.several else ()
-    key = fingerprint(plan.inputs, stack, *settings, *beside)
+    key = fingerprint(plan.inputs, sides.after, *settings, *beside)
     with ExitStack() as files:
         first = plan.outputs.first or Path(files.enter_context(TemporaryDirectory(prefix="l4s-"))) / "scene"
         parts = ResumeStore(first, key, plan.resume, {"created": created})
@@ -356,7 +357,7 @@ def _work_in_progress(sides: Sides, model: LoadedBundle, plan: Plan, created: st
                 yield parts
         except (SceneError, TerrainError):
             # A damaged file stays damaged; a network may come back.
-            if not stack.is_remote:
+            if not sides.after.is_remote:
                 parts.discard()
             raise
 

@@ -9,6 +9,8 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+import numpy as np
+
 from l4s_geo import defaults
 from l4s_geo.bundles.bundle import Bundle, Refinement
 from l4s_geo.bundles.newness import Newness
@@ -172,6 +174,9 @@ class Plan:
                 with the bundle.
             TypeError: there is no such option.
         """
+        # What NumPy's numbers mean is the same, but neither JSON nor a digest of settings takes them for it.
+        options = {name: _plain(value) for name, value in options.items()}
+        threshold = _plain(threshold)
         first, *also = scenes_of(scene) or (None,)
         if first is None:
             raise SceneError("No scene is given; expected one, or a list of them.")
@@ -222,6 +227,11 @@ class Plan:
         if self.own_threshold or not self.only_new:
             return self
         return replace(self, vectorize=replace(self.vectorize, threshold=newness.threshold))
+
+
+def _plain(value: Any) -> Any:
+    """Return a number or an array of NumPy's as Python's own; anything else as it is."""
+    return value.tolist() if isinstance(value, np.generic | np.ndarray) else value
 
 
 def step_runs(choice: Choice, pays: bool, obstacle: L4SError | None) -> bool:

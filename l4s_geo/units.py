@@ -105,6 +105,12 @@ def detect_units(sample: NDArray[np.float32], bands: Iterable[str]) -> Units:
             "numbers (reflectance × 10000) of a very dark scene; say --units dn if they are that, and otherwise state "
             "the scale in the file (gdal_edit.py -scale 0.001)."
         )
+    if not whole and bright > _PERCENT_MOST and np.median(values) < _REFLECTANCE_BRIGHT:
+        raise SceneError(
+            f"The scene's spectral values are {np.median(values):.4g} and less by half, and {bright:.4g} in one of a "
+            "hundred, which no units explain; if that one fills what was not seen, declare it "
+            f"(gdal_edit.py -a_nodata {bright:.4g} scene.tif), or say with --units what the values are."
+        )
     if whole or bright > _PERCENT_MOST:
         return "dn"
     if dark < _L4S_DARK and bright < _L4S_BRIGHT:

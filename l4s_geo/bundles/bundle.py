@@ -31,6 +31,9 @@ __all__ = ["CLASSES", "Bundle", "Confidence", "Member", "Refinement"]
 CLASSES = ("high", "medium", "low")
 """The classes of confidence, the most certain first."""
 
+_WIDEST = 4096
+"""Pixels of a side of the largest window: larger ones would fill the memory."""
+
 
 @dataclass(frozen=True)
 class Member:
@@ -152,6 +155,8 @@ class Bundle:
             raise BundleError(f"Bundle {self.name!r} holds no network.")
         if not 0 < self.threshold < 1:
             raise BundleError(f"Bundle {self.name!r} has threshold {self.threshold}; expected one in (0, 1).")
+        if not 1 <= self.window <= _WIDEST:
+            raise BundleError(f"Bundle {self.name!r} has windows of {self.window:g} pixels; expected 1 to {_WIDEST}.")
         for member in self.members:
             if not (member.weight > 0 and 1 <= member.scale <= 8):
                 raise BundleError(

@@ -46,7 +46,8 @@ def find_bundle(name_or_path: PathLike) -> Bundle:
         return read_bundle(places[str(name_or_path)])
     path = Path(name_or_path)
     path = path.parent if path.name == "bundle.json" else path
-    if (path / "bundle.json").is_file() or (path.is_file() and path.suffix.lower() == ".zip"):
+    # Unlike a path's own methods, these take a name that is too long for one that does not exist.
+    if os.path.isfile(path / "bundle.json") or (os.path.isfile(path) and path.suffix.lower() == ".zip"):
         return read_bundle(path)
     near = get_close_matches(str(name_or_path), places, 1, 0.5)
     raise BundleError(

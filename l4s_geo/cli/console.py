@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 import traceback
 from collections.abc import Iterator, Mapping
@@ -43,7 +44,12 @@ def user_errors(verbose: bool = False, resumes: bool = False) -> Iterator[None]:
         hint = ", and the same command with --resume goes on from here" if resumes else ""
         click.echo(f"Stopped; no output was written{hint}.", err=True)
         sys.exit(130)
-    except Exception:
+    except BrokenPipeError:
+        raise  # whoever read the output has gone; click ends without a word
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            click.echo(f"Error: The disk is full ({error}); free some space and start again.", err=True)
+            sys.exit(2)
         click.echo(shown(traceback.format_exc()), err=True, nl=False)
         sys.exit(1)
 
@@ -78,7 +84,7 @@ class Console:
 
     def progress(self, done: int, total: int) -> None:
         """Move the bar."""
-        if self._quiet or not sys.stderr.isatty():
+        if self._quiet or sys.stderr is None or not sys.stderr.isatty():
             return
         if self._bar is None or self._task is None:
             self._start(total)

@@ -37,13 +37,14 @@ from l4s_geo.stack.stack import Stack
 
 __all__ = ["STATE_LAYOUT", "PredictSettings", "Prediction", "predict"]
 
-STATE_LAYOUT = 2
+STATE_LAYOUT = 3
 """Number of the layout in which `predict` keeps its state; a run cannot go on from a state of another layout."""
 
 Progress = Callable[[int, int], None]
 """Called with (windows done, windows in all)."""
 
 _STATE, _STATISTICS, _SURFACE = "state.npz", "statistics.npz", "surface.f32"
+_STATE_HOLDS = {"number", "rows", "checksum", "valid", "sums", "seen"}
 
 
 @dataclass(frozen=True)
@@ -209,22 +210,30 @@ class _Steps:
     def resume(self) -> int:
         """Take up what an earlier run has finished; return the number of the first row of windows to run."""
         first = 0
-        if self._parts.resumed and _STATE in self._parts.names():
-            state = self._parts.load(_STATE)
+        if (state := self._state()) is not None:
             first, self._valid = int(state["number"]), int(state["valid"])
-            self._layers.keep(int(state["rows"]))
             self._blends[0].restore(state["sums"])
             self._seen = Moments(*state["seen"])
         else:
             self._parts.begin()
             self._layers.keep(0)
         if any(m.normalization == "domain" for m in self._model.bundle.members):
-            if _STATISTICS not in self._parts.names():
+            found = self._parts.load(_STATISTICS)
+            if found is None:
                 with self._watch("statistics"):
                     sample = sample_moments(self._stack, self._model.bundle)
-                self._parts.save(_STATISTICS, count=sample.count, mean=sample.mean, squares=sample.squares)
-            self._statistics = statistics(Moments(**self._parts.load(_STATISTICS)))
+                found = {"count": sample.count, "mean": sample.mean, "squares": sample.squares}
+                self._parts.save(_STATISTICS, **found)
+            self._statistics = statistics(Moments(**found))
         return first
+
+    def _state(self) -> dict[str, NDArray[Any]] | None:
+        """Return what an earlier run kept of its state, if that and the rows it speaks of are whole."""
+        state = self._parts.load(_STATE) if self._parts.resumed else None
+        if state is None or not state.keys() >= _STATE_HOLDS:
+            return None
+        self._layers.keep(int(state["rows"]))
+        return state if self._layers.checksum == int(state["checksum"]) else None
 
     def read(self, row: int, finished: int, cols: list[int]) -> _Strip:
         """Read one row of windows.
@@ -305,6 +314,7 @@ class _Steps:
                 _STATE,
                 number=np.array(number),
                 rows=np.array(self._layers.height),
+                checksum=np.array(self._layers.checksum),
                 valid=np.array(self._valid),
                 sums=rest,
                 seen=np.stack([self._seen.count, self._seen.mean, self._seen.squares]),

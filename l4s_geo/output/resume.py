@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 import shutil
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +42,7 @@ class ResumeStore:
         self._key = key
         self.facts = facts or {}
         self.resumed = False
-        if resume and (about := self._read_about()).get("key") == key:
+        if resume and (about := self._read_about()).get("key") == key and isinstance(about.get("facts"), dict):
             self.facts, self.resumed = about["facts"], True
         else:
             self.discard()
@@ -104,10 +106,13 @@ class ResumeStore:
 
         self.write(name, write)
 
-    def load(self, name: str) -> dict[str, NDArray[Any]]:
-        """Read a part that `save` has written."""
-        with np.load(self.folder / name, allow_pickle=False) as arrays:
-            return dict(arrays)
+    def load(self, name: str) -> dict[str, NDArray[Any]] | None:
+        """Read a part that `save` has written; None if there is none, or if it is damaged."""
+        try:
+            with np.load(self.folder / name, allow_pickle=False) as arrays:
+                return dict(arrays)
+        except (OSError, ValueError, EOFError, KeyError, BadZipFile, zlib.error):
+            return None
 
     @contextmanager
     def done_with(self) -> Iterator[None]:

@@ -6,6 +6,7 @@ process had begun does not count and is overwritten.
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,8 @@ from numpy.typing import NDArray
 from l4s_geo.grid import Window
 
 __all__ = ["ScratchRaster"]
+
+_PIECE = 1 << 24
 
 
 class ScratchRaster:
@@ -28,6 +31,8 @@ class ScratchRaster:
             width: number of pixels of a row.
         """
         self.path, self.bands, self.width = path, bands, width
+        self.checksum = 0
+        """CRC-32 of the rows that `append` added, after those that `keep` left."""
 
     @property
     def height(self) -> int:
@@ -43,13 +48,23 @@ class ScratchRaster:
         Raises:
             OSError: the disk is full, or cannot be written.
         """
+        rows = np.ascontiguousarray(values.swapaxes(0, 1)).data
         with self.path.open("ab") as file:
-            file.write(np.ascontiguousarray(values.swapaxes(0, 1)).data)
+            file.write(rows)
+        self.checksum = zlib.crc32(rows, self.checksum)
 
     def keep(self, rows: int) -> None:
-        """Drop all but the first rows, and what may have been written of the next."""
+        """Drop all but the first rows, and what may have been written of the next; `checksum` is then that of the file.
+
+        Rows that are not there do not come into being.
+        """
+        size = min(rows, self.height) * 4 * self.bands * self.width
         with self.path.open("ab") as file:
-            file.truncate(rows * 4 * self.bands * self.width)
+            file.truncate(size)
+        self.checksum = 0
+        with self.path.open("rb") as file:
+            while part := file.read(_PIECE):
+                self.checksum = zlib.crc32(part, self.checksum)
 
     def read(self, window: Window) -> NDArray[np.float32]:
         """Return a copy of a window: (bands, rows, cols) float32."""

@@ -14,12 +14,16 @@ from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
+from l4s_geo.address import shown
 from l4s_geo.errors import OutputError, OutputKeptError
 from l4s_geo.output.geopackage import check_replaceable
 from l4s_geo.output.siblings import check_siblings, check_unused, clear_siblings
 from l4s_geo.output.style import restyle, style_file
 
-__all__ = ["check_output", "destination", "staged"]
+__all__ = ["check_name", "check_output", "destination", "staged"]
+
+_LONGEST = 200
+"""Bytes of a name, so that file systems which end at 255 leave room for what the hidden files beside it add."""
 
 
 def check_output(path: Path, suffixes: tuple[str, ...], what: str, styled: bool = True) -> None:
@@ -39,6 +43,7 @@ def check_output(path: Path, suffixes: tuple[str, ...], what: str, styled: bool 
         raise OutputError(
             f"The {what} {path} has the suffix {path.suffix or '(none)'!r}; expected one of {', '.join(suffixes)}."
         )
+    check_name(path, what)
     place = path.resolve()
     folder = place.parent
     if not folder.is_dir():
@@ -53,6 +58,30 @@ def check_output(path: Path, suffixes: tuple[str, ...], what: str, styled: bool 
         raise OutputError(
             f"The folder {folder} cannot be written to ({error.strerror}); choose another for the {what}."
         ) from error
+
+
+def check_name(path: Path, what: str) -> None:
+    """Check that a name can be written to, and names of hidden files beside it that are made of it.
+
+    Raises:
+        OutputError: it is too long, a link that leads to itself, not UTF-8, or holds a line break.
+    """
+    if (length := len(os.fsencode(path.name))) > _LONGEST:
+        raise OutputError(
+            f"The name of the {what} {path} has {length} bytes; expected {_LONGEST} at most, so give a shorter one."
+        )
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise OutputError(
+            f"The name of the {what} {shown(str(path))} is not UTF-8, which the drivers need; give another name."
+        ) from None
+    if any(ord(sign) < ord(" ") for sign in str(path)):
+        raise OutputError(f"The name of the {what} {path} holds a line break or the like; give another name.")
+    try:
+        path.resolve().exists()
+    except (OSError, RuntimeError) as error:
+        raise OutputError(f"The {what} {path} leads nowhere ({error}); give another name.") from None
 
 
 def destination(path: Path) -> Path:

@@ -6,12 +6,17 @@ exists, and that this GDAL has the driver, is ours, since GDAL's own messages sp
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 from pathlib import Path
 
 import rasterio
 
-__all__ = ["file_of", "lacking_driver", "product_of"]
+from l4s_geo.address import shown
+from l4s_geo.errors import SceneError
+
+__all__ = ["check_path", "file_of", "lacking_driver", "product_of"]
 
 _DRIVERS = {
     "NETCDF": "netCDF",
@@ -44,6 +49,33 @@ _PREFIX = re.compile(rf"({'|'.join(_DRIVERS)}):(.+)", re.DOTALL | re.IGNORECASE)
 _NUMBERED = ("GTIFF_DIR", "NITF_IM")
 _ARCHIVE = re.compile(r"/vsi(?:zip|tar|gzip|7z|rar)/(?!vsi)(.+)", re.DOTALL)
 _PRODUCT = re.compile(r"SENTINEL2_L(?:1C|1C_TILE|2A):(.+?)(?::(?:\d\dm|TCI|PREVIEW))?(?::EPSG_\d+)?", re.DOTALL)
+
+
+def check_path(path: str | os.PathLike[str], what: str) -> None:
+    """Check that a path that a user gave can be one.
+
+    Args:
+        path: the path, an address, or a name of GDAL's.
+        what: its part in the run, for the message.
+
+    Raises:
+        SceneError: it is empty, not UTF-8, holds a zero, is too long, or a link that leads to itself.
+    """
+    text = os.fspath(path)
+    if not text:
+        raise SceneError(f"The path of the {what} is empty; give one, or leave it out.")
+    try:
+        text.encode()
+        os.stat(text)
+    except UnicodeEncodeError:
+        raise SceneError(
+            f"The path of the {what} {shown(text)} is not UTF-8, in which alone GDAL opens files; rename it."
+        ) from None
+    except ValueError:
+        raise SceneError(f"The path of the {what} {shown(text)!r} holds a zero; give the path of a file.") from None
+    except OSError as error:
+        if error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
+            raise SceneError(f"The {what} {text} leads nowhere ({error.strerror}); give the path of a file.") from None
 
 
 def file_of(path: str) -> str | None:

@@ -68,6 +68,11 @@ def opened(path: str, what: str, error: type[L4SError] = SceneError) -> Iterator
     with _opened(path, what, error) as dataset:
         if not dataset.count:
             raise _several(dataset, path, what, error)
+        if any(dtype.startswith("complex") for dtype in dataset.dtypes):
+            raise error(
+                f"The {what} {path} holds complex numbers, as raw radar images do; expected real ones, so take those "
+                "out that are meant (gdal_translate -ot Float32 keeps the real part)."
+            )
         yield dataset
 
 
@@ -267,11 +272,20 @@ def tagged(dataset: Any, path: str, band: str, index: int = 1) -> tuple[BandRef,
     Returns:
         The band, and its units, "dn", if the tags settle them.
     """
-    return scaled(dataset, BandRef(path, index), band, dataset.scales[index - 1], dataset.offsets[index - 1])
+    own, first = dataset.nodatavals[index - 1], dataset.nodatavals[0]
+    # A file is warped with the nodata of its first band, so that another one has to be said.
+    differs = own is not None and not np.isnan(own) and own != first
+    ref = BandRef(path, index, nodata=own if differs else None)
+    return scaled(dataset, ref, band, dataset.scales[index - 1], dataset.offsets[index - 1])
 
 
 def scaled(dataset: Any, plain: BandRef, band: str, scale: float, offset: float) -> tuple[BandRef, Units | None]:
     """Describe a band of an open raster whose scale and offset are known, see `tagged`."""
+    if np.isfinite(scale) and scale < 0:
+        raise SceneError(
+            f"Band {band} of {plain.path} states the scale {scale:g}; expected a positive one, so apply it first "
+            "(gdal_translate -unscale -ot Float32 FILE unscaled.tif)."
+        )
     if (scale, offset) == (1.0, 0.0) or not (np.isfinite(scale) and np.isfinite(offset) and scale > 0):
         return plain, None
     if band in TERRAIN or scale > _REFLECTANCE_SCALE:

@@ -198,7 +198,7 @@ def _require_there(path: str, what: str, error: type[L4SError]) -> None:
             f"The {what} {path} is no file of this machine; vector files are read from disk alone, never from the "
             "web or a database, so download or export it and give its path."
         )
-    if not Path(path).exists():
+    if not os.path.exists(path):  # also of a name that is too long
         raise error(f"The {what} {path} does not exist; give a vector file of polygons.")
 
 

@@ -25,16 +25,29 @@ from l4s_geo.errors import SceneError, TerrainError
 from l4s_geo.grid import PIXEL, Grid, Window
 from l4s_geo.sources.rasters import grid_of, opened, reading
 from l4s_geo.sources.vrt import outside
-from l4s_geo.stack.slopes import check_degrees, is_slope, probe_windows, without_fill
+from l4s_geo.stack.slopes import NOT_FLAT, check_degrees, is_slope, is_void, probe_windows, unlike, without_fill
 from l4s_geo.stack.terrain import MAX_VOID, fill_voids, horn, slope_of
-from l4s_geo.stack.voids import HIGHEST, LOWEST, find_voids, impossible, without_voids
+from l4s_geo.stack.voids import HIGHEST, LOWEST, find_voids, impossible, in_metres, is_scaled, without_voids
 from l4s_geo.stack.warp import exact_warp, pixels_per_pixel
 
 __all__ = ["DEM"]
 
+_FOOT = 0.3048
+_UNITS = {
+    **dict.fromkeys(("dm", "decimetre", "decimeter", "decimetres", "decimeters"), 0.1),
+    **dict.fromkeys(("cm", "centimetre", "centimeter", "centimetres", "centimeters"), 0.01),
+    **dict.fromkeys(("mm", "millimetre", "millimeter", "millimetres", "millimeters"), 0.001),
+    **dict.fromkeys(("km", "kilometre", "kilometer", "kilometres", "kilometers"), 1000.0),
+    **dict.fromkeys(("yd", "yard", "yards"), 0.9144),
+}
+"""Units of heights by their names, in metres; feet have too many names."""
+_FLAT, _TOO_STEEP = 2.0, 55.0
+"""Degrees under which 99 % of the ground is nowhere but on plains, and over which half of it is nowhere."""
 _HALO = 2
 _SAMPLES = 64
 _BLOCK, _BLOCKS = 512, 256
+_FEW = 100
+_SOME = 0.005
 
 PathLike = str | os.PathLike[str]
 
@@ -72,8 +85,10 @@ class DEM(Closing):
             self._slope = self._on(grid, self._open_slope(), Resampling.nearest) if self.slope_path else None
             self.remarks += outside([self.slope_path] if self.slope_path else [])
             self.covered = self._coverage()
+            self.remarks += self._doubts()
             if self._slope is not None:
                 self._check_slope()
+            self.voids_filled = False  # what was looked at so far is not what anybody reads
         except BaseException:
             self.close()
             raise
@@ -85,11 +100,12 @@ class DEM(Closing):
             Elevation in metres (bilinear) and slope in degrees (nearest), each (rows, cols) float32, NaN where
             unknown.
         """
-        elevation, slope = self._sampled(window)
-        if self._slope is not None:
-            slope = self._read_raster(self._slope, window.ranges, "slope")
-            slope[~is_slope(slope)] = np.nan
-        return elevation, slope
+        elevation, computed = self._sampled(window)
+        if self._slope is None:
+            return elevation, computed
+        slope = self._read_raster(self._slope, window.ranges, "slope")
+        slope[~is_slope(slope)] = np.nan
+        return elevation, np.where(is_void(slope, computed), computed, slope)
 
     def close(self) -> None:
         """Close the DEM's files."""
@@ -102,12 +118,17 @@ class DEM(Closing):
                 f"The {what} {path} has {dataset.count} bands; expected one, so take it out (gdal_translate -b 1 FILE "
                 "band1.tif)."
             )
+        if what == "DEM" and dataset.dtypes[0] == "uint8":
+            self.remarks.append(
+                f"the DEM {path} has 8 bits, heights of 0 to 255 m, as a picture of the ground (a hillshade) has; give "
+                "elevations"
+            )
         unit = _unit(dataset)
-        if "f" in unit[:1] or "foot" in unit or "feet" in unit:
+        if what == "DEM" and (metres := _metres(unit)) != 1:
             raise TerrainError(
                 f"The {what} {path} states its heights in {unit!r}; expected metres, so convert it first "
-                "(gdal_translate -a_srs EPSG:… -scale 0 1 0 0.3048 -ot Float32 FILE metres.tif, with the code of the "
-                "CRS without heights)."
+                f"(gdal_translate -a_srs EPSG:… -scale 0 1 0 {metres:g} -ot Float32 FILE metres.tif, with the code of "
+                "the CRS without heights)."
             )
         return dataset
 
@@ -116,7 +137,7 @@ class DEM(Closing):
         pixel = PIXEL / math.sqrt(math.prod(_pixels(grid_of(dataset, "DEM", TerrainError), self.grid)))
         voids = find_voids(_Blocks(dataset, path, _window_around(self.grid, dataset)), pixel)
         if not voids.share:
-            return dataset
+            return self._resources.enter_context(without_voids(dataset, ())) if is_scaled(dataset) else dataset
         values = ", ".join(f"{value:g}" for value in (*voids.constants, *voids.beyond))
         if voids.scaled:
             raise TerrainError(
@@ -137,9 +158,10 @@ class DEM(Closing):
         shape = (-(-dataset.height // step), -(-dataset.width // step))
         with reading(dataset.name, "slope", TerrainError):
             values = dataset.read(1, out_shape=shape, masked=True, out_dtype="float64").filled(np.nan)
+        values = in_metres(dataset, values)
         if not len(without_fill(values.ravel())):
             raise TerrainError(f"The slope {dataset.name} holds nothing but nodata; give one in degrees.")
-        return dataset
+        return self._resources.enter_context(without_voids(dataset, ())) if is_scaled(dataset) else dataset
 
     def _on(self, grid: Grid, dataset: Any, resampling: Resampling) -> Any:
         try:
@@ -161,12 +183,44 @@ class DEM(Closing):
         nearest = np.ix_(np.floor(rows - row0 + 0.5).astype(np.intp), np.floor(cols - col0 + 0.5).astype(np.intp))
         return elevation, slope[nearest]
 
+    def _doubts(self) -> list[str]:
+        """Say if the ground of the elevations is flatter or steeper than any with landslides, as in wrong units."""
+        slopes = np.concatenate([self._sampled(window)[1].ravel() for window in probe_windows(self.grid)])
+        slopes = slopes[np.isfinite(slopes)]
+        names = ", ".join(self.paths)
+        if slopes.size < _FEW:
+            return []
+        middle, most = np.percentile(slopes, [50, 99])
+        if most < _FLAT:
+            return [
+                f"by the DEM {names} 99% of the ground is under {most:.2g}° steep, so hardly a landslide is likely "
+                "there; if it is steeper, the elevations are in another unit than metres, or no elevations"
+            ]
+        if middle > _TOO_STEEP:
+            return [
+                f"by the DEM {names} half of the ground is over {middle:.0f}° steep, which no country is; the "
+                "elevations seem to be in another unit than metres, such as feet, or no elevations"
+            ]
+        return []
+
     def _check_slope(self) -> None:
         """Refuse a ready slope that is not in degrees, by its range and beside the slopes computed here."""
         windows = list(probe_windows(self.grid))
         ready = [self._read_raster(self._slope, window.ranges, "slope").ravel() for window in windows]
-        computed = [self._sampled(window)[1].ravel() for window in windows]
-        check_degrees(np.concatenate(ready), np.concatenate(computed), f"slope {self.slope_path}")
+        computed = np.concatenate([self._sampled(window)[1].ravel() for window in windows])
+        stated = np.concatenate(ready)
+        check_degrees(stated, computed, f"slope {self.slope_path}")
+        voids = is_void(stated, computed)
+        if (share := float(voids.mean())) > _SOME:
+            self.remarks.append(
+                f"the slope {self.slope_path} is 0 on {share:.0%} of the scene where that of the DEM is over "
+                f"{NOT_FLAT:g}°, where it knows nothing; the slope of the DEM counts there"
+            )
+        if difference := unlike(stated[~voids], computed[~voids]):
+            self.remarks.append(
+                f"the slope {self.slope_path} differs by {difference:.0f}° from that of the DEM at half of the places; "
+                "do they belong together?"
+            )
 
     def _read_own(self, row0: int, row1: int, col0: int, col1: int) -> NDArray[np.float32]:
         """Read the mosaic on its metric grid, small voids filled; NaN outside it."""
@@ -235,7 +289,7 @@ class _Blocks:
             place = ((row, min(row + _BLOCK, bottom)), (col, min(col + _BLOCK, right)))
             with reading(self.path, "DEM", TerrainError):
                 block = self.dataset.read(1, window=place, masked=True, out_dtype="float32").filled(np.nan)
-            yield block
+            yield in_metres(self.dataset, block)
 
 
 def _window_around(grid: Grid, dataset: Any) -> Window:
@@ -261,6 +315,14 @@ def _pixels(native: Grid, grid: Grid) -> tuple[float, float]:
         return pixels_per_pixel(native, grid)
     except SceneError as error:
         raise TerrainError(f"The DEM does not lie where the scene does: {error}") from error
+
+
+def _metres(unit: str) -> float:
+    """Return how many metres a unit of heights is; 1 for one that nobody knows."""
+    if unit in _UNITS:
+        return _UNITS[unit]
+    feet = unit.startswith("f") or "foot" in unit or "feet" in unit
+    return _FOOT if feet else 1.0
 
 
 def _unit(dataset: Any) -> str:

@@ -18,7 +18,7 @@ from l4s_geo.sources.vectors import vector_file
 from l4s_geo.stack.open import Inputs
 from l4s_geo.stack.stack import Stack
 
-__all__ = ["files_of", "input_files"]
+__all__ = ["files_of", "input_files", "stamps"]
 
 _SHAPEFILE = (".shp", ".shx", ".dbf", ".prj", ".cpg")
 
@@ -45,6 +45,19 @@ def input_files(inputs: Inputs, stack: Stack) -> Files:
     found["mask"] = files_of(inputs.mask)
     found["area of interest"] = files_of(inputs.aoi)
     return found
+
+
+def stamps(files: Files) -> list[tuple[str, int, int, int]]:
+    """Return what tells whether files have changed: place, size, and when content and anything at all last changed.
+
+    The second time is the system's own, so that a program that sets the first one back does not hide a change.
+
+    Args:
+        files: as `input_files` finds them; folders are left aside.
+    """
+    found = {path.resolve() for paths in files.values() for path in paths if path.is_file()}
+    stats = [(path, path.stat()) for path in sorted(found)]
+    return [(str(path), stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns) for path, stat in stats]
 
 
 def files_of(given: str | os.PathLike[str] | None) -> list[Path]:

@@ -23,7 +23,7 @@ from rasterio.features import geometry_mask
 from l4s_geo.closing import Closing
 from l4s_geo.errors import L4SError, SceneError
 from l4s_geo.grid import Grid, Window
-from l4s_geo.sources.rasters import grid_of, opened, reading
+from l4s_geo.sources.rasters import grid_of, opened, reading, sample
 from l4s_geo.sources.scene import BandRef
 from l4s_geo.sources.vectors import is_elsewhere, is_vector, read_polygons, vector_file
 from l4s_geo.stack.warp import exact_warp
@@ -45,6 +45,12 @@ SCL_CLASSES = {
     11: "snow or ice",
 }
 """The classes of Level-2A's scene classification (SCL), and what they mean."""
+
+_NO_CLASS = -1.0
+"""What no pixel of a classification holds, in place of the nodata that it declares."""
+_SHOWN = 3
+_AROUND = 1.0
+"""Degrees around a grid beyond which an area of interest does not count."""
 
 PathLike = str | os.PathLike[str]
 
@@ -69,11 +75,15 @@ class RasterMask(Closing):
             classes: values that hide a pixel; None for all but 0.
         """
         self._ref, self._what, self._classes = ref, what, classes
+        self.by_classes = classes is not None
+        """Whether chosen values hide pixels, and not all but 0."""
         self._resources = ExitStack()
         try:
             dataset = self._resources.enter_context(opened(ref.path, what))
             own = grid_of(dataset, what)
-            self._raster = self._resources.enter_context(exact_warp(dataset, grid, Resampling.nearest))
+            # A class that is declared as nodata, 0 as a rule, stays a class where the raster is warped.
+            fill = None if classes is None else _NO_CLASS
+            self._raster = self._resources.enter_context(exact_warp(dataset, grid, Resampling.nearest, fill))
             self.covers = _share(own, grid)
             """The share of the mapping grid that the raster covers, 0 to 1."""
         except BaseException:
@@ -84,13 +94,25 @@ class RasterMask(Closing):
         """Return (rows, cols) bool for a window of the mapping grid: True where hidden, False beyond the raster."""
         with reading(self._ref.path, self._what):
             values = self._raster.read(self._ref.index, window=window.ranges, out_dtype="float32", masked=True)
-        # The classification's own nodata, 0, is a class as well.
         hidden: NDArray[np.bool_]
         if self._classes is not None:
-            hidden = np.isin(values.data, self._classes)
+            hidden = np.isin(np.asarray(values.data), self._classes)
         else:
-            hidden = np.isfinite(values.filled(np.nan)) & (values.data != 0)
+            hidden = np.isfinite(values.filled(np.nan)) & (np.asarray(values.data) != 0)
         return hidden
+
+    def strangers(self) -> list[float]:
+        """Return the commonest values of a classification that are none of its classes, from a sample; at most 3."""
+        if self._classes is None:
+            return []
+        values = sample(self._ref, self._what)
+        values = values[np.isfinite(values) & ~np.isin(values, list(SCL_CLASSES))]
+        found, counts = np.unique(values, return_counts=True)
+        return [float(value) for value in found[np.argsort(-counts, kind="stable")][:_SHOWN]]
+
+    def has_nodata(self) -> bool:
+        """Whether some of its pixels are nodata or NaN, by a sample."""
+        return bool(np.isnan(sample(self._ref, self._what)).any())
 
     def close(self) -> None:
         """Close the raster's file."""
@@ -172,10 +194,18 @@ def open_mask(path: PathLike, grid: Grid) -> RasterMask | Area:
         SceneError: it is neither.
     """
     try:
-        return RasterMask(BandRef(os.fspath(path)), grid, "mask")
+        with opened(os.fspath(path), "mask") as dataset:
+            bands = dataset.count
     except L4SError:
         if not is_vector(path):
             raise
+    else:
+        if bands != 1:
+            raise SceneError(
+                f"The mask {os.fspath(path)} has {bands} bands; expected one, so take it out (gdal_translate -b 1 FILE "
+                "band1.tif)."
+            )
+        return RasterMask(BandRef(os.fspath(path)), grid, "mask")
     return Area(shapely.union_all(read_polygons(path, grid, "mask")), grid)
 
 
@@ -216,6 +246,13 @@ def _to_grid(box: shapely.Geometry, degrees: bool, grid: Grid) -> shapely.Geomet
 
     if not degrees:
         return box
+    # Far beyond the grid, its CRS has no coordinates.
+    around = grid.bounds_in(CRS.from_epsg(4326))
+    if around is not None and np.isfinite(around).all() and around[0] < around[2]:
+        near = shapely.box(around[0] - _AROUND, around[1] - _AROUND, around[2] + _AROUND, around[3] + _AROUND)
+        box = box.intersection(near)
+        if box.is_empty:
+            return box
     dense = shapely.segmentize(box, max((box.bounds[2] - box.bounds[0]) / 50, 1e-6))
     return gpd.GeoSeries([dense], crs=4326).to_crs(grid.crs.to_wkt()).iloc[0]
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import rasterio
 from rasterio.enums import Resampling as Method
 
@@ -21,13 +22,14 @@ from l4s_geo.grid import Grid, mapping_grid
 from l4s_geo.sources.detect import open_scene
 from l4s_geo.sources.http import http_options
 from l4s_geo.sources.mosaic import is_mosaic, tiles_of
-from l4s_geo.sources.names import file_of
+from l4s_geo.sources.names import check_path, file_of
 from l4s_geo.sources.sensor import SENSORS, Sensor
 from l4s_geo.sources.vectors import vector_file
 from l4s_geo.sources.vrt import outside
 from l4s_geo.stack.clouds import CloudMask
 from l4s_geo.stack.dem import DEM
 from l4s_geo.stack.masks import SCL_CLASSES, Area, RasterMask, open_area, open_mask
+from l4s_geo.stack.slopes import probe_windows
 from l4s_geo.stack.stack import Stack
 from l4s_geo.units import UNITS, Units
 
@@ -46,6 +48,7 @@ STREAMING_CACHE = 32 << 20
 """Bytes of GDAL's cache where every block is read or written once."""
 _MAX_OFFSET = 10_000
 _WHOLE = 0.995
+_MOST = 0.5
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,8 @@ class Inputs:
     """Area of interest: a vector file, FILE|layername=NAME for one of several layers, or "west,south,east,north"."""
 
     def __post_init__(self) -> None:
+        for what, given in self._paths():
+            check_path(given, what)
         if self.units not in ("auto", *UNITS):
             raise SceneError(f"Units {self.units!r} are unknown; expected auto or one of {', '.join(UNITS)}.")
         if self.sensor not in SENSORS:
@@ -100,6 +105,19 @@ class Inputs:
             raise SceneError(f"Mask class {unknown[0]} is unknown; the classes are {known}.")
         if self.slope is not None and not self.dem:
             raise SceneError("A slope was given without a DEM; give both, since elevations are needed too.")
+
+    def _paths(self) -> Iterator[tuple[str, PathLike]]:
+        """Yield what the given paths are, and the paths."""
+        if isinstance(self.scene, Mapping):
+            yield from ((f"band {band}", path) for band, path in self.scene.items())
+        else:
+            yield "scene", self.scene
+        if isinstance(self.dem, str | os.PathLike):
+            yield "DEM", self.dem
+        else:
+            yield from (("DEM", path) for path in self.dem or ())
+        beside = {"slope": self.slope, "mask": self.mask, "area of interest": self.aoi}
+        yield from ((what, path) for what, path in beside.items() if path is not None)
 
 
 def gdal_settings(cache: int = READING_CACHE) -> rasterio.Env:
@@ -134,24 +152,33 @@ def open_stack(inputs: Inputs, grid: Grid | None = None) -> Iterator[Stack]:
         if scene.classes and inputs.mask_classes:
             classes = RasterMask(scene.classes, grid, "scene classification", tuple(inputs.mask_classes))
             stack.masks.append(files.enter_context(classes))
-            stack.remarks += _coverage(classes, f"scene classification {scene.classes.path}")
+            stack.remarks += _coverage(classes, grid, f"scene classification {scene.classes.path}")
         if inputs.mask is not None:
             mask = open_mask(inputs.mask, grid)
             stack.remarks += outside([os.fspath(inputs.mask)])
             stack.masks.append(files.enter_context(mask) if isinstance(mask, RasterMask) else mask)
-            stack.remarks += _coverage(mask, f"mask {os.fspath(inputs.mask)}")
+            stack.remarks += _coverage(mask, grid, f"mask {os.fspath(inputs.mask)}")
         if inputs.clouds:
             stack.masks.append(CloudMask(stack.scene, grid, stack.units))
         yield stack
 
 
-def _coverage(mask: RasterMask | Area, what: str) -> list[str]:
-    """Say if a mask does not reach all of the scene; polygons need not."""
+def _coverage(mask: RasterMask | Area, grid: Grid, what: str) -> list[str]:
+    """Say if a mask does not reach all of the scene, as polygons need not, or hides nothing or most of it."""
     if mask.covers == 0:
         return [f"the {what} does not meet the scene and hides nothing"]
+    said = []
     if isinstance(mask, RasterMask) and mask.covers < _WHOLE:
-        return [f"the {what} covers {mask.covers:.0%} of the scene; beyond it nothing is hidden"]
-    return []
+        said.append(f"the {what} covers {mask.covers:.0%} of the scene; beyond it nothing is hidden")
+    if isinstance(mask, RasterMask) and (strangers := mask.strangers()):
+        listed = ", ".join(f"{value:g}" for value in strangers)
+        said.append(f"the {what} holds {listed}, which are no classes (0 to 11) and hide nothing")
+    hidden = float(np.mean(np.concatenate([mask.read(window).ravel() for window in probe_windows(grid)])))
+    if isinstance(mask, RasterMask) and not mask.by_classes and not hidden and mask.has_nodata():
+        said.append(f"the {what} is 0 or nodata wherever it was looked at, and neither hides anything")
+    if hidden > _MOST:
+        said.append(f"the {what} hides {hidden:.0%} of the scene")
+    return said
 
 
 def fingerprint(inputs: Inputs, stack: Stack, *more: object) -> str:

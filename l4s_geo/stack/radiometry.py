@@ -36,6 +36,9 @@ _REVERSED = -0.3
 """Rank correlation of brightness and redness under which bands have changed places."""
 _NO_VEGETATION = -0.1
 """Normalised difference of near infrared and red over which a tenth of the pixels of every scene with land is."""
+_FILLS = 8
+"""Different negative values, at most, that fill voids."""
+_COMMON = 0.01
 _ENOUGH = 1000
 _MOST = 1e6
 """More than any spectral value in any units: what lies beyond is fill."""
@@ -62,6 +65,8 @@ class _Sample:
     bands: tuple[str, ...]
     stored: NDArray[np.float32]
     """(bands, pixels) float32, without scale and offset; NaN where there is no data."""
+    below: float
+    """The share of the values that are negative, 0 to 1; 0 if these are but a few different ones, which fill voids."""
 
 
 def settle(scene: Scene, units: Units | None = None, offset: float | None = None) -> Radiometry:
@@ -95,8 +100,9 @@ def settle(scene: Scene, units: Units | None = None, offset: float | None = None
     else:
         _check_offset(scene, found, settled)
         scene, added = _presumed(scene, found, settled)
-        notes += _floor_notes(scene, found, settled)
-    notes = (*scene.notes, *notes, *_order_notes(scene, found, settled))
+        notes += (*_floor_notes(scene, found, settled), *_negative_notes(scene, found))
+        notes += _unlike_notes(scene, settled)
+    notes = (*scene.notes, *notes, *_fill_notes(found), *_order_notes(scene, found, settled))
     return Radiometry(replace(scene, notes=notes, presumption=None), settled, stated_units, added)
 
 
@@ -158,7 +164,9 @@ def _sample(scene: Scene) -> _Sample:
             "its nodata value."
         )
     fill = (pixels == 0) | (pixels <= -1) | (pixels > _MOST)
-    return _Sample(tuple(chosen), np.where(fill, np.nan, pixels))
+    negative = pixels[pixels < 0]
+    below = negative.size / np.isfinite(pixels).sum() if np.unique(negative).size > _FILLS else 0.0
+    return _Sample(tuple(chosen), np.where(fill, np.nan, pixels), below)
 
 
 def _values(scene: Scene, found: _Sample) -> NDArray[np.float32]:
@@ -276,6 +284,43 @@ def _floor_notes(scene: Scene, found: _Sample, units: Units) -> tuple[str, ...]:
     return (
         f"even the darkest values are {floor:.0f} and more, as where 1000 is added (baselines from 04.00 on); if so, "
         f"--offset {BASELINE_OFFSET:g} takes it off",
+    )
+
+
+def _negative_notes(scene: Scene, found: _Sample) -> tuple[str, ...]:
+    """Return a note if many values are negative, and no tag says that something is to be added to them."""
+    if found.below < _LOST or any(scene.bands[band].offset > 0 for band in found.bands):
+        return ()
+    return (
+        f"{found.below:.0%} of the values are negative, as where an offset was taken off that was not in them; if so, "
+        f"--offset {-BASELINE_OFFSET:g} adds 1000 again",
+    )
+
+
+def _unlike_notes(scene: Scene, units: Units) -> tuple[str, ...]:
+    """Return a note if some bands have another offset than others, as those of one product never have."""
+    offsets = {band: ref.offset * _factor(band, units) for band, ref in scene.bands.items() if band in SENSED}
+    if len({round(offset) for offset in offsets.values()}) < 2:
+        return ()
+    listed = ", ".join(f"{band} {offset:g}" for band, offset in offsets.items())
+    return (f"the bands have different offsets ({listed}); if that is wrong, --offset gives one for all",)
+
+
+def _fill_notes(found: _Sample) -> tuple[str, ...]:
+    """Return a note if many pixels hold one value in all bands, higher than nearly all others: fill or clouds."""
+    if len(found.bands) < 2:
+        return ()
+    same = found.stored[0][(found.stored == found.stored[0]).all(axis=0)]
+    values, counts = np.unique(same, return_counts=True)
+    known = np.isfinite(found.stored[0])
+    if not counts.size or counts.max() < max(_COMMON * known.sum(), _FILLS):
+        return ()
+    value, others = values[counts.argmax()], found.stored[0][known & (found.stored[0] != values[counts.argmax()])]
+    if others.size and np.percentile(others, 99) > value:
+        return ()
+    return (
+        f"{counts.max() / known.sum():.0%} of the pixels hold {value:g} in all of {', '.join(found.bands)}; if that "
+        f"fills what was not seen, declare it (gdal_edit.py -a_nodata {value:g})",
     )
 
 

@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 from l4s_geo.errors import TerrainError
 from l4s_geo.grid import Grid, Window, starts
 
-__all__ = ["check_degrees", "is_slope", "probe_windows", "without_fill"]
+__all__ = ["NOT_FLAT", "check_degrees", "is_slope", "is_void", "probe_windows", "unlike", "without_fill"]
 
+NOT_FLAT = 10.0
+"""Degrees from which ground in a DEM is not flat by any other measure."""
 _STEEPEST = 90.0
 _RADIANS_BELOW = 2.5
 _FLAT = 0.5
@@ -44,6 +46,27 @@ def is_slope(values: NDArray[np.float32]) -> NDArray[np.bool_]:
     with np.errstate(invalid="ignore"):
         out: NDArray[np.bool_] = (values >= 0) & (values <= _STEEPEST)
     return out
+
+
+def is_void(slope: NDArray[np.float32], computed: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Tell where a slope is exactly 0 and that of a DEM far from it: there 0 stands for what is not known.
+
+    Args:
+        slope: slopes in degrees as they are stated, of any shape; NaN where unknown.
+        computed: those of the DEM at the same places.
+    """
+    with np.errstate(invalid="ignore"):
+        out: NDArray[np.bool_] = (slope == 0) & (computed > NOT_FLAT)
+    return out
+
+
+def unlike(slope: NDArray[np.float32], computed: NDArray[np.float32]) -> float:
+    """Return the median difference from the DEM's slopes, degrees, if it is as if of other ground; else 0."""
+    ground = (computed > _FLAT) & np.isfinite(slope)
+    if ground.sum() < _ENOUGH:
+        return 0.0
+    difference = float(np.median(np.abs(slope[ground] - computed[ground])))
+    return difference if difference > _SAME_GROUND * float(np.median(computed[ground])) else 0.0
 
 
 def without_fill(values: NDArray[np.float64]) -> NDArray[np.float64]:

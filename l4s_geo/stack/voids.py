@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from rasterio.enums import MaskFlags
 from rasterio.io import MemoryFile
 
-__all__ = ["HIGHEST", "LOWEST", "Voids", "find_voids", "impossible", "without_voids"]
+__all__ = ["HIGHEST", "LOWEST", "Voids", "find_voids", "impossible", "in_metres", "is_scaled", "without_voids"]
 
 LOWEST, HIGHEST = -500.0, 9000.0
 """Elevations between which all ground lies, in metres."""
@@ -106,9 +106,24 @@ def find_voids(blocks: Iterable[NDArray[np.float32]], pixel: float) -> Voids:
     return Voids(tuple(constants), tuple(v for v, _ in common[:_TOLD]), (outside + filled) / max(size, 1), scaled)
 
 
+def is_scaled(dataset: Any) -> bool:
+    """Whether the tags of a DEM state a scale or an offset that makes metres of what it stores."""
+    return (dataset.scales[0], dataset.offsets[0]) != (1.0, 0.0)
+
+
+def in_metres(dataset: Any, stored: NDArray[Any]) -> NDArray[Any]:
+    """Return floats that a DEM, or a slope, stores, with the scale and the offset of its tags."""
+    if not is_scaled(dataset):
+        return stored
+    scaled: NDArray[Any] = stored * stored.dtype.type(dataset.scales[0]) + stored.dtype.type(dataset.offsets[0])
+    return scaled
+
+
 @contextmanager
 def without_voids(dataset: Any, constants: Sequence[float]) -> Iterator[Any]:
     """Look at a DEM through a view in which all that is no elevation is nodata, so that no resampling mixes it in.
+
+    What its tags state of scale and offset is applied.
 
     Args:
         dataset: an open rasterio dataset of one band.
@@ -141,7 +156,8 @@ def _pixels_of_fill(blocks: Iterable[NDArray[np.float32]], value: float, step: f
         for (near, far), (left, right) in zip(_pairs(here), _pairs(block), strict=True):
             together += int((near & far).sum())
             border = near != far
-            jumps = np.abs(left[border] - right[border])
+            with np.errstate(invalid="ignore", over="ignore"):
+                jumps = np.abs(left[border] - right[border])
             jumps = jumps[jumps < HIGHEST - LOWEST]
             borders += jumps.size
             cliffs += int((jumps > step).sum())
@@ -158,7 +174,7 @@ def _pixels_of_collar(blocks: Iterable[NDArray[np.float32]]) -> int:
         pixels += int(here.sum())
         for (near, far), (left, right) in zip(_pairs(here), _pairs(block), strict=True):
             together += int((near & far).sum())
-            with np.errstate(over="ignore"):
+            with np.errstate(invalid="ignore", over="ignore"):
                 rise = np.abs(left - right)
             known = rise < HIGHEST - LOWEST
             breaks.append(rise[known & (near != far)])
@@ -179,6 +195,8 @@ def _view(dataset: Any, constants: Sequence[float]) -> str:
         table[float(value)] = _FILL
     pairs = ",".join(f"{value!r}:{table[value]!r}" for value in sorted(table))
     nodata = "" if dataset.nodata is None else f"<NODATA>{dataset.nodata!r}</NODATA>"
+    scale, offset = float(dataset.scales[0]), float(dataset.offsets[0])
+    scaling = f"<ScaleOffset>{offset!r}</ScaleOffset><ScaleRatio>{scale!r}</ScaleRatio>" if is_scaled(dataset) else ""
     masked = MaskFlags.per_dataset in dataset.mask_flag_enums[0]
     local = Path(dataset.name)
     name = str(local.resolve()) if local.exists() else dataset.files[0] if "://" in dataset.name else dataset.name
@@ -188,6 +206,6 @@ def _view(dataset: Any, constants: Sequence[float]) -> str:
         f"<GeoTransform>{', '.join(map(repr, dataset.transform.to_gdal()))}</GeoTransform>"
         f'<VRTRasterBand dataType="Float32" band="1"><NoDataValue>{_FILL!r}</NoDataValue><ComplexSource>'
         f'<SourceFilename relativeToVRT="0">{escape(name)}</SourceFilename><SourceBand>1</SourceBand>{nodata}'
-        f"{'<UseMaskBand>true</UseMaskBand>' if masked else ''}<LUT>{pairs}</LUT>"
+        f"{'<UseMaskBand>true</UseMaskBand>' if masked else ''}{scaling}<LUT>{pairs}</LUT>"
         "</ComplexSource></VRTRasterBand></VRTDataset>"
     )

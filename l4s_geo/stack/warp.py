@@ -59,6 +59,7 @@ def exact_warp(dataset: Any, grid: Grid, resampling: Resampling, nodata: float |
         nodata=np.nan,
         dtype="float32",
         tolerance=_COORDINATE_ERROR,
+        UNIFIED_SRC_NODATA="NO",
         XSCALE=repr(_kernel_scale(across)),
         YSCALE=repr(_kernel_scale(down)),
     )
@@ -90,10 +91,10 @@ class Repeated:
         values = self._dataset.read(indexes, window=coarse, **how)
         offset = left - coarse[1][0] * k
         wide = values.repeat(k, axis=-1)[..., offset : offset + right - left]
+        rows = np.arange(top, bottom) // k - coarse[0][0]
         if out is None:
-            out = np.empty((*wide.shape[:-2], bottom - top, right - left), wide.dtype)
-        for number, row in enumerate(range(coarse[0][0] * k, coarse[0][1] * k, k)):
-            out[..., max(row - top, 0) : max(row + k - top, 0), :] = wide[..., number : number + 1, :]
+            return wide[..., rows, :]
+        out[:] = wide[..., rows, :]
         return out
 
 

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import rasterio
 from numpy.typing import NDArray
+from rasterio.errors import RasterioError
 
 from l4s_geo.address import shown_all
 from l4s_geo.bands import BANDS, TERRAIN
@@ -28,7 +30,7 @@ from l4s_geo.output.resume import ResumeStore
 from l4s_geo.output.staging import check_output, destination, staged
 from l4s_geo.progress import Reporter, heard
 from l4s_geo.stack.assumed import assumptions_of, remarks_of
-from l4s_geo.stack.input_files import input_files
+from l4s_geo.stack.input_files import input_files, stamps
 from l4s_geo.stack.open import Inputs, fingerprint, gdal_settings, open_stack
 from l4s_geo.stack.stack import Stack
 from l4s_geo.units import STACK_UNITS
@@ -62,7 +64,8 @@ def write_stack(inputs: Inputs, out: str | os.PathLike[str], *, resume: bool = F
 
 def _write(inputs: Inputs, path: Path, resume: bool, reporter: Reporter) -> None:
     with heard(reporter), open_stack(inputs) as stack:
-        check_apart([destination(path)], input_files(inputs, stack))
+        read = input_files(inputs, stack)
+        check_apart([destination(path)], read)
         window = stack.area.window() if stack.area else stack.grid.whole
         grid = stack.grid.part(window)
         bands = [b for b in BANDS if b in stack.bands]
@@ -71,8 +74,8 @@ def _write(inputs: Inputs, path: Path, resume: bool, reporter: Reporter) -> None
         reporter.assumes(assumptions_of(stack))
         for remark in remarks_of(stack):
             reporter.say(f"Note: {remark}")
-        parts = ResumeStore(path, fingerprint(inputs, stack, "stack", bands), resume)
-        done = parts.names()
+        parts = ResumeStore(path, fingerprint(inputs, stack, "stack", bands, stamps(read)), resume)
+        done = {name for name in parts.names() if _is_whole(parts.path(name))}
         if parts.resumed:
             reporter.say(f"Resuming: {len(done)} of {len(strips)} strips are there")
         for number, strip in enumerate(strips):
@@ -103,6 +106,17 @@ def values(stack: Stack, bands: list[str], window: Window) -> NDArray[np.float32
             if band in bands:
                 out[bands.index(band)] = known
     return out
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether a strip of an earlier run can be read to its end; a power failure may have left it empty or cut off."""
+    try:
+        with rasterio.open(path) as dataset:
+            for _, window in dataset.block_windows(1):
+                dataset.read(window=window)
+    except RasterioError:
+        return False
+    return True
 
 
 def _write_strip(path: Path, array: NDArray[np.float32], grid: Grid) -> None:

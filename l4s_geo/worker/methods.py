@@ -14,11 +14,12 @@ import shutil
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from time import monotonic
-from typing import Any, BinaryIO
+from types import SimpleNamespace, UnionType
+from typing import Any, BinaryIO, Literal, Union, get_args, get_origin, get_type_hints
 
 from l4s_geo.assumptions import Assumptions
 from l4s_geo.chatter import without_chatter
@@ -30,6 +31,7 @@ __all__ = ["MessageReporter", "main"]
 
 _PACKAGES = ("numpy", "rasterio", "pyogrio", "fiona", "geopandas", "h5py", "onnxruntime", "onnxruntime-gpu")
 _EVERY_S = 0.1
+_SHOWN = 60
 
 
 class MessageReporter:
@@ -226,7 +228,7 @@ def _evaluate(params: Mapping[str, Any], reporter: MessageReporter) -> dict[str,
     from l4s_geo.evaluation.summary import figures, lines
 
     given = _only(params, evaluate, "out")
-    settings = _only(given.pop("settings", {}), Settings)
+    settings = _only(given.pop("settings", None) or {}, Settings)
     if sun := settings.get("sun"):
         settings["sun"] = Sun(*sun)
     if params.get("out"):
@@ -244,7 +246,7 @@ def _only(params: Mapping[str, Any], function: Callable[..., Any], *others: str)
     """Leave out other parameters, and check that the rest are those of a function.
 
     Raises:
-        ProtocolError: one is unknown, or one is missing.
+        ProtocolError: one is unknown, missing or of another kind.
     """
     rest = {name: value for name, value in params.items() if name not in others}
     signature = inspect.signature(function)
@@ -256,7 +258,39 @@ def _only(params: Mapping[str, Any], function: Callable[..., Any], *others: str)
         signature.bind(**rest)
     except TypeError as error:
         raise ProtocolError(f"The parameters are not complete: {error}.") from None
+    hints = _hints(function)
+    for name, value in rest.items():
+        if not _fits(value, hints[name]):
+            raise ProtocolError(
+                f"The parameter {name!r} is {json.dumps(value)[:_SHOWN]}, a value of another kind than it takes "
+                f"({signature.parameters[name].annotation}); correct it."
+            )
     return rest
+
+
+def _hints(function: Callable[..., Any]) -> dict[str, Any]:
+    """Return the types of a function's parameters; what it returns may be of a module that is not loaded."""
+    made: Any = vars(function)["__init__"] if isinstance(function, type) else function
+    named = SimpleNamespace(__annotations__={k: v for k, v in made.__annotations__.items() if k != "return"})
+    return get_type_hints(named, {**vars(sys.modules[function.__module__]), "Reporter": object})
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a value of JSON is of a kind that a type hint allows; which of its words are right is not asked."""
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin in (Union, UnionType):
+        return any(_fits(value, one) for one in inner)
+    if origin is Literal:
+        return type(value) in {type(word) for word in inner}
+    if origin in (Sequence, list, tuple):
+        return isinstance(value, list) and all(_fits(item, inner[0]) for item in value)
+    if origin in (Mapping, dict):
+        return isinstance(value, dict) and all(_fits(item, inner[1]) for item in value.values())
+    if hint in (int, float):
+        return isinstance(value, int if hint is int else int | float) and not isinstance(value, bool)
+    if hint in (bool, str, type(None)):
+        return isinstance(value, hint)
+    return origin is None  # a class that is made of a value elsewhere; of JSON nobody can give a path but by its text
 
 
 _METHODS: dict[str, Callable[[Mapping[str, Any], MessageReporter], dict[str, Any]]] = {

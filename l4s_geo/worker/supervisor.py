@@ -158,6 +158,9 @@ def _staging(params: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], dict[s
     Yields:
         The parameters with the hidden paths, for each hidden folder the one it stands for, and the claims.
     """
+    for name in _OUTPUTS:
+        if not isinstance(params.get(name, ""), str | None):
+            raise ProtocolError(f"The parameter {name!r} is no path; give it as text.")
     finals = {name: Path(params[name]).absolute() for name in _OUTPUTS if params.get(name)}
     for name, final in finals.items():
         suffix = final.suffix.lower()

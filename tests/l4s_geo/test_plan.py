@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import json
 from dataclasses import MISSING, fields, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import get_type_hints
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -20,7 +22,7 @@ from l4s_geo.bundles.terrain_prior import TerrainPrior
 from l4s_geo.change.dates import Dates
 from l4s_geo.cli.map import main as command
 from l4s_geo.crf.parameters import CRFParameters
-from l4s_geo.errors import BandError, L4SError, OutputError, SceneError, TerrainError
+from l4s_geo.errors import BandError, BundleError, L4SError, OutputError, SceneError, TerrainError
 from l4s_geo.inference.predict import PredictSettings
 from l4s_geo.inventory.vectorize import VectorizeSettings
 from l4s_geo.pipeline import map_scene
@@ -223,3 +225,24 @@ def test_a_scene_that_the_plan_does_not_fit_is_refused(red_bundle: Path) -> None
         plan.fitted_to(stack())
     with pytest.raises(L4SError, match="no terrain prior"):
         replace(plan, terrain_prior="on").fitted_to(stack(terrain=True))
+
+
+def test_numbers_of_numpy_mean_what_pythons_mean(red_bundle: Path) -> None:
+    own = {"threshold": 0.5, "min_area": 400.0, "overlap": 16, "offset": 0.0, "mask_classes": [3, 8], "connectivity": 8}
+    theirs = {
+        "threshold": np.float32(0.5),
+        "min_area": np.float64(400),
+        "overlap": np.int64(16),
+        "offset": np.float32(0),
+        "mask_classes": np.array([3, 8]),
+        "connectivity": np.uint8(8),
+    }
+    plan = Plan.of(scene="a.tif", bundle=red_bundle, **theirs)
+    assert repr(plan) == repr(Plan.of(scene="a.tif", bundle=red_bundle, **own))
+    assert json.dumps(plan.vectorize.threshold) == "0.5"
+
+
+@pytest.mark.parametrize("window", [0, -1, 10**9])
+def test_windows_of_a_bundle_that_no_network_takes_are_refused(red_bundle: Path, window: int) -> None:
+    with pytest.raises(BundleError, match="has windows of"):
+        replace(find_bundle(red_bundle), window=window)

@@ -398,3 +398,21 @@ def test_scenes_at_awkward_places_are_mapped(write_raster, red_bundle, tmp_path,
     centre = found.to_crs(4326).geometry.iloc[0].centroid
     assert abs((centre.x - lon + 180) % 360 - 180) < 0.03
     assert found.crs.to_epsg() == zone
+
+
+@pytest.mark.parametrize("harm", ["empty", "half"])
+def test_a_damaged_strip_of_a_stopped_stack_is_written_again(
+    write_raster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, harm: str
+) -> None:
+    dn = np.random.default_rng(0).integers(300, 3000, (3, 700, 600)).astype(np.uint16)
+    path, out = write_raster("s.tif", dn, names=RGB), tmp_path / "stack.tif"
+    with monkeypatch.context() as patch:
+        patch.setattr("l4s_geo.stack.write.write_cog", lambda *_, **__: 1 / 0)
+        assert run("stack", path, "--out", out).exit_code == 1
+    strip = tmp_path / ".stack.tif.l4s-parts" / "00000.tif"
+    strip.write_bytes(b"" if harm == "empty" else strip.read_bytes()[: strip.stat().st_size // 2])
+    result = run("stack", path, "--out", out, "--resume")
+    assert result.exit_code == 0, result.output
+    assert "2 of 3 strips are there" in result.output
+    with rasterio.open(out) as dataset:
+        np.testing.assert_array_equal(dataset.read([3, 2, 1]), dn)

@@ -21,10 +21,12 @@ from click.testing import CliRunner, Result
 from l4s_geo.bands import RGB
 from l4s_geo.bundles.item import write_bundle
 from l4s_geo.bundles.registry import find_bundle
+from l4s_geo.cli.console import Console
 from l4s_geo.cli.main import main
-from l4s_geo.errors import DeviceError
+from l4s_geo.errors import BundleError, DeviceError, OutputError
 from l4s_geo.inference.runtime import LoadedBundle
 from l4s_geo.output.claim import claimed
+from l4s_geo.output.staging import check_name
 from l4s_geo.pipeline import map_scene
 from safe_products import build_safe, make_site
 from support import ORIGIN, UTM
@@ -269,3 +271,65 @@ def test_a_crf_without_its_package_is_told_before_the_networks_run(scene: Path, 
     with pytest.raises(DeviceError, match="The CRF needs numba"):
         map_scene(scene, bundle=tmp_path / "crf", crf="on", out=folder / "i.gpkg")
     assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("a" * 210 + ".gpkg", "has 215 bytes; expected 200 at most"),
+        ("ü" * 120 + ".gpkg", "has 245 bytes; expected 200 at most"),
+        ("a" * 300 + ".gpkg", "expected 200 at most"),
+        ("a\nb.gpkg", "holds a line break"),
+        ("a\udcff.gpkg", "is not UTF-8"),
+        ("loop.gpkg", "leads nowhere"),
+    ],
+)
+def test_names_that_cannot_be_written_are_refused(red_bundle: Path, tmp_path: Path, name: str, said: str) -> None:
+    (tmp_path / "loop.gpkg").symlink_to(tmp_path / "pool.gpkg")
+    (tmp_path / "pool.gpkg").symlink_to(tmp_path / "loop.gpkg")
+    with pytest.raises(OutputError, match=said):
+        map_scene("scene.tif", out=tmp_path / name, bundle=red_bundle)
+    with pytest.raises(OutputError, match=said):
+        check_name(tmp_path / name, "stack")
+
+
+@pytest.mark.parametrize("name", ["a" * 195 + ".gpkg", "-a.gpkg", "a b%20 %s é.gpkg"])
+def test_names_that_are_odd_can_be_written(scene: Path, red_bundle: Path, tmp_path: Path, name: str) -> None:
+    map_scene(scene, out=tmp_path / name, bundle=red_bundle, device="cpu")
+    assert (tmp_path / name).exists()
+
+
+def test_a_bundles_name_that_is_too_long_is_no_bundle() -> None:
+    with pytest.raises(BundleError, match="There is no bundle 'aaa"):
+        find_bundle("a" * 5000)
+
+
+LISTING = [sys.executable, "-m", "l4s_geo.cli.main", "bundles", "list"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_output_that_cannot_be_printed_ends_in_a_sentence() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(LISTING, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith("Error: The disk is full")
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes of POSIX")
+def test_a_reader_that_goes_away_hears_no_traceback() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(LISTING, stdout=writing, stderr=subprocess.PIPE, text=True)
+    os.close(writing)
+    assert done.returncode == 1
+    assert done.stderr == ""
+
+
+def test_a_closed_terminal_keeps_nobody_from_mapping(
+    scene: Path, red_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stderr", None)
+    with Console(quiet=False) as console:
+        map_scene(scene, out=tmp_path / "a.gpkg", bundle=red_bundle, device="cpu", reporter=console)
+    assert (tmp_path / "a.gpkg").exists()

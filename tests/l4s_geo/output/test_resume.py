@@ -131,6 +131,29 @@ def test_a_resumed_run_counts_the_pixels_of_the_first_too(write_raster, red_bund
     assert resumed.provenance["valid_share"] == round(resumed.valid / dn[0].size, 6)
 
 
+def _shorten(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def _spoil(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[200:260] = bytes(60)
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("part", ["about.json", "state.npz", "surface.f32"])
+@pytest.mark.parametrize("harm", [lambda path: path.write_bytes(b""), Path.unlink, _shorten, _spoil])
+def test_parts_that_were_damaged_are_not_taken(write_raster, red_bundle, tmp_path, part, harm) -> None:
+    """As when the power fails: what was written last is empty, cut off or full of zeros."""
+    path = write_raster("scene.tif", scene(500, 300), names=RGB)
+    out = tmp_path / "i.gpkg"
+    interrupted(path, out, red_bundle)
+    harm(tmp_path / ".i.gpkg.l4s-parts" / part)
+    map_scene(path, out=out, bundle=red_bundle, resume=True)
+    map_scene(path, out=tmp_path / "whole.gpkg", bundle=red_bundle)
+    same(out, tmp_path / "whole.gpkg")
+
+
 def test_parts_of_another_run_are_not_taken(write_raster, red_bundle, tmp_path) -> None:
     """The scene changes between the two runs."""
     out = tmp_path / "i.gpkg"

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import zlib
+
 import numpy as np
 import pytest
 
@@ -31,6 +33,18 @@ def test_a_row_that_was_begun_does_not_count_and_is_overwritten(tmp_path) -> Non
     again.keep(3)
     again.append(values[:, 3:])
     np.testing.assert_array_equal(again.read(Window(0, 0, 6, 10)), values)
+
+
+def test_rows_that_are_lost_do_not_come_back_as_zeros(tmp_path) -> None:
+    rows = ScratchRaster(tmp_path / "v.f32", 1, 10)
+    rows.append(np.ones((1, 4, 10), np.float32))
+    whole = rows.checksum
+    rows.path.write_bytes(rows.path.read_bytes()[:80])
+    again = ScratchRaster(rows.path, 1, 10)
+    again.keep(4)
+    assert (again.height, again.checksum) == (2, zlib.crc32(np.ones(20, np.float32)))
+    again.append(np.ones((1, 2, 10), np.float32))
+    assert again.checksum == whole
 
 
 def test_a_full_disk_is_an_error() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import geopandas as gpd
 import numpy as np
 import pytest
+import rasterio
 import shapely
 from affine import Affine
 from rasterio.crs import CRS
@@ -221,3 +222,75 @@ def test_a_text_file_is_no_mask(tmp_path: Path) -> None:
     path.write_text("nothing")
     with pytest.raises(SceneError, match="mask"):
         open_mask(path, GRID)
+
+
+@pytest.mark.parametrize("step", [10, 20, 60])
+@pytest.mark.parametrize("nodata", [None, 0])
+def test_a_mask_of_coarser_pixels_hides_its_pixels(write_raster, step: int, nodata: float | None) -> None:
+    k = step // 10
+    values = np.zeros((120 // k, 102 // k + 1), np.uint8)
+    values[::2, ::3] = 1
+    path = write_raster("mask.tif", values, nodata=nodata, transform=Affine(step, 0, ORIGIN[0], 0, -step, ORIGIN[1]))
+    mask = open_mask(path, GRID)
+    whole = np.kron(values, np.ones((k, k)))[:120, :100] > 0
+    np.testing.assert_array_equal(mask.read(GRID.whole), whole)
+    np.testing.assert_array_equal(mask.read(Window(13, 7, 50, 31)), whole[13:63, 7:38])
+
+
+def test_the_internal_mask_of_a_coarser_band_is_its_nodata(write_raster) -> None:
+    fine = write_raster("B4.tif", np.full((120, 100), 500, np.uint16))
+    coarse = write_raster(
+        "B5.tif", np.full((60, 50), 600, np.uint16), transform=Affine(20, 0, ORIGIN[0], 0, -20, ORIGIN[1])
+    )
+    with rasterio.open(coarse, "r+") as dataset:
+        dataset.write_mask(np.arange(60)[:, None].repeat(50, 1) >= 20)
+    with open_stack(Inputs({"B4": fine, "B5": coarse})) as stack:
+        known = np.isfinite(stack.read_raw(["B5"], Window(3, 5, 90, 70))[0])
+    np.testing.assert_array_equal(known, np.arange(3, 93)[:, None].repeat(70, 1) >= 40)
+
+
+@pytest.mark.parametrize("step", [10, 20, 7])
+def test_the_class_that_a_classification_declares_as_nodata_hides_wherever_it_lies(write_raster, step: float) -> None:
+    classes = np.full((300, 300), 4, np.uint8)
+    classes[150:] = 0
+    place = Affine(step, 0, ORIGIN[0] - 3 * step, 0, -step, ORIGIN[1] - 600 + 150 * step)
+    path = write_raster("scl.tif", classes, nodata=0, transform=place)
+    with RasterMask(BandRef(str(path)), GRID, "classes", defaults.MASK_CLASSES) as mask:
+        np.testing.assert_array_equal(mask.read(GRID.whole), np.arange(120)[:, None].repeat(100, 1) >= 60)
+
+
+def test_a_mask_of_several_bands_is_refused(write_raster) -> None:
+    path = write_raster("mask.tif", np.ones((4, 120, 100), np.uint8))
+    with pytest.raises(SceneError, match=r"has 4 bands; expected one, so take it out \(gdal_translate -b 1"):
+        open_mask(path, GRID)
+
+
+def hidden(write_raster, values: np.ndarray, nodata: float | None = None) -> list[str]:
+    """What is said of a mask."""
+    scene = write_raster("scene.tif", np.full((3, 120, 100), 500, np.uint16), names=RGB)
+    mask = write_raster("mask.tif", values, nodata=nodata)
+    with open_stack(Inputs(scene, mask=mask)) as stack:
+        return [remark.replace(str(mask), "M") for remark in stack.remarks]
+
+
+def test_a_mask_that_hides_most_or_only_by_nodata_is_said(write_raster) -> None:
+    clouds = expected()
+    assert hidden(write_raster, clouds.astype(np.uint8)) == []
+    assert hidden(write_raster, (~clouds).astype(np.uint8)) == ["the mask M hides 92% of the scene"]
+    only_nodata = ["the mask M is 0 or nodata wherever it was looked at, and neither hides anything"]
+    assert hidden(write_raster, clouds.astype(np.uint8), nodata=1) == only_nodata
+    assert hidden(write_raster, np.where(clouds, np.nan, 0).astype(np.float32)) == only_nodata
+
+
+def test_values_that_are_no_classes_are_said(write_raster) -> None:
+    bands = {band: write_raster(f"{band}.tif", np.full((120, 100), 500, np.uint16)) for band in RGB}
+    classes = write_raster("scl.tif", np.where(expected(), 90, 40).astype(np.uint8))
+    with open_stack(Inputs({**bands, "SCL": classes})) as stack:
+        assert [remark.partition(" holds ")[2] for remark in stack.remarks] == [
+            "40, 90, which are no classes (0 to 11) and hide nothing"
+        ]
+
+
+@pytest.mark.parametrize("box", ["-180,-90,180,90", "0,-80,179,84"])
+def test_a_box_of_half_the_world_holds_the_scene(box: str) -> None:
+    assert open_area(box, GRID).read(GRID.whole).all()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -10,23 +11,27 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+import rasterio.shutil
+from affine import Affine
 from click.testing import CliRunner
 
 from l4s_geo.assumptions import Assumption, Assumptions
 from l4s_geo.bands import BANDS, scale_of
 from l4s_geo.cli.info import main as info
 from l4s_geo.cli.stack import main as stack_command
-from l4s_geo.errors import SceneError
+from l4s_geo.errors import L4SError, SceneError
 from l4s_geo.plan import Plan
 from l4s_geo.progress import Silent
 from l4s_geo.sources.detect import open_scene
 from l4s_geo.sources.geotiff import open_raster
 from l4s_geo.stack.assumed import assumptions_of, remarks_of
+from l4s_geo.stack.input_files import input_files, stamps
 from l4s_geo.stack.open import Inputs, open_stack
 from l4s_geo.stack.stack import Stack
 from l4s_geo.stack.write import write_stack
 from safe_products import build_safe, make_site
 from stac_items import item_of, write_item
+from support import TRANSFORM, UTM
 
 NAMES = ("B2", "B3", "B4")
 
@@ -480,3 +485,135 @@ def test_real_scenes_raise_no_false_alarm(data, scene):
     assert "Units:   digital numbers" in said
     assert "seem to" not in said
     assert "none applied [assumed, because nothing states one" in said
+
+
+# What else values tell.
+
+
+def test_a_negative_scale_is_refused(write_raster, dn):
+    with pytest.raises(SceneError, match=r"states the scale -0\.0001; expected a positive one"):
+        raw(tag(write_raster("scene.tif", dn, names=NAMES), -0.0001, 1))
+
+
+def test_complex_values_are_refused_wherever_they_stand(write_raster, dn):
+    scene = write_raster("scene.tif", dn, names=NAMES)
+    waves = write_raster("waves.tif", dn[0].astype(np.complex64))
+    whole = write_raster("whole.tif", dn.astype(np.complex64), names=NAMES)
+    ways = [{"scene": whole}, {"scene": scene, "dem": waves}, {"scene": scene, "mask": waves}, {"scene": {"B4": waves}}]
+    for way in ways:
+        with pytest.raises(L4SError, match="holds complex numbers"), open_stack(Inputs(**way)):
+            pass
+
+
+def test_complex_whole_numbers_are_refused(dn, tmp_path):
+    path = tmp_path / "radar.tif"
+    size = {"height": dn.shape[1], "width": dn.shape[2], "crs": UTM, "transform": TRANSFORM}
+    with rasterio.open(path, "w", driver="GTiff", count=3, dtype="complex_int16", **size) as dataset:
+        dataset.write(dn.astype(np.complex64))
+        dataset.descriptions = NAMES
+    with pytest.raises(SceneError, match="holds complex numbers"):
+        raw(path)
+
+
+def test_bands_of_different_offsets_are_said(write_raster, dn):
+    path = write_raster("scene.tif", later(dn), names=NAMES)
+    with rasterio.open(path, "r+") as dataset:
+        dataset.scales, dataset.offsets = (0.0001,) * 3, (-0.1, -0.1, 0)
+    assert "the bands have different offsets (B2 -1000, B3 -1000, B4 0)" in lines(path)
+    assert "different offsets" not in lines(tag(path, 0.0001, -0.1))
+
+
+def test_an_offset_that_was_taken_off_twice_is_said(write_raster, dn):
+    path = write_raster("scene.tif", np.where(dn == 0, 0, dn.astype(np.int16) - 800).astype(np.int16), names=NAMES)
+    assert "of the values are negative" in lines(path)
+    assert "of the values are negative" not in lines(path, offset=800)
+    filled = np.where(dn == 0, -9999, dn).astype(np.int16)
+    filled[:, :20] = -9999
+    assert "negative" not in lines(write_raster("filled.tif", filled, names=NAMES))
+
+
+@pytest.mark.parametrize(("fill", "factor"), [(1, 1e4), (5000, 1)])
+def test_one_high_value_in_all_bands_is_said(write_raster, dn, fill, factor):
+    values = dn / factor
+    values[:, 20:30] = fill
+    path = write_raster("scene.tif", values.astype(np.float32), names=NAMES)
+    assert f"17% of the pixels hold {fill} in all of B4, B3, B2" in lines(path)
+    assert "in all of" not in lines(write_raster("plain.tif", (dn / factor).astype(np.float32), names=NAMES))
+
+
+def test_a_fill_value_makes_no_digital_numbers_of_reflectance(write_raster, dn):
+    values = (dn / 1e4).astype(np.float32)
+    values[:, 20:30] = 255
+    path = write_raster("scene.tif", values, names=NAMES)
+    with pytest.raises(SceneError, match=r"gdal_edit.py -a_nodata 255"):
+        raw(path)
+    with rasterio.open(path, "r+") as dataset:
+        dataset.nodata = 255
+    np.testing.assert_allclose(raw(path)[:, 30:], dn[:, 30:], atol=0.01)
+
+
+def test_each_bands_own_nodata_counts_in_a_warped_raster(write_raster, dn, tmp_path):
+    """Bands of one VRT that declare different nodata are warped as the same bands in files of their own."""
+    place = {"crs": "EPSG:4326", "transform": Affine(9e-5, 0, 85, 0, -9e-5, 28)}
+    files = {}
+    for band, values, fill in zip(NAMES, dn, (0, 65535, 60000), strict=True):
+        filled = values.copy()
+        filled[:, :20] = fill
+        filled[values == 0] = fill
+        files[band] = write_raster(f"{band}.tif", filled, nodata=fill, **place)
+    parts = "".join(
+        f'<VRTRasterBand dataType="UInt16" band="{number}"><Description>{band}</Description><NoDataValue>{fill}'
+        f'</NoDataValue><SimpleSource><SourceFilename relativeToVRT="0">{files[band]}</SourceFilename></SimpleSource>'
+        "</VRTRasterBand>"
+        for number, (band, fill) in enumerate(zip(NAMES, (0, 65535, 60000), strict=True), start=1)
+    )
+    vrt = tmp_path / "scene.vrt"
+    vrt.write_text(
+        f'<VRTDataset rasterXSize="70" rasterYSize="60"><SRS>EPSG:4326</SRS><GeoTransform>85,9e-5,0,28,0,-9e-5'
+        f"</GeoTransform>{parts}</VRTDataset>"
+    )
+    apart, together = raw(files), raw(vrt)
+    both = np.isfinite(apart) & np.isfinite(together)
+    assert both.mean() > 0.5
+    assert (np.isfinite(apart) == np.isfinite(together)).mean() > 0.98
+    np.testing.assert_allclose(together[both], apart[both], atol=0.01)
+    assert np.nanmax(together) < 4000
+
+
+def test_a_changed_file_of_a_vrt_is_another_input(write_raster, dn, tmp_path):
+    source = write_raster("scene.tif", dn, names=NAMES)
+    vrt = tmp_path / "scene.vrt"
+    rasterio.shutil.copy(source, vrt, driver="VRT")
+
+    def read() -> list[tuple[str, int, int, int]]:
+        inputs = Inputs(vrt)
+        with open_stack(inputs) as stack:
+            return stamps(input_files(inputs, stack))
+
+    before = read()
+    assert read() == before
+    times = source.stat()
+    content = bytearray(source.read_bytes())
+    content[-1] ^= 1
+    source.write_bytes(content)
+    os.utime(source, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert read() != before
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"dem": ""}, "The path of the DEM is empty"),
+        ({"dem": ["", "a.tif"]}, "The path of the DEM is empty"),
+        ({"mask": ""}, "The path of the mask is empty"),
+        ({"aoi": ""}, "The path of the area of interest is empty"),
+        ({"scene": ""}, "The path of the scene is empty"),
+        ({"scene": "a\udcff.tif"}, "is not UTF-8"),
+        ({"scene": "a\0.tif"}, "holds a zero"),
+        ({"mask": "a" * 300}, "leads nowhere"),
+        ({"scene": {"B4": ""}}, "The path of the band B4 is empty"),
+    ],
+)
+def test_paths_that_can_be_none_are_refused(given, said):
+    with pytest.raises(SceneError, match=said):
+        Inputs(**{"scene": "scene.tif", **given})

@@ -153,7 +153,7 @@ def test_ground_is_taken_for_no_void(write_raster, ground: np.ndarray) -> None:
     ground = ground.astype(np.int16)
     with DEM(write_raster("dem.tif", ground), GRID) as dem:
         np.testing.assert_array_equal(dem.read(GRID.whole)[0], ground)
-        assert not dem.remarks
+        assert "unknown" not in " ".join(dem.remarks)
 
 
 def test_real_elevations_are_no_voids_but_for_real_voids(data) -> None:
@@ -291,3 +291,78 @@ def test_a_dem_in_feet_is_refused(write_raster) -> None:
         dataset.set_band_unit(1, "US survey foot")
     with pytest.raises(TerrainError, match=r"us survey foot.*metres"):
         DEM(path, GRID)
+
+
+@pytest.mark.parametrize(("scale", "offset", "dtype"), [(0.1, 0, "int32"), (0.5, 200, "int16"), (1, 100, "float32")])
+@pytest.mark.parametrize("holed", [False, True])
+def test_scale_and_offset_of_a_dem_are_applied(
+    write_raster, scale: float, offset: float, dtype: str, holed: bool
+) -> None:
+    metres = np.round(plane(150, 170))
+    stored = ((metres - offset) / scale).astype(dtype)
+    if holed:
+        stored[40:80, 40:80] = -32000
+    path = write_raster("dem.tif", stored)
+    with rasterio.open(path, "r+") as dataset:
+        dataset.scales, dataset.offsets = (scale,), (offset,)
+    with DEM(path, GRID) as dem:
+        elevation, _ = dem.read(GRID.whole)
+    assert holed == bool(np.isnan(elevation[45:75, 45:75]).all())
+    np.testing.assert_allclose(elevation[:35], metres[:35], atol=max(scale, 0.01))
+
+
+def test_scale_of_a_slope_is_applied(write_raster) -> None:
+    elevation = write_raster("dem.tif", plane(150, 170))
+    slope = write_raster("slope.tif", np.full((150, 170), 1983, np.int16))
+    with rasterio.open(slope, "r+") as dataset:
+        dataset.scales = (0.01,)
+    with DEM(elevation, GRID, slope) as dem:
+        np.testing.assert_allclose(dem.read(GRID.whole)[1], 19.83, atol=1e-4)
+
+
+@pytest.mark.parametrize(("unit", "metres"), [("dm", 0.1), ("cm", 0.01), ("km", 1000), ("yard", 0.9144)])
+def test_a_dem_in_another_unit_is_refused(write_raster, unit: str, metres: float) -> None:
+    path = write_raster("dem.tif", (plane(150, 170) / metres).astype(np.float32))
+    with rasterio.open(path, "r+") as dataset:
+        dataset.units = (unit,)
+    with pytest.raises(TerrainError, match=rf"heights in '{unit}'.*-scale 0 1 0 {metres:g} "):
+        DEM(path, GRID)
+
+
+@pytest.mark.parametrize(
+    ("times", "said"),
+    [(1, ""), (0.001, "99% of the ground is under 0.021° steep"), (8, "half of the ground is over 71° steep")],
+)
+def test_ground_that_is_too_flat_or_too_steep_is_said(write_raster, times: float, said: str) -> None:
+    path = write_raster("dem.tif", (plane(150, 170) - 1000) * np.float32(times))
+    with DEM(path, GRID) as dem:
+        assert said in " ".join(dem.remarks)
+        assert bool(dem.remarks) == bool(said)
+
+
+def test_a_dem_of_8_bits_is_said_to_look_like_a_picture(write_raster) -> None:
+    with DEM(write_raster("dem.tif", (plane(150, 170) / 8).astype(np.uint8)), GRID) as dem:
+        assert "has 8 bits" in dem.remarks[0]
+
+
+def test_zeros_of_a_slope_on_steep_ground_are_unknown(write_raster) -> None:
+    elevation = write_raster("dem.tif", plane(150, 170))
+    stated = np.full((150, 170), 19, np.float32)
+    stated[:60] = 0
+    with DEM(elevation, GRID, write_raster("slope.tif", stated)) as dem:
+        slope = dem.read(GRID.whole)[1]
+        assert "is 0 on 40% of the scene" in dem.remarks[0]
+    np.testing.assert_allclose(slope[:60], np.degrees(np.arctan(np.hypot(0.3, 0.2))), atol=0.01)
+    np.testing.assert_array_equal(slope[60:], 19)
+
+
+def test_a_slope_of_other_ground_is_said(write_raster) -> None:
+    elevation = write_raster("dem.tif", plane(150, 170))
+    with DEM(elevation, GRID, write_raster("slope.tif", np.full((150, 170), 70, np.float32))) as dem:
+        assert "differs by 50° from that of the DEM" in dem.remarks[0]
+
+
+@pytest.mark.filterwarnings("error")
+def test_infinite_elevations_are_voids_without_a_warning(write_raster) -> None:
+    with DEM(write_raster("dem.tif", collared(np.inf)), GRID) as dem:
+        assert np.isnan(dem.read(GRID.whole)[0][:, 120:]).all()

@@ -15,9 +15,11 @@ import pytest
 import rasterio
 
 from l4s_geo.bands import scale_of
+from l4s_geo.evaluation.evaluate import evaluate
 from l4s_geo.output.claim import claimed
 from l4s_geo.pipeline import map_scene
-from l4s_geo.worker.protocol import MAX_LINE, PROTOCOL
+from l4s_geo.worker.methods import _only
+from l4s_geo.worker.protocol import MAX_LINE, PROTOCOL, ProtocolError
 from support import add_newness
 
 
@@ -273,3 +275,52 @@ def test_one_worker_says_that_another_has_the_output(start, large_scene, tmp_pat
     assert f"another run (process {first.process.pid})" in second.answer()["message"]
     assert first.answer()["type"] == "result"
     assert [p.name for p in tmp_path.iterdir()] == ["o.gpkg"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("scene", 5),
+        ("scene", None),
+        ("scene", {"B4": 1}),
+        ("scene", [["a.tif"]]),
+        ("threshold", "0.5"),
+        ("overlap", 1.5),
+        ("overlap", True),
+        ("resume", "no"),
+        ("offset", "-1000"),
+        ("connectivity", "4"),
+        ("mask_classes", "abc"),
+        ("bands", "B4,B3,B2"),
+        ("aoi", [1, 2, 3, 4]),
+        ("dem", ["a.tif", 1]),
+        ("bundle", ["rgb"]),
+        ("tta", 4),
+        ("device", None),
+    ],
+)
+def test_a_parameter_of_another_kind_is_no_bug(name, value) -> None:
+    with pytest.raises(ProtocolError, match=f"The parameter '{name}' is .*another kind"):
+        _only({"scene": "a.tif", name: value}, map_scene)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"dem": None, "aoi": "1,2,3,4", "units": "dn", "offset": 0, "threshold": None, "batch": 4},
+        {"dem": ["a.tif", "b.tif"], "mask_classes": [3, 8], "bands": ["B4"], "min_area": 500, "connectivity": 8},
+        {"scene": {"B4": "a.tif"}, "resume": True, "fill_holes": 2.5, "units": "of another kind, which others say"},
+    ],
+)
+def test_parameters_of_the_right_kinds_are_taken(params) -> None:
+    assert _only({"scene": "a.tif", **params}, map_scene) == {"scene": "a.tif", **params}
+    of_evaluate = {"inventory": "a.gpkg", "reference": ["b.gpkg"], "settings": {"iou": 0.5}}
+    assert _only(of_evaluate, evaluate) == of_evaluate
+
+
+@pytest.mark.parametrize("out", [5, ["a.gpkg"], {"a": 1}, True])
+def test_an_output_that_is_no_text_does_not_end_the_worker(worker, scene, out) -> None:
+    worker.ask("map", scene=str(scene), out=out)
+    assert worker.until("error")["kind"] == "ProtocolError"
+    worker.ask("check", scene=str(scene), id=2)
+    assert worker.answer(2)["type"] == "result"
