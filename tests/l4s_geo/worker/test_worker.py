@@ -18,7 +18,7 @@ from l4s_geo.bands import scale_of
 from l4s_geo.output.claim import claimed
 from l4s_geo.pipeline import map_scene
 from l4s_geo.worker.protocol import MAX_LINE, PROTOCOL
-from support import add_newness
+from support import SAMPLE, add_newness
 
 
 def hidden(folder: Path) -> list[str]:
@@ -273,3 +273,20 @@ def test_one_worker_says_that_another_has_the_output(start, large_scene, tmp_pat
     assert f"another run (process {first.process.pid})" in second.answer()["message"]
     assert first.answer()["type"] == "result"
     assert [p.name for p in tmp_path.iterdir()] == ["o.gpkg"]
+
+
+def test_a_report_and_a_comparison_with_one(worker, tmp_path):
+    inventory, out = str(SAMPLE / "valley_reference.gpkg"), tmp_path / "report.html"
+    worker.ask("report", inventory=inventory, scene=str(SAMPLE / "valley.tif"), out=str(out))
+    result = worker.answer()["result"]
+    assert result["outputs"] == {"out": str(out)}
+    assert result["bytes"] == out.stat().st_size
+    assert "data:image/webp" in out.read_text(encoding="utf-8")
+
+    worker.ask("evaluate", inventory=inventory, reference=inventory, report=str(out))
+    assert worker.answer()["result"]["outputs"] == {"report": str(out)}
+    assert "Comparison with a reference" in out.read_text(encoding="utf-8")
+
+    worker.ask("report", inventory=inventory, out=str(out), evaluation={})
+    assert "ask evaluate for a report" in worker.answer()["message"]
+    assert not hidden(tmp_path)
