@@ -3,7 +3,8 @@
     >>> import l4s_geo
     >>> landslides = l4s_geo.map_scene("scene.tif", dem="dem.tif", out="inventory.gpkg")
 
-`map_scene` maps a scene; `evaluate` compares an inventory with a reference; `load_bundle` loads a model for use on
+`map_scene` maps a scene; `evaluate` compares an inventory with a reference; `report` writes a page about one for people
+without a GIS; `load_bundle` loads a model for use on
 arrays; every error a user can cause is an `L4SError`.
 """
 
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
     from l4s_geo.evaluation.evaluate import evaluate
     from l4s_geo.inference.runtime import load_bundle
     from l4s_geo.pipeline import map_scene
+    from l4s_geo.reporting.report import report
 
-__all__ = ["L4SError", "evaluate", "load_bundle", "map_scene"]
+__all__ = ["L4SError", "evaluate", "load_bundle", "map_scene", "report"]
 
 
 def __getattr__(name: str) -> Any:
@@ -31,6 +33,10 @@ def __getattr__(name: str) -> Any:
         from l4s_geo.evaluation.evaluate import evaluate
 
         return evaluate
+    if name == "report":
+        from l4s_geo.reporting.report import report
+
+        return report
     if name == "load_bundle":
         from l4s_geo.inference.runtime import load_bundle
 

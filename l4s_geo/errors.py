@@ -49,3 +49,7 @@ class DataError(L4SError, ValueError):
 
 class EvaluationError(L4SError, ValueError):
     """An inventory and a reference cannot be compared."""
+
+
+class ReportError(L4SError, ValueError):
+    """A report cannot be made of what was given."""

@@ -71,6 +71,7 @@ def _sun(context: click.Context, parameter: click.Parameter, value: str | None) 
     help="Minimum mapping unit from which the distribution of sizes is fitted.",
 )
 @click.option("--out", type=click.Path(), help="Write what became of each landslide, a GeoPackage styled in QGIS.")
+@click.option("--report", type=click.Path(), help="Write a page with map, tables and plots, .html.")
 @click.option("--json", "json_file", type=click.Path(), help="Write all figures as JSON; - for standard output.")
 def main(
     inventory: str,
@@ -81,6 +82,7 @@ def main(
     dem: tuple[str, ...],
     sun: tuple[float, float] | None,
     out: str | None,
+    report: str | None,
     json_file: str | None,
     **settings: Any,
 ) -> None:
@@ -103,18 +105,24 @@ def main(
         from l4s_geo.evaluation.summary import figures
         from l4s_geo.output.atomic import atomic_write
         from l4s_geo.output.staging import check_output
+        from l4s_geo.reporting.report import check_report
+        from l4s_geo.reporting.report import report as write_report
 
         if out:
             check_output(Path(out), (".gpkg",), "comparison")
         if json_file and json_file != "-":
             check_output(Path(json_file), (".json",), "file of figures")
+        if report:
+            check_report(report)
         read = {"inventory": inventory, "reference": reference, "area": area, "doubtful": doubtful}
-        results = [Path(name) for name in (out, json_file) if name and name != "-"]
+        results = [Path(name) for name in (out, json_file, report) if name and name != "-"]
         check_results(results, **read, probability=probability, dem=dem)
         given = Settings(**settings, sun=Sun(*sun) if sun else None)
         found = evaluate(inventory, reference, area, doubtful, probability, dem or None, given)
         if out:
             write_matches(found, Path(out))
+        if report:
+            write_report(inventory, out=report, dem=dem or None, evaluation=found, reference=reference)
         if json_file == "-":
             click.echo(json.dumps(figures(found), indent=1))
             return

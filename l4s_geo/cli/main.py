@@ -13,6 +13,7 @@ _COMMANDS = {
     "map": ("l4s_geo.cli.map", "Map the landslides of a scene (the same as l4s-map)."),
     "stack": ("l4s_geo.cli.stack", "Write a scene and its terrain as one 14-band raster."),
     "evaluate": ("l4s_geo.cli.evaluate", "Compare an inventory with a reference."),
+    "report": ("l4s_geo.cli.report", "Write a page about an inventory, for people without a GIS."),
     "bundles": ("l4s_geo.cli.bundles", "List, show, add and remove models."),
 }
 

@@ -79,6 +79,9 @@ class _Taught(click.Command):
     ".parquet, .shp.",
 )
 @click.option("--probability", type=click.Path(), help="Also write the probability raster, a GeoTIFF (COG).")
+@click.option(
+    "--report", type=click.Path(), help="Also write a page about the inventory for people without a GIS, .html."
+)
 @click.option("--spread", type=click.Path(), help="Also write how far networks and views disagree (COG).")
 @click.option(
     "--bundle",
@@ -176,6 +179,7 @@ def main(
     before: tuple[str, ...],
     before_files: dict[str, str],
     connectivity: str,
+    report: str | None,
     quiet: bool,
     verbose: bool,
     **options: Any,
@@ -200,6 +204,10 @@ def main(
         from l4s_geo.pipeline import map_scene
 
         earlier: list[SceneLike] = [*before, *([before_files] if before_files else [])]
+        if report:
+            from l4s_geo.reporting.report import check_report
+
+            check_report(report)
         map_scene(
             **inputs,
             before=earlier or None,
@@ -207,3 +215,13 @@ def main(
             connectivity=4 if connectivity == "4" else 8,
             reporter=console,
         )
+        if report:
+            _report(options["out"], report, inputs, earlier)
+
+
+def _report(inventory: str, out: str, inputs: dict[str, Any], before: list[SceneLike]) -> None:
+    """Write the page about an inventory that was just mapped."""
+    from l4s_geo.reporting.report import report
+
+    shared = ("scene", "bands", "dem", "mask", "mask_classes", "units", "offset")
+    report(inventory, out=out, before=before or None, **{name: inputs[name] for name in shared if name in inputs})

@@ -16,7 +16,7 @@ import click
 
 from l4s_geo import defaults
 
-__all__ = ["band_files", "device_options", "scene_options"]
+__all__ = ["band_files", "band_names", "class_numbers", "device_options", "scene_options"]
 
 
 def band_files(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
@@ -37,12 +37,12 @@ def _listed(context: click.Context, parameter: click.Parameter, value: Any) -> t
     return value if isinstance(value, tuple) else (value,) if value else ()
 
 
-def _names(context: click.Context, parameter: click.Parameter, value: str | None) -> list[str] | None:
+def band_names(context: click.Context, parameter: click.Parameter, value: str | None) -> list[str] | None:
     """Parse ``B2,B3,B4``."""
     return [name.strip() for name in value.split(",")] if value else None
 
 
-def _classes(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[int, ...] | None:
+def class_numbers(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[int, ...] | None:
     """Parse ``3,8,9``; "none" for none."""
     if value is None or value.strip().lower() == "none":
         return None if value is None else ()
@@ -64,7 +64,7 @@ _OPTIONS = [
     click.option(
         "--bands",
         metavar="NAMES",
-        callback=_names,
+        callback=band_names,
         help="Names of SCENE's bands in order, if the file does not carry them: B2,B3,B4,… (- leaves one aside).",
     ),
     click.option(
@@ -112,7 +112,7 @@ _OPTIONS = [
     click.option(
         "--mask-classes",
         metavar="NUMBERS",
-        callback=_classes,
+        callback=class_numbers,
         help="Classes of a Level-2A scene classification (SCL) that are not mapped, or none.  [default: "
         f"{','.join(map(str, defaults.MASK_CLASSES))}: no data, saturated, cloud shadow, clouds, cirrus, snow]",
     ),

@@ -43,6 +43,8 @@ class Facing:
     """Direction of the mean downhill vector, degrees clockwise from grid north."""
     lit: NDArray[np.float64]
     """Mean cos i; NaN everywhere if the sun is unknown."""
+    elevation: NDArray[np.float64]
+    """Mean elevation, metres."""
 
 
 def illumination(east: NDArray[np.float32], north: NDArray[np.float32], sun: Sun) -> NDArray[np.float64]:
@@ -63,7 +65,7 @@ def face(shapes: NDArray[np.object_], grid: Grid, dem: DEM, sun: Sun | None) -> 
         sun: where the sun stood; None if that is unknown.
     """
     n = len(shapes)
-    sums = np.zeros((5, n + 1))
+    sums = np.zeros((6, n + 1))
     numbers = np.arange(1, n + 1)
     points = shapely.point_on_surface(shapes)
     tree = shapely.STRtree(shapes)
@@ -73,7 +75,8 @@ def face(shapes: NDArray[np.object_], grid: Grid, dem: DEM, sun: Sun | None) -> 
         burned = [*zip(shapes[near], numbers[near], strict=True), *zip(points[near], numbers[near], strict=True)]
         labels = rasterize(burned, out_shape=part.shape, transform=part.transform, dtype="int32")
         around = window.grown(1, grid.shape)
-        east, north = horn(dem.read(around)[0], grid.transform.a)
+        ground = dem.read(around)[0]
+        east, north = horn(ground, grid.transform.a)
         inner = (
             slice(window.row - around.row, window.row - around.row + window.height),
             slice(window.col - around.col, window.col - around.col + window.width),
@@ -83,9 +86,9 @@ def face(shapes: NDArray[np.object_], grid: Grid, dem: DEM, sun: Sun | None) -> 
         here, e, s = labels[known], east[known].astype(np.float64), north[known].astype(np.float64)
         steep = np.maximum(np.hypot(e, s), 1e-12)
         lit = illumination(e, s, sun) if sun else np.zeros(len(here))
-        values = (np.ones(len(here)), slope_of(e, s), -e / steep, -s / steep, lit)
+        values = (np.ones(len(here)), slope_of(e, s), -e / steep, -s / steep, lit, ground[inner][known])
         sums += [np.bincount(here, v, minlength=n + 1) for v in values]
     with np.errstate(invalid="ignore", divide="ignore"):
-        count, slope, east_sum, north_sum, light = sums[:, 1:]
+        count, slope, east_sum, north_sum, light, height = sums[:, 1:]
         aspect = np.where(count > 0, np.degrees(np.arctan2(east_sum, north_sum)) % 360, np.nan)
-        return Facing(slope / count, aspect, light / count if sun else np.full(n, np.nan))
+        return Facing(slope / count, aspect, light / count if sun else np.full(n, np.nan), height / count)

@@ -19,7 +19,7 @@ from l4s_geo.errors import EvaluationError
 from l4s_geo.grid import PIXEL, Grid, is_metric, utm_crs
 from l4s_geo.sources.vectors import Features, read_features
 
-__all__ = ["Layers", "Side", "read_layers"]
+__all__ = ["Layers", "Side", "grid_around", "metric_crs", "read_layers"]
 
 PathLike = str | os.PathLike[str]
 Shapes = NDArray[np.object_]
@@ -84,7 +84,7 @@ def read_layers(
     """
     first = _read(inventory, "inventory")
     others = [_read(path, "reference") for path in reference]
-    crs = pyproj.CRS.from_wkt(grid.crs.to_wkt()) if grid else _metric_crs(first, others)
+    crs = pyproj.CRS.from_wkt(grid.crs.to_wkt()) if grid else metric_crs(first, others)
     notes = [note for given in (first, *others) for note in _notes(given)]
     mapped = _moved(first, crs)
     known = _joined([_moved(given, crs) for given in others])
@@ -98,7 +98,7 @@ def read_layers(
             "no area was given: landslides of the inventory outside the ground that the reference's maker looked at "
             "count as false, so the precision may be too low"
         )
-    own = grid or _grid(mapped.shapes, known.shapes, crs)
+    own = grid or grid_around(mapped.shapes, known.shapes, crs)
     return Layers(own, mapped, known, looked, doubt, tuple(notes))
 
 
@@ -115,8 +115,8 @@ def _notes(given: Features) -> list[str]:
     return notes
 
 
-def _metric_crs(first: Features, others: Sequence[Features]) -> pyproj.CRS:
-    """The CRS of the first layer with polygons if it is metric, else the UTM zone of its centre."""
+def metric_crs(first: Features, others: Sequence[Features]) -> pyproj.CRS:
+    """Return the CRS of the first layer with polygons if it is metric, else the UTM zone of its centre."""
     given = next((layer for layer in (first, *others) if len(layer.shapes)), first)
     crs = CRS.from_wkt(given.crs.to_wkt())
     left, bottom, right, top = shapely.total_bounds(given.shapes) if len(given.shapes) else (0.0, 0.0, 1.0, 1.0)
@@ -207,8 +207,8 @@ def _clipped(shapes: Shapes, ground: Shapes, inside: bool) -> Shapes:
     return out
 
 
-def _grid(mapped: Shapes, reference: Shapes, crs: pyproj.CRS) -> Grid:
-    """A grid of 10 m around both, in step with the inventory's pixels if its outlines follow some."""
+def grid_around(mapped: Shapes, reference: Shapes, crs: pyproj.CRS) -> Grid:
+    """Return a grid of 10 m around both sides, in step with the inventory's pixels if its outlines follow some."""
     every: Any = np.concatenate([mapped, reference])
     left, bottom, right, top = shapely.total_bounds(every) if len(every) else (0.0, 0.0, PIXEL, PIXEL)
     x0, y0 = _step(mapped)

@@ -13,7 +13,7 @@ import threading
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from pyproj.exceptions import ProjError
 
 from l4s_geo.address import is_network, shown
 from l4s_geo.errors import L4SError, SceneError
-from l4s_geo.grid import Grid
+from l4s_geo.grid import LOCAL, Grid
 
 __all__ = ["DRIVERS", "Features", "is_elsewhere", "is_vector", "read_features", "read_polygons", "vector_file"]
 
@@ -58,8 +58,8 @@ class _Layer:
     """None if the file does not say where it lies."""
     shapes: Callable[[Sequence[Box]], Iterable[shapely.Geometry]]
     """Gives the geometries whose bounds meet one of some boxes in the layer's CRS; all for no box."""
-    table: Callable[[], tuple[NDArray[np.object_], NDArray[np.int64] | None]]
-    """Reads all geometries at once, None where a feature has none, with the attribute `id` if it is a whole number."""
+    table: Callable[[Sequence[str]], tuple[NDArray[np.object_], Mapping[str, NDArray[Any]]]]
+    """Reads all geometries at once, None where a feature has none, with those of some attributes that there are."""
     bounds: Box | None
     """The outer borders of all, in the layer's CRS; None if there is none."""
 
@@ -80,6 +80,8 @@ class Features:
     """Features with another geometry, points or lines."""
     repaired: int
     """How many of the polygons were invalid."""
+    attributes: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    """(n,) values by name of the attributes that were asked for and are there, of whatever type the file gives them."""
 
 
 def vector_file(source: PathLike) -> str:
@@ -145,13 +147,22 @@ def read_polygons(source: PathLike, grid: Grid, what: str, error: type[L4SError]
         ) from cause
 
 
-def read_features(source: PathLike, what: str, error: type[L4SError] = SceneError) -> Features:
+def read_features(
+    source: PathLike,
+    what: str,
+    error: type[L4SError] = SceneError,
+    attributes: Sequence[str] = (),
+    local: bool = False,
+) -> Features:
     """Read all polygons of a vector file, each feature as one.
 
     Args:
         source: a vector file in any CRS; ``FILE|layername=NAME`` if the file has several layers.
         what: the file's part in the run, for messages.
         error: class to raise.
+        attributes: names of attributes to read besides.
+        local: whether a file without a CRS lies in the local coordinates of a scene that has no others
+            (`l4s_geo.grid.LOCAL`).
 
     Raises:
         L4SError: the file does not exist, is damaged or of no such format, has several layers of which none was
@@ -160,11 +171,12 @@ def read_features(source: PathLike, what: str, error: type[L4SError] = SceneErro
     path, choice = _split(source)
     _require_there(path, what, error)
     with _layer(path, choice, what, error) as layer:
-        if layer.crs is None:
+        crs = pyproj.CRS.from_wkt(LOCAL.to_wkt()) if layer.crs is None and local else layer.crs
+        if crs is None:
             raise _without_crs(f"{what} {path}", error)
         _check_degrees(layer, f"{what} {path}", error)
         try:
-            given, ids = layer.table()
+            given, table = layer.table(["id", *attributes])
         except _UNREADABLE as cause:
             raise error(
                 f"The {what} {path} cannot be read to its end ({cause}); it seems to be damaged, so copy or download "
@@ -177,9 +189,15 @@ def read_features(source: PathLike, what: str, error: type[L4SError] = SceneErro
     kept = there & ~shapely.is_missing(shapes)
     if there.any() and not kept.any():
         _require_polygons(given[there], f"{what} {path}", error)
-    ids = np.arange(1, len(given) + 1) if ids is None else ids
+    whole = "id" in table and table["id"].dtype.kind in "iu"
     return Features(
-        f"{what} {path}", layer.crs, shapes[kept], ids[kept], int((there & ~kept).sum()), int((kept & ~valid).sum())
+        what=f"{what} {path}",
+        crs=crs,
+        shapes=shapes[kept],
+        ids=(table["id"].astype(np.int64) if whole else np.arange(1, len(given) + 1))[kept],
+        others=int((there & ~kept).sum()),
+        repaired=int((kept & ~valid).sum()),
+        attributes={name: table[name][kept] for name in attributes if name in table},
     )
 
 
@@ -333,7 +351,7 @@ def _layer(path: str, choice: Mapping[str, str], what: str, error: type[L4SError
         yield _Layer(
             crs,
             lambda boxes: _read(collection, boxes, f"{what} {path}", error),
-            lambda: _read_table(collection),
+            lambda names: _read_table(collection, names),
             bounds,
         )
 
@@ -354,8 +372,8 @@ def _geoparquet(path: str, what: str, error: type[L4SError]) -> _Layer:
         meeting: NDArray[np.object_] = known[shapely.intersects(near, known)] if boxes else known
         return meeting
 
-    def table() -> tuple[NDArray[np.object_], NDArray[np.int64] | None]:
-        return geometry.to_numpy(), _ids(frame)
+    def table(names: Sequence[str]) -> tuple[NDArray[np.object_], Mapping[str, NDArray[Any]]]:
+        return geometry.to_numpy(), _columns(frame, names)
 
     crs = geometry.crs if _is_defined(geometry.crs) else None
     return _Layer(crs, shapes, table, tuple(geometry.total_bounds) if len(geometry) else None)
@@ -463,29 +481,30 @@ def _read(collection: Any, boxes: Sequence[Box], what: str, error: type[L4SError
         )
 
 
-def _read_table(collection: Any) -> tuple[NDArray[np.object_], NDArray[np.int64] | None]:
+def _read_table(collection: Any, names: Sequence[str]) -> tuple[NDArray[np.object_], Mapping[str, NDArray[Any]]]:
     """Read an open layer at once, with the library that reads in bulk, from the driver that opened it."""
     import pyogrio
     from pyogrio.errors import DataLayerError, DataSourceError
 
     try:
-        return _read_bulk(pyogrio, collection)
+        return _read_bulk(pyogrio, collection, names)
     except (DataSourceError, DataLayerError) as cause:
         raise ValueError(str(cause)) from cause
 
 
-def _read_bulk(pyogrio: Any, collection: Any) -> tuple[NDArray[np.object_], NDArray[np.int64] | None]:
+def _read_bulk(
+    pyogrio: Any, collection: Any, names: Sequence[str]
+) -> tuple[NDArray[np.object_], Mapping[str, NDArray[Any]]]:
     if (driver := pyogrio.read_info(collection.path, layer=collection.name)["driver"]) != collection.driver:
         raise ValueError(f"it is read as {collection.driver} and as {driver}")
-    columns = ["id"] if "id" in collection.schema["properties"] else []
+    columns = [name for name in names if name in collection.schema["properties"]]
     frame = pyogrio.read_dataframe(collection.path, layer=collection.name, columns=columns)
-    return frame.geometry.to_numpy(), _ids(frame)
+    return frame.geometry.to_numpy(), _columns(frame, names)
 
 
-def _ids(frame: Any) -> NDArray[np.int64] | None:
-    """The attribute `id` of a table, if it is a whole number everywhere."""
-    whole = "id" in frame.columns and frame["id"].dtype.kind in "iu"
-    return frame["id"].to_numpy(np.int64) if whole else None
+def _columns(frame: Any, names: Sequence[str]) -> Mapping[str, NDArray[Any]]:
+    """The columns of a table that have one of some names."""
+    return {name: frame[name].to_numpy() for name in names if name in frame.columns}
 
 
 class _Complaints(logging.Handler):

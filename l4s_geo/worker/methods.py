@@ -220,26 +220,50 @@ def _stack(params: Mapping[str, Any], reporter: MessageReporter) -> dict[str, An
 
 
 def _evaluate(params: Mapping[str, Any], reporter: MessageReporter) -> dict[str, Any]:
-    """Compare an inventory with a reference; the parameters are those of `l4s_geo.evaluate`, and `out`."""
+    """Compare an inventory with a reference; the parameters are those of `l4s_geo.evaluate`, out and report."""
     reporter.stage("compare")
     from l4s_geo.evaluation.evaluate import Settings, evaluate
     from l4s_geo.evaluation.facing import Sun
     from l4s_geo.evaluation.matches import check_results, write_matches
     from l4s_geo.evaluation.summary import figures, lines
 
-    given = _only(params, evaluate, "out")
+    given = _only(params, evaluate, "out", "report")
     settings = _only(given.pop("settings", None) or {}, Settings)
-    if sun := settings.get("sun"):
+    if (sun := settings.get("sun")) is not None:
+        if not (_fits(sun, list[float]) and len(sun) == 2):
+            raise ProtocolError(f"The sun is {json.dumps(sun)[:_SHOWN]}; expected [azimuth, elevation], in degrees.")
         settings["sun"] = Sun(*sun)
-    if params.get("out"):
-        check_results([Path(params["out"])], **given)
+    check_results([Path(params[name]) for name in ("out", "report") if params.get(name)], **given)
     found = evaluate(**given, settings=Settings(**settings))
     for line in lines(found):
         reporter.say(line)
     if params.get("out"):
         reporter.stage("write")
         write_matches(found, Path(params["out"]))
+    if params.get("report"):
+        from l4s_geo.reporting.report import report
+
+        references = given["reference"]
+        report(
+            given["inventory"],
+            out=params["report"],
+            dem=given.get("dem"),
+            evaluation=found,
+            reference=[references] if isinstance(references, str) else references,
+        )
     return figures(found)
+
+
+def _report(params: Mapping[str, Any], reporter: MessageReporter) -> dict[str, Any]:
+    """Write a page about an inventory; the parameters are those of `l4s_geo.report` but evaluation and reference."""
+    reporter.stage("open")
+    from l4s_geo.reporting.report import report
+
+    given = _only(params, report)
+    for name in ("evaluation", "reference"):
+        if name in given:
+            raise ProtocolError(f"report has no parameter {name!r}; ask evaluate for a report.")
+    return {"bytes": report(**given).stat().st_size}
 
 
 def _only(params: Mapping[str, Any], function: Callable[..., Any], *others: str) -> dict[str, Any]:
@@ -299,6 +323,7 @@ _METHODS: dict[str, Callable[[Mapping[str, Any], MessageReporter], dict[str, Any
     "map": _map,
     "stack": _stack,
     "evaluate": _evaluate,
+    "report": _report,
 }
 
 

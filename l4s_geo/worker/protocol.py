@@ -13,7 +13,8 @@ several runs at once starts several workers. A line is at most `MAX_LINE` bytes 
 | check | those of `l4s_geo.stack.open.Inputs`, bundle | scene, bands, level, crs, shape, assumptions, bundles |
 | map | those of `l4s_geo.map_scene` but reporter | outputs, features, area_m2, provenance |
 | stack | those of `l4s_geo.stack.open.Inputs`, out | outputs |
-| evaluate | those of `l4s_geo.evaluate`, out | `l4s_geo.evaluation.summary.figures`, outputs |
+| evaluate | those of `l4s_geo.evaluate`, out, report | `l4s_geo.evaluation.summary.figures`, outputs |
+| report | those of `l4s_geo.report` but evaluation, reference | outputs, bytes |
 
 In a comparison's settings, an object, the sun is [azimuth, elevation].
 
@@ -64,7 +65,7 @@ PROTOCOL = 1
 MAX_LINE = 1 << 20
 """Length of the longest request, bytes."""
 
-METHODS = ("environment", "check", "map", "stack", "evaluate")
+METHODS = ("environment", "check", "map", "stack", "evaluate", "report")
 """Methods that a request may name."""
 
 _FOR_PEOPLE = ("text", "message", "detail")

@@ -29,7 +29,13 @@ from l4s_geo.worker.protocol import PROTOCOL, Channel, ProtocolError, Request, c
 
 __all__ = ["Worker", "main"]
 
-_OUTPUTS = {"out": "result", "probability": "probability raster", "spread": "spread raster", "change": "change raster"}
+_OUTPUTS = {
+    "out": "result",
+    "probability": "probability raster",
+    "spread": "spread raster",
+    "change": "change raster",
+    "report": "report",
+}
 _CUT_SHORT = 1
 
 

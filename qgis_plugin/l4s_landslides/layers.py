@@ -15,9 +15,11 @@ from qgis.core import (
     QgsGeometry,
     QgsMapLayer,
     QgsProcessingUtils,
+    QgsProviderRegistry,
     QgsRasterLayer,
     QgsRectangle,
     QgsVectorFileWriter,
+    QgsVectorLayer,
 )
 
 from .errors import InputError
@@ -73,6 +75,30 @@ def raster_file(layer: QgsRasterLayer | None, what: str, given: object = "") -> 
             ).format(what=what, name=layer.name())
         )
     return source
+
+
+def vector_source(layer: QgsVectorLayer | None, what: str) -> str:
+    """Return the file that a vector layer shows, with the layer's name, for a process outside QGIS.
+
+    Args:
+        layer: the layer; None if what was given is none.
+        what: "inventory", for the message.
+
+    Raises:
+        InputError: it is no layer, or exists only in QGIS.
+    """
+    if layer is None or not layer.isValid():
+        raise InputError(tr("The {} is no vector layer that QGIS can open; choose a layer or file.").format(what))
+    parts = QgsProviderRegistry.instance().decodeUri(layer.providerType(), layer.source())
+    path = parts.get("path", "")
+    if layer.providerType() != "ogr" or not path or path.startswith("/vsimem/"):
+        raise InputError(
+            tr("The {what} {name} is not a file; expected one, so export the layer to a GeoPackage first.").format(
+                what=what, name=layer.name()
+            )
+        )
+    name = parts.get("layerName") or ""
+    return f"{path}|layername={name}" if name else path
 
 
 def check_meets(scene: QgsMapLayer, extent: QgsRectangle, crs: QgsCoordinateReferenceSystem, what: str) -> None:

@@ -10,7 +10,10 @@ import pytest
 from qgis.core import QgsApplication, QgsProcessingParameterDefinition
 
 PLUGIN = Path(__file__).parents[1] / "l4s_landslides"
-NAMES = {"maplandslides", "mapfolder", "buildstack", "comparereference", "checkenvironment", "setupenvironment"}
+NAMES = {
+    *("maplandslides", "mapfolder", "buildstack", "comparereference", "makereport"),
+    *("checkenvironment", "setupenvironment"),
+}
 
 
 def test_provider_has_its_algorithms():

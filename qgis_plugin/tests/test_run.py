@@ -300,6 +300,26 @@ def test_compare_with_the_reference(run, samples):
     assert scores["HITS"] + scores["FALSE_ALARMS"] == len(features(samples / "o.gpkg"))
 
 
+def test_report_of_an_inventory(run, samples):
+    inventory = str(samples / "valley_reference.gpkg")
+    out = samples / "report.html"
+    scene = str(samples / "valley.tif")
+    results = run("makereport", INVENTORY=inventory, SCENE=scene, DEM=str(samples / "valley_dem.tif"), OUTPUT=str(out))
+    assert results["REPORT"] == str(out)
+    assert "data:image/webp" in out.read_text(encoding="utf-8")
+
+
+def test_report_of_a_layer_in_memory(problem, memory_polygons):
+    layer = memory_polygons((300_000, 3_100_000, 300_100, 3_100_100))
+    assert "is not a file; expected one" in problem("makereport", INVENTORY=layer)
+
+
+def test_comparison_with_a_report(run, samples):
+    reference, out = str(samples / "valley_reference.gpkg"), samples / "report.html"
+    run("comparereference", INVENTORY=reference, REFERENCE=reference, OUTPUT="TEMPORARY_OUTPUT", REPORT=str(out))
+    assert "Comparison with a reference" in out.read_text(encoding="utf-8")
+
+
 def test_compare_on_the_ground_that_was_looked_at(run, samples, memory_polygons, feedback):
     reference = QgsVectorLayer(str(samples / "valley_reference.gpkg"), "reference", "ogr")
     box = reference.extent()

@@ -10,6 +10,7 @@ from qgis.core import (
     QgsProcessingParameterDefinition,
     QgsProcessingParameterExtent,
     QgsProcessingParameterFeatureSource,
+    QgsProcessingParameterFileDestination,
     QgsProcessingParameterNumber,
     QgsProcessingParameterRasterLayer,
     QgsProcessingParameterVectorDestination,
@@ -59,7 +60,8 @@ Give the <b>ground that was looked at</b> in both, as polygons or as an extent, 
 counts against the other. Results are as good as the reference; one drawn by hand at another scale is often off by a \
 pixel all around.
 
-The output holds the landslides of both layers with what became of them: hit, split, amalgamated, false, missed."""
+The output holds the landslides of both layers with what became of them: hit, split, amalgamated, false, missed. The \
+report is a page with map, tables and plots for people without a GIS."""
 
     def initAlgorithm(self, configuration=None):  # noqa: N802
         """Declare the parameters."""
@@ -86,6 +88,11 @@ The output holds the landslides of both layers with what became of them: hit, sp
         self._add_advanced(_fraction("LEAST_IOU", iou, defaults.MATCH_IOU))
         self.addParameter(
             QgsProcessingParameterVectorDestination("OUTPUT", tr("Comparison"), QgsProcessing.TypeVectorPolygon)
+        )
+        self.addParameter(
+            QgsProcessingParameterFileDestination(
+                "REPORT", tr("Report"), tr("HTML files (*.html)"), optional=True, createByDefault=False
+            )
         )
         for name, text in _NUMBERS.items():
             self.addOutput(QgsProcessingOutputNumber(name, tr(text)))
@@ -123,6 +130,8 @@ The output holds the landslides of both layers with what became of them: hit, sp
         """Compare."""
         out = self.parameterAsOutputLayer(parameters, "OUTPUT", context)
         request = {**self._rasters, "out": out}
+        if report := self.parameterAsFileOutput(parameters, "REPORT", context):
+            request["report"] = report
         with processing_errors(feedback):
             for name in ("INVENTORY", "REFERENCE", "AREA", "DOUBTFUL"):
                 if self._given(parameters, name, context):
@@ -139,7 +148,7 @@ The output holds the landslides of both layers with what became of them: hit, sp
         with self.worker(feedback) as worker:
             figures = worker.request("evaluate", request)
         results.finish(context, out, {}, tr("Comparison"))
-        return {"OUTPUT": out, **_numbers(figures)}
+        return {"OUTPUT": out, **({"REPORT": report} if report else {}), **_numbers(figures)}
 
     def _add_advanced(self, parameter) -> None:
         parameter.setFlags(parameter.flags() | QgsProcessingParameterDefinition.FlagAdvanced)

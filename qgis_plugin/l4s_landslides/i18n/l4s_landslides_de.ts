@@ -136,7 +136,7 @@ Das Raster enthält die Bänder von Landslide4Sense, die es gibt, in dessen Reih
 
 Give the &lt;b&gt;ground that was looked at&lt;/b&gt; in both, as polygons or as an extent, or what lies outside one of them counts against the other. Results are as good as the reference; one drawn by hand at another scale is often off by a pixel all around.
 
-The output holds the landslides of both layers with what became of them: hit, split, amalgamated, false, missed.</source>
+The output holds the landslides of both layers with what became of them: hit, split, amalgamated, false, missed. The report is a page with map, tables and plots for people without a GIS.</source>
    <translation>Vergleicht ein Inventar mit einer Referenz, nach Pixeln von 10 m und nach Rutschungen. Im Protokoll stehen alle Zahlen: mit einem Pixel Toleranz, eins zu eins zugeordnet, nach Größe, Hangneigung und Exposition, und die Verteilung der Größen.
 
 &lt;b&gt;Nach Pixeln&lt;/b&gt;: Die Genauigkeit (precision) ist der Anteil der Pixel des Inventars, den die Referenz hat, die Trefferquote (recall) der Anteil der Pixel der Referenz, den das Inventar hat, F1 ihr harmonisches Mittel. Ein Pixel zählt, wenn es zur Hälfte bedeckt ist.
@@ -145,7 +145,7 @@ The output holds the landslides of both layers with what became of them: hit, sp
 
 Geben Sie als Polygone oder als Ausdehnung an, &lt;b&gt;wo&lt;/b&gt; für beide &lt;b&gt;nachgesehen wurde&lt;/b&gt;; sonst zählt, was außerhalb des einen liegt, gegen das andere. Das Ergebnis ist so gut wie die Referenz; eine in anderem Maßstab von Hand gezeichnete liegt oft rundum um ein Pixel daneben.
 
-Die Ausgabe enthält die Rutschungen beider Layer und was aus ihnen wurde: hit (richtig), split (in mehreren Stücken), amalgamated (über mehreren), false (falsch), missed (fehlt).</translation>
+Die Ausgabe enthält die Rutschungen beider Layer und was aus ihnen wurde: hit (richtig), split (in mehreren Stücken), amalgamated (über mehreren), false (falsch), missed (fehlt). Der Bericht ist eine Seite mit Karte, Tabellen und Diagrammen für Menschen ohne GIS.</translation>
   </message>
   <message>
    <source>Share of its area from which a landslide counts as found</source>
@@ -188,6 +188,10 @@ Die Ausgabe enthält die Rutschungen beider Layer und was aus ihnen wurde: hit (
    <translation>DEM</translation>
   </message>
   <message>
+   <source>HTML files (*.html)</source>
+   <translation>HTML-Dateien (*.html)</translation>
+  </message>
+  <message>
    <source>Give the ground that was looked at either as an extent or as polygons, not both.</source>
    <translation>Geben Sie das Gebiet, in dem nachgesehen wurde, als Ausdehnung oder als Polygone an, nicht beides.</translation>
   </message>
@@ -202,6 +206,46 @@ Die Ausgabe enthält die Rutschungen beider Layer und was aus ihnen wurde: hit (
   <message>
    <source>The layer {} has no CRS, so it cannot be compared; set its CRS in its properties.</source>
    <translation>Der Layer {} hat kein KBS, kann also nicht verglichen werden; legen Sie sein KBS in seinen Eigenschaften fest.</translation>
+  </message>
+  <message>
+   <source>Make a report</source>
+   <translation>Bericht erstellen</translation>
+  </message>
+  <message>
+   <source>Writes an inventory as one HTML page: map, key figures, plots, the model and where it comes from.</source>
+   <translation>Schreibt ein Inventar als eine HTML-Seite: Karte, Kennzahlen, Diagramme, das Modell und die Herkunft.</translation>
+  </message>
+  <message>
+   <source>Writes a page about an inventory for people who do not open a GIS: one HTML file that works without a network, on a phone and printed, in English or German as the browser says.
+
+It holds a map of the &lt;b&gt;scene&lt;/b&gt; with the landslides, to zoom, click and filter; with an &lt;b&gt;earlier scene&lt;/b&gt; a handle to swipe between the dates; key figures and the ten largest; the distributions of size, slope, aspect and elevation; the model, its measured precision and what it must not be used for; and how the inventory was made.
+
+Without a scene the files are tried that the inventory names. The &lt;b&gt;DEM&lt;/b&gt; gives slope, aspect and elevation to landslides that have none.</source>
+   <translation>Schreibt eine Seite über ein Inventar für Menschen, die kein GIS öffnen: eine HTML-Datei, die ohne Netz, auf dem Telefon und gedruckt funktioniert, auf Englisch oder Deutsch, wie es der Browser sagt.
+
+Sie enthält eine Karte der &lt;b&gt;Szene&lt;/b&gt; mit den Rutschungen, zum Vergrößern, Anklicken und Filtern; mit einer &lt;b&gt;früheren Szene&lt;/b&gt; einen Griff, um zwischen den Zeitpunkten zu wischen; Kennzahlen und die zehn größten; die Verteilungen von Größe, Neigung, Exposition und Höhe; das Modell, seine gemessene Genauigkeit und wofür es nicht zu gebrauchen ist; und wie das Inventar entstand.
+
+Ohne Szene werden die Dateien versucht, die das Inventar nennt. Das &lt;b&gt;DEM&lt;/b&gt; gibt Rutschungen, denen sie fehlen, Neigung, Exposition und Höhe.</translation>
+  </message>
+  <message>
+   <source>inventory</source>
+   <translation>Inventar</translation>
+  </message>
+  <message>
+   <source>Scene</source>
+   <translation>Szene</translation>
+  </message>
+  <message>
+   <source>Earlier scene</source>
+   <translation>Frühere Szene</translation>
+  </message>
+  <message>
+   <source>scene</source>
+   <translation>Szene</translation>
+  </message>
+  <message>
+   <source>earlier scene</source>
+   <translation>frühere Szene</translation>
   </message>
   <message>
    <source>Map landslides in a folder</source>
@@ -564,6 +608,14 @@ Eine früher eingerichtete Umgebung wird ersetzt, sobald die neue läuft. Das Pr
    <translation>Eingabe ({what}): {name} hat kein KBS, sodass niemand wissen kann, wo es liegt; erwartet wird ein georeferenziertes Raster, also weisen Sie seine Projektion zu und schreiben Sie es in eine Datei (Raster → Projektionen → Projektion zuweisen).</translation>
   </message>
   <message>
+   <source>The {} is no vector layer that QGIS can open; choose a layer or file.</source>
+   <translation>Das {} ist kein Vektorlayer, den QGIS öffnen kann; wählen Sie einen Layer oder eine Datei.</translation>
+  </message>
+  <message>
+   <source>The {what} {name} is not a file; expected one, so export the layer to a GeoPackage first.</source>
+   <translation>Das {what} {name} ist keine Datei; erwartet wird eine, exportieren Sie den Layer also zuerst in ein GeoPackage.</translation>
+  </message>
+  <message>
    <source>The {what} ({found} in {crs}) does not meet the scene {name} ({expected} in {scene_crs}); choose one of the same ground.</source>
    <translation>Eingabe ({what}, {found} in {crs}) und Szene {name} ({expected} in {scene_crs}) überlappen nicht; wählen Sie eine desselben Gebiets.</translation>
   </message>
@@ -840,10 +892,6 @@ Eine früher eingerichtete Umgebung wird ersetzt, sobald die neue läuft. Das Pr
    <translation>Geben Sie die Szene als Layer oder als Produkt an, eines von beiden.</translation>
   </message>
   <message>
-   <source>earlier scene</source>
-   <translation>frühere Szene</translation>
-  </message>
-  <message>
    <source>slope</source>
    <translation>Hangneigung</translation>
   </message>
@@ -854,10 +902,6 @@ Eine früher eingerichtete Umgebung wird ersetzt, sobald die neue läuft. Das Pr
   <message>
    <source>Give the area of interest either as an extent or as polygons, not both.</source>
    <translation>Geben Sie das Gebiet als Ausdehnung oder als Polygone an, nicht beides.</translation>
-  </message>
-  <message>
-   <source>scene</source>
-   <translation>Szene</translation>
   </message>
   <message>
    <source>The product {} does not exist; choose another.</source>

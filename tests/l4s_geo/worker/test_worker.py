@@ -20,7 +20,7 @@ from l4s_geo.output.claim import claimed
 from l4s_geo.pipeline import map_scene
 from l4s_geo.worker.methods import _only
 from l4s_geo.worker.protocol import MAX_LINE, PROTOCOL, ProtocolError
-from support import add_newness
+from support import SAMPLE, add_newness
 
 
 def hidden(folder: Path) -> list[str]:
@@ -324,3 +324,23 @@ def test_an_output_that_is_no_text_does_not_end_the_worker(worker, scene, out) -
     assert worker.until("error")["kind"] == "ProtocolError"
     worker.ask("check", scene=str(scene), id=2)
     assert worker.answer(2)["type"] == "result"
+
+
+def test_a_report_and_a_comparison_with_one(worker, tmp_path):
+    inventory, out = str(SAMPLE / "valley_reference.gpkg"), tmp_path / "report.html"
+    worker.ask("report", inventory=inventory, scene=str(SAMPLE / "valley.tif"), out=str(out))
+    result = worker.answer()["result"]
+    assert result["outputs"] == {"out": str(out)}
+    assert result["bytes"] == out.stat().st_size
+    assert "data:image/webp" in out.read_text(encoding="utf-8")
+
+    worker.ask("evaluate", inventory=inventory, reference=inventory, report=str(out))
+    assert worker.answer()["result"]["outputs"] == {"report": str(out)}
+    assert "Comparison with a reference" in out.read_text(encoding="utf-8")
+
+    worker.ask("evaluate", inventory=inventory, reference=inventory, settings={"sun": [160]})
+    assert "expected [azimuth, elevation]" in worker.answer()["message"]
+
+    worker.ask("report", inventory=inventory, out=str(out), evaluation={})
+    assert "ask evaluate for a report" in worker.answer()["message"]
+    assert not hidden(tmp_path)
