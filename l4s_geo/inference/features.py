@@ -14,6 +14,7 @@ then, which haze and light change less. Where a value is unknown, its features a
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, lru_cache, partial
 
@@ -23,6 +24,7 @@ from scipy import ndimage
 
 from l4s_geo.bands import SPECTRAL
 from l4s_geo.grid import PIXEL
+from l4s_geo.inference.devices import available_cpus
 from l4s_geo.stack.sun import Sun, illumination
 from l4s_geo.stack.terrain import horn, slope_of
 
@@ -146,8 +148,12 @@ def compute(view: View, names: Sequence[str], inner: tuple[slice, slice]) -> NDA
     makers = {name: make for _, name, make in _all(view)}
     rows, cols = (len(range(size)[part]) for size, part in zip(view.probability.shape, inner, strict=True))
     out = np.empty((len(names), rows, cols), np.float32)
-    for place, name in enumerate(names):
-        out[place] = makers[name]()[inner]
+
+    def fill(place: int) -> None:
+        out[place] = makers[names[place]]()[inner]
+
+    with ThreadPoolExecutor(available_cpus()) as pool:  # the filters are of SciPy, which lets other threads run
+        list(pool.map(fill, range(len(names))))
     return np.nan_to_num(out, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
 
 
