@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from l4s_geo.errors import OutputError
 from l4s_geo.grid import Grid, Window
+from l4s_geo.output.geopackage import SUGGESTIONS
 from l4s_geo.output.scratch_raster import ScratchRaster
 from l4s_geo.output.staging import staged
 from l4s_geo.teaching.labels import Labels
@@ -25,8 +26,6 @@ __all__ = ["Suggestion", "suggest", "write_suggestions"]
 
 SIDE = 64
 """Side of a window, pixels."""
-LAYER = "suggestions"
-"""Name of the layer in the file."""
 
 _UNDECIDED = "the taught bundle cannot decide"
 _AT_ODDS = "the taught bundle and its base decide differently"
@@ -100,7 +99,7 @@ def write_suggestions(found: list[Suggestion], grid: Grid, path: Path) -> None:
     frame = gpd.GeoDataFrame(columns, geometry=shapes, crs=None if grid.is_local else grid.crs.to_wkt())
     with staged(path) as (part,):
         try:
-            pyogrio.write_dataframe(frame, part, layer=LAYER, driver="GPKG")
+            pyogrio.write_dataframe(frame, part, layer=SUGGESTIONS, driver="GPKG")
         except DataSourceError as error:
             raise OutputError(
                 f"{path} cannot be written ({error}); make room and run the same command again."

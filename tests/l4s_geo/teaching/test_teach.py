@@ -19,6 +19,7 @@ from l4s_geo.bundles.item import read_bundle
 from l4s_geo.bundles.registry import add_bundle, find_bundle, installed, remove_bundle
 from l4s_geo.cli.main import main
 from l4s_geo.errors import BandError, BundleError, L4SError, OutputError, TeachingError
+from l4s_geo.output.staging import check_output
 from l4s_geo.pipeline import run_plan
 from l4s_geo.plan import Plan
 from l4s_geo.teaching import learner
@@ -106,7 +107,9 @@ def test_single_polygons_and_strokes_are_enough(taught_scene, installed_base, sa
     l4s_geo.teach(taught_scene, labels=labels, bundle=installed_base, out=tmp_path / "few")
     found = l4s_geo.map_scene(taught_scene, bundle=tmp_path / "few")
     before = l4s_geo.map_scene(taught_scene, bundle=installed_base)
-    assert f1(found, slides, tmp_path) > f1(before, slides, tmp_path)
+    truth = shapely.union_all(slides)
+    right = [shapely.union_all(list(m.geometry)).intersection(truth).area / m.area.sum() for m in (found, before)]
+    assert right[0] > 0.85 > right[1]
 
 
 def test_a_reviewed_inventory_teaches(taught_scene, installed_base, slides, looked, save, tmp_path):
@@ -133,6 +136,7 @@ def test_suggested_windows_are_where_nothing_is_labelled(taught_scene, installed
         suggestions=tmp_path / "next.gpkg",
     )
     windows = gpd.read_file(tmp_path / "next.gpkg", layer="suggestions")
+    check_output(tmp_path / "next.gpkg", (".gpkg",), "layer of suggestions")  # it may be written again
     assert 1 <= len(windows) <= 4
     assert list(windows["number"]) == list(range(1, len(windows) + 1))
     assert not windows.intersects(looked.buffer(-700)).any()
@@ -215,7 +219,7 @@ def test_outputs_are_checked_before_any_work(taught, taught_scene, installed_bas
         with pytest.raises(error, match=said):
             teach(**more)
     drawn = tmp_path / "drawn.gpkg"
-    gpd.GeoDataFrame(geometry=[shapely.box(0, 0, 1, 1)], crs=32645).to_file(drawn)
+    gpd.GeoDataFrame(geometry=[shapely.box(0, 0, 1, 1)], crs=32645).to_file(drawn, layer="landslides")
     with pytest.raises(OutputError, match="is the labels that the run reads"):
         l4s_geo.teach(
             taught_scene, labels=drawn, bundle=installed_base, out=tmp_path / "a", suggest=2, suggestions=drawn
