@@ -3,9 +3,9 @@
     >>> import l4s_geo
     >>> landslides = l4s_geo.map_scene("scene.tif", dem="dem.tif", out="inventory.gpkg")
 
-`map_scene` maps a scene; `evaluate` compares an inventory with a reference; `report` writes a page about one for people
-without a GIS; `load_bundle` loads a model for use on
-arrays; every error a user can cause is an `L4SError`.
+`map_scene` maps a scene; `teach` learns from what a person drew on one; `evaluate` compares an inventory with a
+reference; `report` writes a page about one for people without a GIS; `load_bundle` loads a model for use on arrays;
+every error a user can cause is an `L4SError`.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from l4s_geo.inference.runtime import load_bundle
     from l4s_geo.pipeline import map_scene
     from l4s_geo.reporting.report import report
+    from l4s_geo.teaching.teach import teach
 
-__all__ = ["L4SError", "evaluate", "load_bundle", "map_scene", "report"]
+__all__ = ["L4SError", "evaluate", "load_bundle", "map_scene", "report", "teach"]
 
 
 def __getattr__(name: str) -> Any:
@@ -41,4 +42,8 @@ def __getattr__(name: str) -> Any:
         from l4s_geo.inference.runtime import load_bundle
 
         return load_bundle
+    if name == "teach":
+        from l4s_geo.teaching.teach import teach
+
+        return teach
     raise AttributeError(f"module 'l4s_geo' has no attribute {name!r}")

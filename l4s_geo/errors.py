@@ -53,3 +53,7 @@ class EvaluationError(L4SError, ValueError):
 
 class ReportError(L4SError, ValueError):
     """A report cannot be made of what was given."""
+
+
+class TeachingError(L4SError, ValueError):
+    """Nothing can be learned from the labels given."""

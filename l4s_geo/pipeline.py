@@ -31,6 +31,7 @@ from l4s_geo.inference.devices import Precision
 from l4s_geo.inference.predict import STATE_LAYOUT, Prediction, predict
 from l4s_geo.inference.refine import refine_surface
 from l4s_geo.inference.runtime import LoadedBundle, load_networks
+from l4s_geo.inference.taught import judge_surface, light_of
 from l4s_geo.inference.tta import TestTimeAugmentation
 from l4s_geo.inventory.formats import write_inventory
 from l4s_geo.inventory.landslides import describe_landslides, find_landslides
@@ -379,7 +380,14 @@ def _predict(run: _Run) -> Prediction:
 
 
 def _refine(run: _Run, prediction: Prediction) -> ScratchRaster:
-    """Refine the probabilities with the DenseCRF, if it is to run."""
+    """Let a taught bundle's trees judge, or refine the probabilities with the DenseCRF, if it is to run."""
+    if taught := run.plan.bundle.taught:
+        light = light_of(run.stack, taught=taught.sun)
+        if light.sun:
+            where = f"azimuth {light.sun.azimuth:g}°, elevation {light.sun.elevation:g}°"
+            run.tell.say(f"Sun: {where}, {light.because}")
+        with run.watch("trees"):
+            return judge_surface(run.stack, run.plan.bundle, prediction.layers, run.parts, light.sun)
     if not run.plan.refinement:
         return prediction.layers
     parameters = run.plan.refinement.parameters

@@ -20,6 +20,7 @@ from l4s_geo.change.newness import FLOOR
 from l4s_geo.errors import L4SError, OutputError, SceneError, TerrainError
 from l4s_geo.inference.devices import Device, Precision
 from l4s_geo.inference.predict import PredictSettings
+from l4s_geo.inference.taught import require_features
 from l4s_geo.inventory.formats import FORMATS, require_coordinates
 from l4s_geo.inventory.vectorize import VectorizeSettings
 from l4s_geo.output.identity import is_same
@@ -127,6 +128,16 @@ class Plan:
             raise L4SError(
                 "A change raster compares two dates, and only one is given; add an earlier scene (--before)."
             )
+        if self.bundle.taught and self.dates.before:
+            raise L4SError(
+                f"The taught bundle {self.bundle.name} judges one date, and an earlier scene is given (--before); "
+                f"leave it out, or map with the bundle that was taught, --bundle {self.bundle.taught.base}."
+            )
+        if self.bundle.taught and self.predict.skip_flat > 0:
+            raise L4SError(
+                f"Flat windows cannot be skipped with the taught bundle {self.bundle.name}, whose trees judge every "
+                "pixel; leave --skip-flat out."
+            )
 
     @property
     def floor(self) -> float:
@@ -210,6 +221,7 @@ class Plan:
         if self.outputs.inventory:
             require_coordinates(stack.grid, stack.scene.name, self.outputs.inventory, self.outputs.patch)
         require_bands(bundle, stack.scene.name, stack.bands, stack.scene.acquisition.level)
+        require_features(bundle, stack, self.predict.gives_spread(bundle))
         if self.predict.skip_flat > 0 and not stack.has_terrain:
             raise SceneError("Flat windows cannot be skipped without terrain; give a DEM (--dem).")
         lacks: L4SError | None = None

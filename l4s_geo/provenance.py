@@ -8,6 +8,7 @@ from importlib.metadata import version
 from typing import Any
 
 from l4s_geo.address import shown, shown_all
+from l4s_geo.bundles.taught import Taught
 from l4s_geo.change.evidence import NewnessModel
 from l4s_geo.change.sides import Sides
 from l4s_geo.inference.predict import Prediction
@@ -53,6 +54,7 @@ def provenance(
         "bundle": bundle.name,
         "bundle_version": bundle.version,
         "bundle_sha256": bundle.sha256,
+        "taught": _taught(bundle.taught) if bundle.taught else None,
         "device": model.device,
         "runtime": model.runtime,
         "created": created,
@@ -100,3 +102,9 @@ def comparison_facts(sides: Sides, plan: Plan, newness: NewnessModel | None, com
         }
     said: dict[str, Any] = shown_all(facts)
     return said
+
+
+def _taught(taught: Taught) -> dict[str, Any]:
+    """What a taught bundle decides by, and on what labels: without where its base lies on this machine."""
+    facts = asdict(taught)
+    return {name: value for name, value in facts.items() if name not in ("base_location", "base_found")}

@@ -4,7 +4,8 @@ A bundle is a folder, or one zip of it, with ``bundle.json`` and one ONNX file p
 ``bundle.json`` is a STAC item that uses the Machine Learning Model extension (https://github.com/stac-extensions/mlm);
 what that extension has no field for stands under ``l4s:``. Each network takes
 ``(n, bands, rows, cols) float32``, normalised, and returns ``(n, 1, rows, cols) float32`` logits. There is no
-pickle anywhere, and every file's SHA-256 is checked when it is read.
+pickle anywhere, and every file's SHA-256 is checked when it is read. A bundle that was taught by a person
+(`l4s_geo.bundles.taught`) has the networks of another, its base, which it does not hold itself.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 from l4s_geo.bands import BANDS
 from l4s_geo.bundles.files import MAX_NETWORK, MAX_TEXT, read_file
 from l4s_geo.bundles.newness import Newness
+from l4s_geo.bundles.taught import Taught
 from l4s_geo.bundles.terrain_prior import TerrainPrior
 from l4s_geo.crf.parameters import CRFParameters
 from l4s_geo.errors import BundleError
@@ -147,6 +149,8 @@ class Bundle:
     """Time of the export, UTC, as ISO 8601 writes it."""
     location: Path = Path()
     """The folder or zip that the bundle was read from."""
+    taught: Taught | None = None
+    """What a person taught it beyond its base's networks; None for a bundle of networks of its own."""
 
     def __post_init__(self) -> None:
         if unknown := [b for b in self.bands if b not in BANDS]:
@@ -168,30 +172,45 @@ class Bundle:
                     f"Network {member.file!r} of bundle {self.name!r} has bands or statistics that do not "
                     "fit the bundle's bands; export the bundle again."
                 )
+        if self.taught and self.taught.base_sha256 != self.networks_sha256:
+            raise BundleError(
+                f"Bundle {self.name!r} describes other networks than those of its base {self.taught.base}; it was "
+                "altered, so fetch it again or teach it again."
+            )
 
     @property
-    def sha256(self) -> str:
-        """One SHA-256 for the whole ensemble: that of its networks' digests, in order."""
+    def networks_sha256(self) -> str:
+        """One SHA-256 for all networks: that of their digests, in order."""
         return hashlib.sha256("".join(m.sha256 for m in self.members).encode()).hexdigest()
 
     @property
-    def files(self) -> tuple[Member | Newness, ...]:
-        """All that has an ONNX file in the bundle: the networks, then the models of newness."""
-        return (*self.members, *self.newness)
+    def sha256(self) -> str:
+        """One SHA-256 for all that decides: that of the networks, or that of its digest and that of the trees."""
+        if self.taught is None:
+            return self.networks_sha256
+        return hashlib.sha256((self.networks_sha256 + self.taught.sha256).encode()).hexdigest()
 
-    def network(self, member: Member | Newness) -> bytes:
-        """Read the ONNX file of a network, or of a model of newness, and check its hash.
+    @property
+    def files(self) -> tuple[Member | Newness | Taught, ...]:
+        """All that has an ONNX file in the bundle: the networks, then the models of newness; or what was taught."""
+        return (self.taught,) if self.taught else (*self.members, *self.newness)
+
+    def network(self, member: Member | Newness | Taught) -> bytes:
+        """Read the ONNX file of a network, of a model of newness, or of what was taught, and check its hash.
 
         Raises:
-            BundleError: the file is missing or is not the one that the bundle describes.
+            BundleError: the file is missing or is not the one that the bundle describes, or the bundle was taught and
+                its base is not installed.
         """
-        data = read_file(self.location, member.file, MAX_NETWORK)
-        if hashlib.sha256(data).hexdigest() != member.sha256:
+        if self.taught is None or isinstance(member, Taught):
+            return _checked(self.location, member.file, member.sha256)
+        if self.taught.base_location is None:
             raise BundleError(
-                f"{self.location / member.file} does not have the SHA-256 that bundle.json states; the bundle "
-                "is damaged or was altered, so fetch or export it again."
+                f"The bundle {self.name} was taught on the bundle {self.taught.base} with the SHA-256 "
+                f"{self.taught.base_sha256}, and {self.taught.base_found}; install that bundle (l4s bundles add PATH), "
+                "or teach again."
             )
-        return data
+        return _checked(self.taught.base_location, member.file, member.sha256)
 
     def card(self) -> str:
         """Read the bundle's model card, in Markdown; return "" if there is none."""
@@ -199,3 +218,14 @@ class Bundle:
             return read_file(self.location, "README.md", MAX_TEXT).decode("utf-8", "replace")
         except BundleError:
             return ""
+
+
+def _checked(location: Path, file: str, sha256: str) -> bytes:
+    """Read an ONNX file of a bundle and check its hash."""
+    data = read_file(location, file, MAX_NETWORK)
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise BundleError(
+            f"{location / file} does not have the SHA-256 that bundle.json states; the bundle "
+            "is damaged or was altered, so fetch or export it again."
+        )
+    return data

@@ -16,6 +16,7 @@ from typing import Any, cast, get_args
 from l4s_geo.bundles.bundle import Bundle, Confidence, Member, Refinement
 from l4s_geo.bundles.files import MAX_TEXT, read_file
 from l4s_geo.bundles.newness import Newness
+from l4s_geo.bundles.taught import Scores, Taught
 from l4s_geo.bundles.terrain_prior import TerrainPrior
 from l4s_geo.crf.parameters import CRFParameters
 from l4s_geo.errors import BundleError
@@ -46,6 +47,7 @@ def _to_item(bundle: Bundle) -> dict[str, Any]:
             "l4s:architecture": member.architecture,
             "l4s:weight": member.weight,
             "l4s:scale": member.scale,
+            "l4s:sha256": member.sha256,
         }
 
     return {
@@ -92,6 +94,7 @@ def _to_item(bundle: Bundle) -> dict[str, Any]:
             **({"l4s:newness": [_newness_entry(model) for model in bundle.newness]} if bundle.newness else {}),
             "l4s:trained_on": bundle.trained_on,
             "l4s:scores": dict(bundle.scores),
+            "l4s:taught": _taught_entry(bundle.taught) if bundle.taught else None,
         },
         "links": [],
         "assets": {
@@ -133,7 +136,39 @@ def _from_item(item: dict[str, Any], location: Path) -> Bundle:
         scores={k: float(v) for k, v in properties["l4s:scores"].items()},
         created=properties["datetime"],
         location=location,
+        taught=_taught(properties.get("l4s:taught"), item["assets"]),
     )
+
+
+def _taught_entry(taught: Taught) -> dict[str, Any]:
+    entry = asdict(taught)
+    for name in ("base_location", "base_found", "sha256"):
+        del entry[name]
+    return entry
+
+
+def _taught(entry: dict[str, Any] | None, assets: dict[str, Any]) -> Taught | None:
+    if entry is None:
+        return None
+    sun = entry["sun"] and _numbers(entry["sun"])
+    return Taught(
+        base=str(entry["base"]),
+        base_sha256=str(entry["base_sha256"]),
+        file=str(entry["file"]),
+        sha256=_sha256(entry["file"], assets),
+        features=tuple(str(name) for name in entry["features"]),
+        sun=(sun[0], sun[1]) if sun else None,
+        landslides=int(entry["landslides"]),
+        backgrounds=int(entry["backgrounds"]),
+        landslide_m2=float(entry["landslide_m2"]),
+        background_m2=float(entry["background_m2"]),
+        scores=_scores(entry["scores"]),
+        base_scores=_scores(entry["base_scores"]),
+    )
+
+
+def _scores(entry: dict[str, Any]) -> Scores:
+    return Scores(float(entry["precision"]), float(entry["recall"]))
 
 
 def _refinement(entry: dict[str, Any] | None) -> Refinement | None:
@@ -195,7 +230,8 @@ def _member(entry: dict[str, Any], assets: dict[str, Any]) -> Member:
     scaling = entry["value_scaling"]
     return Member(
         file=entry["name"],
-        sha256=_sha256(entry["name"], assets),
+        # A taught bundle states the digests of networks that it does not hold.
+        sha256=_sha256(entry["name"], assets) if entry["name"] in assets else str(entry["l4s:sha256"]),
         architecture=entry["l4s:architecture"],
         bands=tuple(entry["bands"]),
         normalization=cast(Normalization, kind),
@@ -230,7 +266,7 @@ def read_bundle(location: Path) -> Bundle:
 
 
 def write_bundle(bundle: Bundle, networks: Mapping[str, bytes], folder: Path, card: str = "") -> None:
-    """Write a bundle's folder: its networks, ``bundle.json`` and the model card ``README.md``.
+    """Write a bundle's folder: its ONNX files, ``bundle.json`` and the model card ``README.md``.
 
     Args:
         bundle: the description; each ``sha256`` of `Bundle.files` must be that of its file.

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 from collections.abc import Collection
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from l4s_geo.errors import BandError, BundleError, OutputError
 
 __all__ = [
     "add_bundle",
+    "check_name",
     "find_bundle",
     "installed",
     "is_embedded",
@@ -43,12 +45,12 @@ def find_bundle(name_or_path: PathLike) -> Bundle:
     """
     places = _places()
     if str(name_or_path) in places:
-        return read_bundle(places[str(name_or_path)])
+        return _with_base(read_bundle(places[str(name_or_path)]))
     path = Path(name_or_path)
     path = path.parent if path.name == "bundle.json" else path
     # Unlike a path's own methods, these take a name that is too long for one that does not exist.
     if os.path.isfile(path / "bundle.json") or (os.path.isfile(path) and path.suffix.lower() == ".zip"):
-        return read_bundle(path)
+        return _with_base(read_bundle(path))
     near = get_close_matches(str(name_or_path), places, 1, 0.5)
     raise BundleError(
         f"There is no bundle {str(name_or_path)!r}: expected the path of a bundle's folder or zip, or one of the "
@@ -58,7 +60,7 @@ def find_bundle(name_or_path: PathLike) -> Bundle:
 
 def installed() -> dict[str, Bundle]:
     """Return the installed bundles by name."""
-    return {name: read_bundle(path) for name, path in _places().items()}
+    return {name: _with_base(read_bundle(path)) for name, path in _places().items()}
 
 
 def is_embedded(name: str) -> bool:
@@ -75,10 +77,13 @@ def add_bundle(path: PathLike) -> Bundle:
         OutputError: it cannot be written, or another run adds a bundle of that name.
     """
     bundle = find_bundle(path)
-    _check_name(bundle.name)
+    check_name(bundle.name)
     if is_embedded(bundle.name):
         raise BundleError(f"The name {bundle.name!r} belongs to an embedded bundle; export yours under another name.")
     networks = {member.file: bundle.network(member) for member in bundle.files}
+    if bundle.taught:
+        for member in bundle.members:  # its base has to be there, and whole
+            bundle.network(member)
     target = _user_folder() / bundle.name
     try:
         install_bundle(bundle, networks, target, bundle.card())
@@ -148,7 +153,7 @@ def suits(bundle: Bundle, level: str) -> bool:
     return level in ("", bundle.level) or all(m.normalization != "fixed" for m in bundle.members)
 
 
-def _check_name(name: str) -> None:
+def check_name(name: str) -> None:
     """Check that a name can be that of a folder on every system, and of nothing else than a folder of its own.
 
     Raises:
@@ -159,6 +164,23 @@ def _check_name(name: str) -> None:
             f"The bundle's name {name!r} is not a plain name; expected 1 to 100 letters, digits, '-', '_' and '.', a "
             "letter or digit first, so export it under another."
         )
+
+
+def _with_base(bundle: Bundle) -> Bundle:
+    """Find a taught bundle's base among those that are installed, by the digest of its networks.
+
+    A base that is missing is no error yet: a taught bundle can be listed and shown without it.
+    """
+    if bundle.taught is None:
+        return bundle
+    others = {name: read_bundle(path) for name, path in _places().items()}
+    bases = {name: other for name, other in others.items() if other.taught is None}
+    for base in bases.values():
+        if base.sha256 == bundle.taught.base_sha256:
+            return replace(bundle, taught=replace(bundle.taught, base_location=base.location))
+    namesake = bases.get(bundle.taught.base)
+    found = f"the one of that name that is installed has {namesake.sha256}" if namesake else "it is not installed"
+    return replace(bundle, taught=replace(bundle.taught, base_found=found))
 
 
 def _places() -> dict[str, Path]:

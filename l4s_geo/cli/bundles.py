@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import click
 
+from l4s_geo.bundles.taught import Taught
 from l4s_geo.cli.console import user_errors
 from l4s_geo.cli.groups import SuggestingGroup
 
@@ -58,10 +59,25 @@ def show(bundle: str) -> None:
         for member in found.members:
             click.echo(f"network    {member.file}, {member.architecture}, normalisation {member.normalization}")
             click.echo(f"           SHA-256 {member.sha256}")
+        for line in _taught_lines(found.taught) if found.taught else []:
+            click.echo(line)
         for line in score_lines(found.scores):
             click.echo(line)
         if card := found.card():
             click.echo(f"\n{card}")
+
+
+def _taught_lines(taught: Taught) -> list[str]:
+    """Say on which base a bundle was taught, by what features, and from how much."""
+    sun = f", sun {taught.sun[0]:g}°, {taught.sun[1]:g}° high" if taught.sun else ""
+    return [
+        f"taught on  {taught.base}, SHA-256 {taught.base_sha256}",
+        *([f"           its base is missing: {taught.base_found}"] if taught.base_location is None else []),
+        f"labels     {taught.landslides} landslides ({taught.landslide_m2 / 1e4:,.1f} ha), {taught.backgrounds} of "
+        f"background ({taught.background_m2 / 1e4:,.1f} ha)",
+        f"trees      {taught.file}, SHA-256 {taught.sha256}",
+        f"features   {len(taught.features)}: {', '.join(taught.features)}{sun}",
+    ]
 
 
 def score_lines(scores: Mapping[str, float]) -> list[str]:

@@ -10,19 +10,9 @@ import click
 
 from l4s_geo import defaults
 from l4s_geo.cli.console import user_errors
+from l4s_geo.cli.options import azimuth_elevation
 
 __all__ = ["main"]
-
-
-def _sun(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[float, float] | None:
-    """Parse ``AZIMUTH,ELEVATION``."""
-    if value is None:
-        return None
-    try:
-        azimuth, elevation = (float(part) for part in value.split(","))
-    except ValueError:
-        raise click.BadParameter(f"{value!r} is not of the form AZIMUTH,ELEVATION, for instance 165,31.5.") from None
-    return azimuth, elevation
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -44,7 +34,7 @@ def _sun(context: click.Context, parameter: click.Parameter, value: str | None) 
 @click.option("--dem", multiple=True, type=click.Path(), help="Elevations in metres: adds classes of slope and aspect.")
 @click.option(
     "--sun",
-    callback=_sun,
+    callback=azimuth_elevation,
     metavar="AZIMUTH,ELEVATION",
     help="Where the sun stood, degrees; with --dem adds classes of illumination.",
 )
@@ -100,13 +90,13 @@ def main(
     """  # noqa: D301
     with user_errors():
         from l4s_geo.evaluation.evaluate import Settings, evaluate
-        from l4s_geo.evaluation.facing import Sun
         from l4s_geo.evaluation.matches import check_results, write_matches
         from l4s_geo.evaluation.summary import figures
         from l4s_geo.output.atomic import atomic_write
         from l4s_geo.output.staging import check_output
         from l4s_geo.reporting.report import check_report
         from l4s_geo.reporting.report import report as write_report
+        from l4s_geo.stack.sun import Sun
 
         if out:
             check_output(Path(out), (".gpkg",), "comparison")

@@ -3,6 +3,7 @@
 `scene_options` adds SCENE and all that describes a scene (--band, --bands, --dem, --slope, --units, --offset,
 --sensor, --resampling, --mask, --mask-classes, --clouds, --aoi); the command gets them as one mapping, ready for
 `map_scene` or `Inputs`.
+`azimuth_elevation` parses the value of --sun.
 `device_options` adds --device, --precision and --batch, which the command gets by these names.
 """
 
@@ -16,7 +17,7 @@ import click
 
 from l4s_geo import defaults
 
-__all__ = ["band_files", "band_names", "class_numbers", "device_options", "scene_options"]
+__all__ = ["azimuth_elevation", "band_files", "band_names", "class_numbers", "device_options", "scene_options"]
 
 
 def band_files(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
@@ -50,6 +51,19 @@ def class_numbers(context: click.Context, parameter: click.Parameter, value: str
         return tuple(int(number) for number in value.split(","))
     except ValueError:
         raise click.BadParameter(f"{value!r} is not a list of numbers, for instance 3,8,9,10, or none.") from None
+
+
+def azimuth_elevation(
+    context: click.Context, parameter: click.Parameter, value: str | None
+) -> tuple[float, float] | None:
+    """Parse ``AZIMUTH,ELEVATION`` of the sun."""
+    if value is None:
+        return None
+    try:
+        azimuth, elevation = (float(part) for part in value.split(","))
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is not of the form AZIMUTH,ELEVATION, for instance 165,31.5.") from None
+    return azimuth, elevation
 
 
 _OPTIONS = [

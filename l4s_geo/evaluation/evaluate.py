@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from l4s_geo import defaults
 from l4s_geo.errors import EvaluationError
 from l4s_geo.evaluation.curve import Curve
-from l4s_geo.evaluation.facing import Facing, Sun, face
+from l4s_geo.evaluation.facing import Facing, face
 from l4s_geo.evaluation.layers import Layers, read_layers
 from l4s_geo.evaluation.objects import Matching, Shared, crossing, intersect, match
 from l4s_geo.evaluation.pixels import Cover, Tally, blocks, look
@@ -24,6 +24,7 @@ from l4s_geo.evaluation.sizes import Sizes, fit_sizes
 from l4s_geo.grid import Window, fits
 from l4s_geo.sources.rasters import grid_of, opened, reading
 from l4s_geo.stack.dem import DEM
+from l4s_geo.stack.sun import Sun
 
 __all__ = ["ClassRow", "Evaluation", "Settings", "evaluate"]
 
@@ -56,8 +57,6 @@ class Settings:
                 raise EvaluationError(f"The least {name} is {value:g}; expected a number above 0 and up to 1.")
         if self.min_area <= 0:
             raise EvaluationError(f"The minimum mapping unit is {self.min_area:g} m²; expected more than 0.")
-        if self.sun is not None and not 0 < self.sun.elevation <= 90:
-            raise EvaluationError(f"The sun stands at {self.sun.elevation:g} degrees; expected above 0 and up to 90.")
 
 
 @dataclass(frozen=True)

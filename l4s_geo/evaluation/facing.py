@@ -1,13 +1,7 @@
-"""The ground under landslides, from a DEM: how steep it is, where it faces, how the sun lit it.
-
-Illumination is the cosine of the angle between the sun and the ground's normal, cos i: 1 where the sun stands straight
-over the slope, 0 where it grazes it, below 0 where the slope lies in its own shade. Shadows cast by other slopes are
-not told.
-"""
+"""The ground under landslides, from a DEM: how steep it is, where it faces, how the sun lit it."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,19 +12,10 @@ from rasterio.features import rasterize
 from l4s_geo.evaluation.pixels import blocks
 from l4s_geo.grid import Grid
 from l4s_geo.stack.dem import DEM
+from l4s_geo.stack.sun import Sun, illumination
 from l4s_geo.stack.terrain import horn, slope_of
 
-__all__ = ["Facing", "Sun", "face", "illumination"]
-
-
-@dataclass(frozen=True)
-class Sun:
-    """Where the sun stood."""
-
-    azimuth: float
-    """Degrees clockwise from north."""
-    elevation: float
-    """Degrees above the horizon."""
+__all__ = ["Facing", "face"]
 
 
 @dataclass(frozen=True)
@@ -45,14 +30,6 @@ class Facing:
     """Mean cos i; NaN everywhere if the sun is unknown."""
     elevation: NDArray[np.float64]
     """Mean elevation, metres."""
-
-
-def illumination(east: NDArray[np.float32], north: NDArray[np.float32], sun: Sun) -> NDArray[np.float64]:
-    """Compute cos i from the rise of the ground towards the east and the north, metres per metre."""
-    azimuth, elevation = math.radians(sun.azimuth), math.radians(sun.elevation)
-    across = -(east * math.sin(azimuth) + north * math.cos(azimuth)) * math.cos(elevation)
-    lit: NDArray[np.float64] = (across + math.sin(elevation)) / np.sqrt(1.0 + east**2 + north**2)
-    return lit
 
 
 def face(shapes: NDArray[np.object_], grid: Grid, dem: DEM, sun: Sun | None) -> Facing:

@@ -9,7 +9,10 @@ from pathlib import Path
 from l4s_geo.errors import OutputError
 from l4s_geo.output.open_files import writers
 
-__all__ = ["LAYER", "add_style", "check_replaceable", "check_whole", "has_style"]
+__all__ = ["LAYER", "SUGGESTIONS", "add_style", "check_replaceable", "check_whole", "has_style"]
+
+SUGGESTIONS = "suggestions"
+"""Name of the layer of windows that are suggested for labels."""
 
 LAYER = "landslides"
 """Name of an inventory's layer."""
@@ -37,7 +40,7 @@ def check_replaceable(path: Path) -> None:
     if programs := writers(path, *_logs(path)):
         raise _open_elsewhere(path, ", ".join(programs))
     tables = _tables_alone(path) if path.exists() else set()
-    if others := sorted(tables - {LAYER, "layer_styles"}):
+    if others := sorted(tables - {LAYER, SUGGESTIONS, "layer_styles"}):
         raise OutputError(
             f"The GeoPackage {path} holds other layers ({', '.join(others)}) that would be lost; give the inventory "
             "a file of its own."

@@ -28,7 +28,7 @@ from l4s_geo.sources.scene import BandRef
 from l4s_geo.sources.vectors import is_elsewhere, is_vector, read_polygons, vector_file
 from l4s_geo.stack.warp import exact_warp
 
-__all__ = ["SCL_CLASSES", "Area", "Mask", "RasterMask", "open_area", "open_mask"]
+__all__ = ["SCL_CLASSES", "Area", "Mask", "RasterMask", "is_box", "open_area", "open_mask"]
 
 SCL_CLASSES = {
     0: "no data",
@@ -218,6 +218,15 @@ def _share(own: Grid, grid: Grid) -> float:
         return 1.0  # a raster of half the world has no bounds in UTM
     ground = shapely.box(*grid.bounds)
     return float(shapely.box(*bounds).intersection(ground).area / ground.area)
+
+
+def is_box(area: PathLike) -> bool:
+    """Whether an area is given as "west,south,east,north", and not as a file.
+
+    Raises:
+        SceneError: it is four numbers that are no box.
+    """
+    return _box(os.fspath(area)) is not None
 
 
 def _box(text: str) -> tuple[float, float, float, float] | None:

@@ -223,9 +223,9 @@ def _evaluate(params: Mapping[str, Any], reporter: MessageReporter) -> dict[str,
     """Compare an inventory with a reference; the parameters are those of `l4s_geo.evaluate`, out and report."""
     reporter.stage("compare")
     from l4s_geo.evaluation.evaluate import Settings, evaluate
-    from l4s_geo.evaluation.facing import Sun
     from l4s_geo.evaluation.matches import check_results, write_matches
     from l4s_geo.evaluation.summary import figures, lines
+    from l4s_geo.stack.sun import Sun
 
     given = _only(params, evaluate, "out", "report")
     settings = _only(given.pop("settings", None) or {}, Settings)
@@ -264,6 +264,15 @@ def _report(params: Mapping[str, Any], reporter: MessageReporter) -> dict[str, A
         if name in given:
             raise ProtocolError(f"report has no parameter {name!r}; ask evaluate for a report.")
     return {"bytes": report(**given).stat().st_size}
+
+
+def _teach(params: Mapping[str, Any], reporter: MessageReporter) -> dict[str, Any]:
+    """Teach a bundle; the parameters are the keywords of `l4s_geo.teach`."""
+    reporter.stage("open")
+    from l4s_geo.teaching.teach import teach
+
+    bundle = teach(**_only(params, teach), reporter=reporter)
+    return {"bundle": str(bundle.location), "threshold": bundle.threshold, "scores": dict(bundle.scores)}
 
 
 def _only(params: Mapping[str, Any], function: Callable[..., Any], *others: str) -> dict[str, Any]:
@@ -324,6 +333,7 @@ _METHODS: dict[str, Callable[[Mapping[str, Any], MessageReporter], dict[str, Any
     "stack": _stack,
     "evaluate": _evaluate,
     "report": _report,
+    "teach": _teach,
 }
 
 

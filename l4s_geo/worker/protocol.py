@@ -15,6 +15,7 @@ several runs at once starts several workers. A line is at most `MAX_LINE` bytes 
 | stack | those of `l4s_geo.stack.open.Inputs`, out | outputs |
 | evaluate | those of `l4s_geo.evaluate`, out, report | `l4s_geo.evaluation.summary.figures`, outputs |
 | report | those of `l4s_geo.report` but evaluation, reference | outputs, bytes |
+| teach | those of `l4s_geo.teach` but reporter | bundle, threshold, scores, outputs |
 
 In a comparison's settings, an object, the sun is [azimuth, elevation].
 
@@ -65,7 +66,7 @@ PROTOCOL = 1
 MAX_LINE = 1 << 20
 """Length of the longest request, bytes."""
 
-METHODS = ("environment", "check", "map", "stack", "evaluate", "report")
+METHODS = ("environment", "check", "map", "stack", "evaluate", "report", "teach")
 """Methods that a request may name."""
 
 _FOR_PEOPLE = ("text", "message", "detail")

@@ -35,7 +35,10 @@ _OUTPUTS = {
     "spread": "spread raster",
     "change": "change raster",
     "report": "report",
+    "suggestions": "layer of suggestions",
 }
+_WHOLE_FOLDERS = {"teach": "out"}
+"""Outputs that are folders, by method, which the methods put in their places whole by themselves."""
 _CUT_SHORT = 1
 
 
@@ -92,7 +95,7 @@ class Worker:
                 raise line
             request = Request.parse(line)
             id_ = request.id
-            with _staging(request.params) as (params, names, claims):
+            with _staging(request) as (params, names, claims):
                 result = self._run(Request(id_, request.method, params), names, claims)
             outputs = {name: request.params[name] for name in _OUTPUTS if request.params.get(name)}
             self._channel.send("result", id=id_, result=result | ({"outputs": outputs} if outputs else {}))
@@ -158,16 +161,18 @@ class Worker:
 
 
 @contextmanager
-def _staging(params: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], dict[str, str], tuple[Claim, ...]]]:
+def _staging(request: Request) -> Iterator[tuple[dict[str, Any], dict[str, str], tuple[Claim, ...]]]:
     """Claim a request's outputs, give them hidden folders, and move them to their places at the end.
 
     Yields:
         The parameters with the hidden paths, for each hidden folder the one it stands for, and the claims.
     """
+    params = request.params
     for name in _OUTPUTS:
         if not isinstance(params.get(name, ""), str | None):
             raise ProtocolError(f"The parameter {name!r} is no path; give it as text.")
-    finals = {name: Path(params[name]).absolute() for name in _OUTPUTS if params.get(name)}
+    files = [name for name in _OUTPUTS if name != _WHOLE_FOLDERS.get(request.method)]
+    finals = {name: Path(params[name]).absolute() for name in files if params.get(name)}
     for name, final in finals.items():
         suffix = final.suffix.lower()
         # Whether the suffix is allowed is the method's to say; a result that is a raster is a stack.

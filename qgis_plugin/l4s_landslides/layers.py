@@ -128,8 +128,12 @@ def check_meets(scene: QgsMapLayer, extent: QgsRectangle, crs: QgsCoordinateRefe
         )
 
 
-def polygons_file(source: QgsFeatureSource) -> str:
+def polygons_file(source: QgsFeatureSource, attributes: bool = False) -> str:
     """Write the polygons of a layer, of whatever kind, to a temporary GeoPackage and return its path.
+
+    Args:
+        source: the layer, or its selected features.
+        attributes: whether to keep what its attributes say.
 
     Raises:
         InputError: there are none, or they have no CRS.
@@ -147,10 +151,14 @@ def polygons_file(source: QgsFeatureSource) -> str:
         path, source.fields(), source.wkbType(), source.sourceCrs(), QgsCoordinateTransformContext(), options
     )
     count = 0
-    request = QgsFeatureRequest().setSubsetOfAttributes([])
+    request = QgsFeatureRequest() if attributes else QgsFeatureRequest().setSubsetOfAttributes([])
+    own = source.fields().lookupField("fid")
     for number, feature in enumerate(source.getFeatures(request)):
         feature.setId(number + 1)
-        feature.setAttributes([None] * len(source.fields()))
+        if not attributes:
+            feature.setAttributes([None] * len(source.fields()))
+        elif own >= 0:
+            feature.setAttribute(own, None)  # the new file numbers its features itself
         count += bool(writer.addFeature(feature)) if feature.hasGeometry() else 0
     del writer
     if not count:

@@ -11,7 +11,7 @@ from qgis.core import QgsApplication, QgsProcessingParameterDefinition
 
 PLUGIN = Path(__file__).parents[1] / "l4s_landslides"
 NAMES = {
-    *("maplandslides", "mapfolder", "buildstack", "comparereference", "makereport"),
+    *("maplandslides", "mapfolder", "buildstack", "teachfromlabels", "comparereference", "makereport"),
     *("checkenvironment", "setupenvironment"),
 }
 

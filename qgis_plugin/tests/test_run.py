@@ -429,3 +429,48 @@ def test_two_runs_at_once(samples, qgis_app, algorithm, feedback):
 
     assert [done[n][0] for n in range(2)] == [True, True]
     assert len(features(samples / "0.gpkg")) > len(features(samples / "1.gpkg")) > 0
+
+
+def test_teaching_writes_a_bundle_that_maps(run, samples, engine, feedback, memory_polygons):
+    command = [engine, "-c", "import lightgbm, onnx"]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("the engine's environment has no lightgbm (extra teach)")
+    scene, dem, next_file = samples / "valley.tif", samples / "valley_dem.tif", samples / "next.gpkg"
+    reference = f"{samples / 'valley_reference.gpkg'}|layername=landslides"
+    looked = memory_polygons((420_000, 3_086_500, 425_120, 3_090_000))
+    found = run(
+        "teachfromlabels",
+        INPUT=str(scene),
+        DEM=str(dem),
+        LABELS=reference,
+        LOOKED=looked.id(),
+        SUN="150,45",
+        PARENT=str(samples),
+        NAME="valley-2",
+        SUGGEST=3,
+        SUGGESTIONS=str(next_file),
+    )
+    assert found["F1"] > found["BASE_F1"] > 0
+    assert Path(found["OUTPUT"]) == samples / "valley-2"
+    assert any("F1" in line for line in feedback.lines)
+    windows = QgsVectorLayer(str(next_file), "", "ogr")
+    assert windows.isValid()
+    assert set(windows.fields().names()) >= {"number", "reason", "doubt"}
+    mapped = run(
+        "maplandslides", INPUT=str(scene), DEM=str(dem), BUNDLE=found["OUTPUT"], OUTPUT=str(samples / "2.gpkg")
+    )
+    assert mapped["COUNT"] > 20
+
+
+def test_what_teaching_cannot_use_is_said(run, problem, samples, feedback, memory_polygons):
+    given = {
+        "INPUT": str(samples / "valley.tif"),
+        "LABELS": memory_polygons((421_000, 3_086_500, 421_500, 3_087_000)).id(),
+        "PARENT": str(samples),
+    }
+    assert "165,31" in problem("teachfromlabels", SUN="south", **given)
+    assert "no name" in problem("teachfromlabels", NAME=" ", **given)
+    with pytest.raises(QgsProcessingException) as caught:
+        run("teachfromlabels", NAME="alone", **given)
+    assert "landslides alone" in feedback.text + str(caught.value)
+    assert not (samples / "alone").exists()

@@ -7,5 +7,15 @@ from .make_report import MakeReport
 from .map_folder import MapFolder
 from .map_landslides import MapLandslides
 from .setup_environment import SetUpEnvironment
+from .teach import TeachFromLabels
 
-ALGORITHMS = (MapLandslides, MapFolder, BuildStack, CompareReference, MakeReport, CheckEnvironment, SetUpEnvironment)
+ALGORITHMS = (
+    MapLandslides,
+    MapFolder,
+    BuildStack,
+    TeachFromLabels,
+    CompareReference,
+    MakeReport,
+    CheckEnvironment,
+    SetUpEnvironment,
+)

@@ -460,6 +460,98 @@ Eine früher eingerichtete Umgebung wird ersetzt, sobald die neue läuft. Das Pr
    <translation>die verwaltete Umgebung</translation>
   </message>
   <message>
+   <source>Precision, on labelled ground not seen</source>
+   <translation>Genauigkeit (Precision) auf ungesehenem gelabeltem Gelände</translation>
+  </message>
+  <message>
+   <source>Recall, on labelled ground not seen</source>
+   <translation>Vollständigkeit (Recall) auf ungesehenem gelabeltem Gelände</translation>
+  </message>
+  <message>
+   <source>F1, on labelled ground not seen</source>
+   <translation>F1 auf ungesehenem gelabeltem Gelände</translation>
+  </message>
+  <message>
+   <source>F1 of the bundle that was taught, on the same ground</source>
+   <translation>F1 des zugrunde liegenden Bundles auf demselben Gelände</translation>
+  </message>
+  <message>
+   <source>Teach from labels</source>
+   <translation>Aus Labels lernen</translation>
+  </message>
+  <message>
+   <source>Learns from polygons that were drawn on a scene, or from a reviewed inventory, to map the event better.</source>
+   <translation>Lernt aus Polygonen, die auf einer Szene gezeichnet wurden, oder aus einem durchgesehenen Inventar, um das Ereignis besser zu kartieren.</translation>
+  </message>
+  <message>
+   <source>Learns from what somebody drew on a scene, and writes a bundle that maps this event better. Needs the package lightgbm in the engine's environment (extra teach).
+
+&lt;b&gt;Labels&lt;/b&gt; are polygons of landslides and of background: a field label, class, kind, type or landslide says which is which, or the background is a layer of its own. An inventory that was reviewed has a field review: accepted, edited, added or rejected. Twenty polygons of each kind are enough to start.
+
+Best of all is &lt;b&gt;ground that was fully looked at&lt;/b&gt;, a square of a kilometre or so: everything unmarked in it is background, and the shares are right.
+
+The log says what was reached on blocks of the labelled ground that were not learned from. If that is no better than the bundle by itself, nothing is written.
+
+Map the scene again with the new bundle: choose its folder as the bundle in Map landslides. The &lt;b&gt;suggested windows&lt;/b&gt; are those whose labels would teach most.</source>
+   <translation>Lernt aus dem, was jemand auf einer Szene gezeichnet hat, und schreibt ein Bundle, das dieses Ereignis besser kartiert. Braucht das Paket lightgbm in der Umgebung der Engine (Extra teach).
+
+&lt;b&gt;Labels&lt;/b&gt; sind Polygone von Rutschungen und von Hintergrund: Ein Feld label, class, kind, type oder landslide sagt, was ein Polygon ist, oder der Hintergrund ist ein eigener Layer. Ein durchgesehenes Inventar hat ein Feld review: accepted, edited, added oder rejected. Zwanzig Polygone jeder Art genügen für den Anfang.
+
+Am besten ist &lt;b&gt;vollständig durchgesehenes Gelände&lt;/b&gt;, etwa ein Quadrat von einem Kilometer: Alles Unmarkierte darin ist Hintergrund, und die Anteile stimmen.
+
+Das Protokoll sagt, was auf Blöcken des gelabelten Geländes erreicht wurde, aus denen nicht gelernt wurde. Ist das nicht besser als das Bundle für sich, wird nichts geschrieben.
+
+Kartieren Sie die Szene noch einmal mit dem neuen Bundle: Wählen Sie seinen Ordner als Bundle in Rutschungen kartieren. Die &lt;b&gt;vorgeschlagenen Fenster&lt;/b&gt; sind die, deren Labels am meisten lehren würden.</translation>
+  </message>
+  <message>
+   <source>Bundle to teach: name of an installed one</source>
+   <translation>Bundle, das lernt: Name eines installierten</translation>
+  </message>
+  <message>
+   <source>Windows to suggest for further labels</source>
+   <translation>Anzahl vorgeschlagener Fenster für weitere Labels</translation>
+  </message>
+  <message>
+   <source>Field that says what a polygon is, if several could</source>
+   <translation>Feld, das sagt, was ein Polygon ist, falls mehrere in Frage kommen</translation>
+  </message>
+  <message>
+   <source>Sun's azimuth and elevation in degrees (165,31)</source>
+   <translation>Azimut und Höhe der Sonne in Grad (165,31)</translation>
+  </message>
+  <message>
+   <source>Folder in which the bundle is written</source>
+   <translation>Ordner, in den das Bundle geschrieben wird</translation>
+  </message>
+  <message>
+   <source>Suggested windows</source>
+   <translation>Vorgeschlagene Fenster</translation>
+  </message>
+  <message>
+   <source>Labels: polygons, or a reviewed inventory</source>
+   <translation>Labels: Polygone oder ein durchgesehenes Inventar</translation>
+  </message>
+  <message>
+   <source>Background, if it is a layer of its own</source>
+   <translation>Hintergrund, falls er ein eigener Layer ist</translation>
+  </message>
+  <message>
+   <source>Ground that was fully looked at</source>
+   <translation>Vollständig durchgesehenes Gelände</translation>
+  </message>
+  <message>
+   <source>Name of the taught bundle</source>
+   <translation>Name des gelehrten Bundles</translation>
+  </message>
+  <message>
+   <source>The taught bundle has no name; give one, of letters and digits.</source>
+   <translation>Das gelehrte Bundle hat keinen Namen; geben Sie ihm einen aus Buchstaben und Ziffern.</translation>
+  </message>
+  <message>
+   <source>The sun is given as {!r}; expected its azimuth and elevation, for instance 165,31.</source>
+   <translation>Die Sonne ist als {!r} angegeben; erwartet werden Azimut und Höhe, zum Beispiel 165,31.</translation>
+  </message>
+  <message>
    <source>Units</source>
    <translation>Einheiten</translation>
   </message>

@@ -17,9 +17,9 @@ import l4s_geo
 from l4s_geo.cli.evaluate import main
 from l4s_geo.errors import EvaluationError
 from l4s_geo.evaluation.evaluate import Settings
-from l4s_geo.evaluation.facing import Sun
 from l4s_geo.evaluation.pixels import scores
 from l4s_geo.evaluation.summary import figures, lines
+from l4s_geo.stack.sun import Sun
 
 LEFT, TOP = 450_000.0, 4_700_000.0
 

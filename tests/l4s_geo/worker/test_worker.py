@@ -13,6 +13,7 @@ import numpy as np
 import pyogrio
 import pytest
 import rasterio
+import shapely
 
 from l4s_geo.bands import scale_of
 from l4s_geo.evaluation.evaluate import evaluate
@@ -344,3 +345,24 @@ def test_a_report_and_a_comparison_with_one(worker, tmp_path):
     worker.ask("report", inventory=inventory, out=str(out), evaluation={})
     assert "ask evaluate for a report" in worker.answer()["message"]
     assert not hidden(tmp_path)
+
+
+def test_a_bundle_is_taught(worker, tmp_path):
+    pytest.importorskip("lightgbm")
+    scene = SAMPLE / "valley.tif"
+    outlines = gpd.read_file(SAMPLE / "valley_reference.gpkg", layer="landslides")
+    looked = shapely.box(420_000, 3_086_500, 425_120, 3_090_000)
+    outlines.to_file(tmp_path / "labels.gpkg")
+    gpd.GeoDataFrame(geometry=[looked], crs=outlines.crs).to_file(tmp_path / "area.gpkg")
+    files = {"labels": str(tmp_path / "labels.gpkg"), "area": str(tmp_path / "area.gpkg"), "out": str(tmp_path / "v2")}
+    files |= {"bundle": "rgb-fast", "aoi": "421000,3086500,423560,3089060"}
+    worker.ask("teach", scene=str(scene), **files, suggest=2, suggestions=str(tmp_path / "next.gpkg"))
+    result = worker.answer()["result"]
+    assert result["bundle"] == result["outputs"]["out"] == str(tmp_path / "v2")
+    assert result["scores"]["labels_f1"] > result["scores"]["labels_base_f1"]
+    assert (tmp_path / "next.gpkg").exists()
+    assert hidden(tmp_path) == []
+    del files["area"]
+    worker.ask("teach", scene=str(scene), **files)
+    assert worker.answer()["kind"] == "TeachingError"
+    assert (tmp_path / "v2" / "bundle.json").exists()
