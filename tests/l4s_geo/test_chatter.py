@@ -102,6 +102,6 @@ def test_a_raster_without_a_place_ends_a_command_in_one_sentence(tmp_path: Path)
     assert line.startswith("Error: The scene")
     request = json.dumps({"id": 1, "method": "check", "params": {"scene": str(path)}}) + "\n"
     worker = [sys.executable, "-m", "l4s_geo.worker.methods"]
-    task = json.dumps({**json.loads(request), "folders": []}) + "\n"
+    task = json.dumps({**json.loads(request), "hidden": []}) + "\n"
     done = subprocess.run(worker, input=task, capture_output=True, text=True, env=environment)
     assert done.stderr == ""

@@ -29,7 +29,7 @@ def test_deviation_counts_in_exact_standard_deviations() -> None:
 
 
 def test_windows_are_spread_over_the_scene(write_raster) -> None:
-    path = write_raster("scene.tif", np.ones((3, 1300, 700), np.uint16), names=RGB)
+    path = write_raster("scene.tif", np.full((3, 1300, 700), 1000, np.uint16), names=RGB)
     with Stack(open_raster(path), units="dn") as stack:
         windows = list(sample_windows(stack, 128, 16))
     assert len({(w.row, w.col) for w in windows}) == 16
