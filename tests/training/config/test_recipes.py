@@ -105,8 +105,9 @@ def test_a_recipe_of_each_family_leads_to_a_map(name, simulated, tmp_path, write
     assert mapped.std() > 0
 
 
-def test_the_mapper_sees_what_training_saw_at_twice_the_size(simulated, tmp_path):
+def test_the_mapper_sees_what_training_saw_at_twice_the_size(simulated, tmp_path, monkeypatch):
     """An exported network with scale promotion predicts a patch as the run's own network does, but for calibration."""
+    monkeypatch.setattr(models, "build", build_small)
     smoke("study-segformer-b0-512", simulated, tmp_path / "run")
     assert read_network_run(result_of(tmp_path / "run").folders[0]).config.scale == 2
     result = CliRunner().invoke(
