@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from click.testing import CliRunner
 
 from l4s_geo import load_bundle, map_scene
 from l4s_geo.bands import BANDS, SPECTRAL, scale_of
-from l4s_geo.errors import DataError
+from l4s_geo.errors import DataError, DeviceError
 from l4s_training import models
 from l4s_training.cli import main
 from l4s_training.config import recipe_files
@@ -274,6 +275,13 @@ def test_a_target_that_the_data_lacks_is_named(simulated, tmp_path):
         run_recipe(
             replace(loaded, plan=OfficialSplit()), [simulated / "TrainData"], tmp_path / "run", smoke=True, quiet=True
         )
+
+
+def test_a_crf_that_cannot_run_is_told_before_anything_is_trained(simulated, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "l4s_geo.crf.numba_backend", None)
+    with pytest.raises(DeviceError, match="needs numba"):
+        smoke("tanmlh", simulated, tmp_path / "run")
+    assert not (tmp_path / "run").exists() or not list((tmp_path / "run").iterdir())
 
 
 def test_files_that_are_no_recipes(tmp_path):
