@@ -9,9 +9,11 @@ The networks themselves are run by their tests, and by the smoke runs of ``scrip
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,9 +22,11 @@ from torch import Tensor, nn
 from l4s_geo.bands import BANDS
 from l4s_training import models
 from l4s_training.config import recipe_files
+from l4s_training.config.recipe import Recipe
 from l4s_training.data.make.write import PatchWriter
 from l4s_training.data.splits import OfficialSplit
 from l4s_training.runs.recipe_run import run_recipe
+from l4s_training.runs.record import RUN
 from l4s_training.training import building
 
 SIDE = 32
@@ -87,6 +91,15 @@ def write_patches(folder: Path) -> None:
             writer.add(dn, mask)
 
 
+def check(recipe: Recipe, record: dict[str, Any]) -> None:
+    """Check that a run's record names every stage, and scores each split that a published result was measured on."""
+    if list(record["stages"]) != [stage.name for stage in recipe.stages]:
+        raise ValueError(f"the record has the stages {', '.join(record['stages'])}")
+    for row in recipe.published:
+        if not 0 <= record["scores"][row.split]["f1"] <= 1:
+            raise ValueError(f"F1 on {row.split} is {record['scores'][row.split]['f1']}")
+
+
 def main() -> None:
     """Run all; a recipe that fails is named, and the exit status is then 1."""
     folder = Path(sys.argv[1])
@@ -101,6 +114,7 @@ def main() -> None:
         data = folder / "L4S" if isinstance(recipe.plan, OfficialSplit) else folder / "L4S" / "TrainData"
         try:
             run_recipe(recipe, [data], folder / name, smoke=True, quiet=True, stages=folder / "stages")
+            check(recipe, json.loads((folder / name / RUN).read_text(encoding="utf-8")))
         except Exception as error:  # whatever it is, the recipe is to be named
             failed.append(f"{name}: {type(error).__name__}: {error}")
     print(

@@ -81,6 +81,11 @@ def test_links_lead_somewhere(page):
     assert not broken
 
 
+@each_page
+def test_no_page_holds_a_place_for_what_is_to_come(page):
+    assert not re.findall(r"^(?:[A-Z]+_[A-Z_]+|TODO.*|TBD)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+
+
 def test_the_paths_in_the_picture_exist():
     drawn = re.findall(r"(?:l4s_geo|training|qgis_plugin)/[\w./]+", (REPOSITORY / "docs/architecture.svg").read_text())
     assert len(drawn) > 8

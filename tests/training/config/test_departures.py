@@ -10,7 +10,7 @@ import pytest
 from l4s_training.config import recipe_files
 from l4s_training.config.hyperparameters import Hyperparameters
 from l4s_training.config.recipe import PseudoLabel, Recipe, Train
-from l4s_training.runs.published import rows_of, tables
+from l4s_training.runs.published import tables
 from l4s_training.runs.stage_folders import DataIdentity, stage_folders
 
 ASPECTS = (
@@ -38,17 +38,19 @@ ELSEWHERE = {
 }
 """Aspects that a note of another aspect covers, or, of Sklgp, that the recipe makes as the paper draws it."""
 
-PAPERS = [name for name in tables() if name in STATED]
+TABLES = tables()
+PAPERS = [name for name in TABLES if name in STATED]
+RECIPES = {name: recipe_files.load(name) for name in recipe_files.names()}
 
 
 def test_every_paper_is_asked():
     own = {"methods", "rgb-losses"}  # comparisons of this project, on other data or networks
-    assert set(tables()) - own == set(STATED)
+    assert set(TABLES) - own == set(STATED)
 
 
 @pytest.mark.parametrize("table", PAPERS)
 def test_what_a_paper_does_not_state_is_listed_as_ours(table):
-    for row in rows_of(table):
+    for row in TABLES[table]:
         listed = {aspect for aspect, _ in row.recipe.ours}
         missing = set(ASPECTS) - STATED[table] - ELSEWHERE.get(table, set()) - listed
         assert not missing, f"{row.recipe.name} does not say what is its own: {missing}"
@@ -62,7 +64,7 @@ def trained(recipe: Recipe) -> list[Hyperparameters]:
 @pytest.mark.parametrize("table", PAPERS)
 def test_nothing_that_no_paper_has_is_done_unsaid(table):
     """Clipping, averages of weights, zoom, gains, missing data: defaults of this project's own networks."""
-    for row in rows_of(table):
+    for row in TABLES[table]:
         for given in trained(row.recipe):
             assert given.clip == 0
             assert given.ema_decay == 0
@@ -75,9 +77,9 @@ def test_nothing_that_no_paper_has_is_done_unsaid(table):
                 assert varied.zoom == 1 or varied.zoom_share == 0
 
 
-@pytest.mark.parametrize("name", recipe_files.names())
+@pytest.mark.parametrize("name", RECIPES)
 def test_training_is_stopped_and_chosen_by_the_threshold_that_is_reported(name):
-    recipe = recipe_files.load(name)
+    recipe = RECIPES[name]
     if not any(row.table in STATED for row in recipe.published):
         return
     for given in trained(recipe):
@@ -88,8 +90,7 @@ def test_training_is_stopped_and_chosen_by_the_threshold_that_is_reported(name):
 def test_rows_that_are_one_recipe_with_two_published_values_say_so():
     """Seek's Tables III and IV give what reads as the same training different values."""
     same = defaultdict(list)
-    for name in recipe_files.names():
-        recipe = recipe_files.load(name)
+    for recipe in RECIPES.values():
         for row in recipe.published:
             if row.table in STATED:
                 folder = stage_folders(recipe, DataIdentity(), Path())[recipe.result.name]
@@ -104,20 +105,20 @@ def test_rows_that_are_one_recipe_with_two_published_values_say_so():
 
 
 def test_the_networks_are_those_that_the_papers_name():
-    networks = {name: [t.network for t in trained(recipe_files.load(name))] for name in recipe_files.names()}
+    networks = {name: [given.network for given in trained(recipe)] for name, recipe in RECIPES.items()}
     assert {networks[f"seek-3-{bands}-deeplabv3"][0] for bands in ("rgb", "swir", "all")} == {"deeplab_v3"}
     comparison = [networks[f"sklgp-comparison-{name}"] for name in ("unet", "deeplab-v3", "deeplab-v3plus")]
     assert comparison == [["unet"], ["deeplab_v3"], ["deeplab_v3plus"]]
-    published = {row.published.row: row.published.f1 for row in rows_of("sklgp")}
+    published = {row.published.row: row.published.f1 for row in TABLES["sklgp"]}
     assert published == {"Test": 71.29, "U-Net": 65, "DeepLabv3": 66, "DeepLabv3+": 67}
-    assert type(recipe_files.load("benchmark-deeplab-v2").result).__name__ == "CRF"
-    assert recipe_files.load("study-rgb-height-nir").bands == ("B4", "B3", "B2", "slope", "DEM", "B5")
+    assert type(RECIPES["benchmark-deeplab-v2"].result).__name__ == "CRF"
+    assert RECIPES["study-rgb-height-nir"].bands == ("B4", "B3", "B2", "slope", "DEM", "B5")
 
 
 @pytest.mark.parametrize("name", ["tanmlh", "methods-k-mix-up"])
 def test_only_teachers_have_dropout(name):
     """Tanmlh's dropout serves the teachers' uncertainty; mix-up, which comes with the labels, is the students'."""
-    recipe = recipe_files.load(name)
+    recipe = RECIPES[name]
     teachers = {t for stage in recipe.stages if isinstance(stage, PseudoLabel) for t in stage.teachers}
     for stage in recipe.stages:
         if isinstance(stage, Train):
@@ -127,11 +128,11 @@ def test_only_teachers_have_dropout(name):
 
 
 def test_the_winner_turns_by_any_angle_and_the_study_by_quarters():
-    free = trained(recipe_files.load("kingdrone-c-losses"))[0].augmentation
+    free = trained(RECIPES["kingdrone-c-losses"])[0].augmentation
     assert free is not None
     assert (free.zoom, free.rotation) == (1, 180)
     assert free.zoom_share > 0
-    quarters = trained(recipe_files.load("study-lovasz"))[0].augmentation
+    quarters = trained(RECIPES["study-lovasz"])[0].augmentation
     assert quarters is not None
     assert quarters.flips
     assert quarters.zoom_share == 0
@@ -139,13 +140,13 @@ def test_the_winner_turns_by_any_angle_and_the_study_by_quarters():
 
 def test_the_winners_chain_runs_from_the_source_to_the_third_round_on_test():
     """outcome-2022, section IV-C: the best of the validation phase is the baseline of the test phase."""
-    validation, chain = recipe_files.load("kingdrone-q-round4-ensemble"), recipe_files.load("kingdrone-test-3")
+    validation, chain = RECIPES["kingdrone-q-round4-ensemble"], RECIPES["kingdrone-test-3"]
     rounds = [chain.target_of(stage) for stage in chain.stages if isinstance(stage, PseudoLabel)]
     assert rounds == [("validation",)] * 4 + [("test",)] * 3
     nothing = DataIdentity()
     shared = stage_folders(validation, nothing, Path())
     assert shared.items() <= stage_folders(chain, nothing, Path()).items()
-    baseline = recipe_files.load("kingdrone-test-0")
+    baseline = RECIPES["kingdrone-test-0"]
     assert baseline.stages == validation.stages
     first = next(s for s in chain.stages if isinstance(s, PseudoLabel) and chain.target_of(s) == ("test",))
     assert first.teachers == validation.result.members  # type: ignore[union-attr]

@@ -18,9 +18,11 @@ from l4s_geo.bundles.item import read_bundle
 from l4s_training import models
 from l4s_training.cli import evaluate as evaluate_command
 from l4s_training.cli import main
+from l4s_training.data.fingerprint import image_digests
 from l4s_training.data.make.write import PatchWriter
 from l4s_training.data.provenance import as_text
 from l4s_training.data.readers import digital_numbers
+from l4s_training.data.readers.read import read
 from l4s_training.export import members as exporting
 from l4s_training.export import onnx_file
 from l4s_training.runs import evaluation, prediction
@@ -170,6 +172,24 @@ def test_a_card_states_iterations_and_images_that_were_adapted_to(official, tmp_
     before = export(tmp_path / "teacher", tmp_path / "run" / stage)
     assert "| **TestData** (chose nothing) | 5 |" in before
     assert "transductive" not in before
+
+
+def test_images_that_teachers_were_adapted_to_are_the_students_too(official, tmp_path):
+    """Whole chains: the last network never saw the validation images, but learned from labels of one that did."""
+    (tmp_path / "chain.yaml").write_text(
+        RECIPE.replace("target: test", "target: validation").replace(", init: first", "")
+        + "  - {pseudo-label: labels, teachers: [second], threshold: 0.4, target: test}\n"
+        + "  - {train: third, network: unet-resnet18, labels: labels}\n"
+    )
+    call("run", tmp_path / "chain.yaml", "--data", official, "--out", tmp_path / "run")
+    stages = json.loads((tmp_path / "run" / "run.json").read_text())["stages"]
+    runs = [network_run.read_network_run(tmp_path / "run" / stages[name]) for name in ("first", "second", "third")]
+    validation, test = (tuple(image_digests(read(official / name, RGB))) for name in ("ValidData", "TestData"))
+    assert [run.learned_from.adapted_to for run in runs] == [(), validation, validation + test]
+    card = export(tmp_path / "bundle", tmp_path / "run")
+    assert "| ValidData (chose calibration and threshold; transductive: its images were adapted to) | 4 |" in card
+    assert "were shown 9 images without their labels" in card
+    assert "4 of the 4 of validation, 5 of the 5 of test" in card
 
 
 def test_images_given_as_a_target_are_known_where_they_are_measured_on(official, tmp_path):

@@ -15,6 +15,8 @@ from PIL import Image
 from l4s_geo.bands import BANDS
 from l4s_training import models
 from l4s_training.cli import main
+from l4s_training.data.provenance import as_text
+from l4s_training.figures.drawing import marked
 from small_training import build_small, write_official
 
 RECIPE = """
@@ -140,6 +142,31 @@ def test_figures_of_a_run_show_its_curves_and_its_pseudo_labels_by_round(run, da
     assert float(second["used_share"]) == 1
     assert float(second["changed_share"]) == pytest.approx((before["labels"] != after["labels"]).mean(), abs=1e-6)
     assert float(second["landslide_share"]) == pytest.approx(after["labels"].mean(), abs=1e-6)
+
+
+def test_smoke_runs_and_simulated_patches_are_marked_in_every_table(data, tmp_path, monkeypatch):
+    monkeypatch.setattr(models, "build", build_small)
+    simulated = tmp_path / "L4S"
+    shutil.copytree(data, simulated)
+    (simulated / "provenance.json").write_text(as_text("Made up.", simulated=True))
+    (tmp_path / "rounds.yaml").write_text(RECIPE)
+    run = tmp_path / "run"
+    result = call("run", tmp_path / "rounds.yaml", "--data", simulated, "--out", run, "--precision", "32", "--smoke")
+    assert result.exit_code == 0, result.output
+    for what, tables, note in (
+        (run, {"curves", "pseudo-labels"}, "smoke, simulated"),
+        (simulated, {"statistics", "classes", "spectra"}, "simulated"),
+        (data, {"statistics", "classes", "spectra"}, ""),
+    ):
+        out = tmp_path / f"figures of {what.name}"
+        assert call("figures", what, "--out", out).exit_code == 0
+        assert {path.stem for path in out.glob("*.csv")} == tables
+        assert {row["note"] for path in out.glob("*.csv") for row in rows_of(path)} == {note}
+
+
+def test_a_title_says_what_does_not_count():
+    assert marked("Bands", ["", "smoke", "smoke, simulated", ""]) == "Bands (smoke, simulated)"
+    assert marked("Bands", ["", ""]) == "Bands"
 
 
 def test_figures_of_a_network_run_are_its_curves(run, tmp_path):

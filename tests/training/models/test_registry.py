@@ -19,9 +19,9 @@ BENCHMARK = (
 TEAMS = {
     "baseline": ("baseline_unet",),
     "Kingdrone": ("swin_unet", "efficientnetv2_unet", "resnet_unet", "segformer", "hrnet_ocr"),
-    "Seek": ("swin_unet",),
+    "Seek": ("swin_unet", "deeplab_v3"),
     "Tanmlh": ("deeplab_v3plus", "hrnet"),
-    "Sklgp": ("multispectral_unet",),
+    "Sklgp": ("deeplab_v3", "multispectral_unet"),
     "study": ("unet", "swin_unet", "segformer_b0"),
 }
 OWN = tuple(
@@ -65,6 +65,8 @@ def test_128_pixels_and_14_bands_and_a_gradient_everywhere(name):
     y = network(torch.randn(2, 14, 128, 128))
     assert y.shape == (2, 1, 128, 128)
     assert y.dtype == torch.float32
+    if hasattr(network, "forward_with_auxiliary"):  # as it is trained
+        y = torch.cat(network.forward_with_auxiliary(torch.randn(2, 14, 128, 128)))
     (y * torch.randn_like(y)).sum().backward()
     for key, parameter in network.named_parameters():
         if parameter.requires_grad:

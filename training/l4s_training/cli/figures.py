@@ -30,7 +30,7 @@ def command(what: tuple[str, ...], out: Path, bands: str, data: tuple[str, ...])
     RUN (one, of `l4s-train run` or `fit`): F1 on training and validation patches over the steps, and of a recipe run
     with pseudo-labels their maps, round by round.
 
-    The same input gives the same files.
+    The same input gives the same files. What comes of a smoke run or of simulated patches is marked in each.
     """
     from l4s_geo.errors import DataError
     from l4s_training.data.bandsets import parse
@@ -47,11 +47,10 @@ def command(what: tuple[str, ...], out: Path, bands: str, data: tuple[str, ...])
 
 
 def _of_data(paths: tuple[str, ...], bands: tuple[str, ...], out: Path) -> list[str]:
-    from l4s_training.figures.domains import domain_of, draw_domains
+    from l4s_training.figures.domains import draw_domains
     from l4s_training.figures.source import read_domains
 
-    domains = read_domains(paths, bands)
-    return draw_domains([domain_of(patches, name) for name, patches in domains.items()], out)
+    return draw_domains(read_domains(paths, bands), out)
 
 
 def _of_run(run: Path, data: tuple[str, ...], out: Path) -> list[str]:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from l4s_geo.errors import DataError
 from l4s_geo.moments import Moments
 from l4s_training.data.patches import Patches
-from l4s_training.figures.drawing import COLOURS, axes_of, save
+from l4s_training.figures.drawing import COLOURS, axes_of, marked, save
 from l4s_training.files import write_table
 
 __all__ = ["Domain", "domain_of", "draw_domains"]
@@ -34,14 +35,17 @@ class Domain:
     """Of the background's and of the landslides' pixels; None without labels."""
     pixels: tuple[int, int] | None
     """Number of background and landslide pixels; None without labels."""
+    note: str = ""
+    """What its rows are marked with, see `l4s_training.data.provenance.mark`."""
 
 
-def domain_of(patches: Patches, name: str) -> Domain:
+def domain_of(patches: Patches, name: str, note: str = "") -> Domain:
     """Read the patches of a domain once, in batches.
 
     Args:
         patches: one or more, labelled or not.
         name: for the figures.
+        note: what its rows are marked with.
 
     Raises:
         DataError: there is no patch.
@@ -59,10 +63,10 @@ def domain_of(patches: Patches, name: str) -> Domain:
             background += Moments.of(values[:, ~truth])
             landslide += Moments.of(values[:, truth])
     if not patches.labelled:
-        return Domain(name, patches.bands, len(patches), whole, None, None)
+        return Domain(name, patches.bands, len(patches), whole, None, None, note)
     positive = int((patches.masks > 0).sum())
     pixels = (patches.masks.size - positive, positive)
-    return Domain(name, patches.bands, len(patches), whole, (background, landslide), pixels)
+    return Domain(name, patches.bands, len(patches), whole, (background, landslide), pixels, note)
 
 
 def draw_domains(domains: Sequence[Domain], folder: Path) -> list[str]:
@@ -101,14 +105,14 @@ def _draw_statistics(domains: Sequence[Domain], folder: Path) -> None:
             label=f"{domain.name} ({domain.patches})",
         )
     axes.set_xticks(at, bands)
-    axes.set(ylabel="mean ± standard deviation, in the units of the data", title="Bands by domain")
+    _title(axes, "Bands by domain", "mean ± standard deviation, in the units of the data", domains)
     axes.legend()
     save(figure, folder / "statistics.png")
     write_table(
         folder / "statistics.csv",
-        ["domain", "patches", "band", "mean", "std", "pixels"],
+        ["domain", "patches", "band", "mean", "std", "pixels", "note"],
         [
-            [domain.name, domain.patches, band, *_numbers(domain.whole, position)]
+            [domain.name, domain.patches, band, *_numbers(domain.whole, position), domain.note]
             for domain in domains
             for position, band in enumerate(bands)
         ],
@@ -123,13 +127,14 @@ def _draw_classes(domains: Sequence[Domain], folder: Path) -> None:
         background, landslide = domain.pixels or (0, 0)
         share = landslide / max(background + landslide, 1)
         ratio = background / landslide if landslide else None
-        rows.append([domain.name, domain.patches, background, landslide, round(share, 6), _ratio(ratio, 2)])
+        shares = round(share, 6), _ratio(ratio, 2)
+        rows.append([domain.name, domain.patches, background, landslide, *shares, domain.note])
         axes.bar(number, 100 * share, 0.6, color=COLOURS[number % len(COLOURS)])
         text = f"1 : {ratio:.0f}" if ratio is not None else "none"
         axes.annotate(text, (number, 100 * share), (0, 3), textcoords="offset points", ha="center")
     axes.set_xticks(range(len(domains)), [domain.name for domain in domains])
     axes.margins(y=0.15)
-    axes.set(ylabel="landslide pixels, %", title="Landslide to background")
+    _title(axes, "Landslide to background", "landslide pixels, %", domains)
     save(figure, folder / "classes.png")
     header = [
         "domain",
@@ -138,6 +143,7 @@ def _draw_classes(domains: Sequence[Domain], folder: Path) -> None:
         "landslide_pixels",
         "landslide_share",
         "background_per_landslide",
+        "note",
     ]
     write_table(folder / "classes.csv", header, rows)
 
@@ -152,12 +158,19 @@ def _draw_spectra(domains: Sequence[Domain], folder: Path) -> None:
             mean = np.where(moments.count > 0, moments.mean, np.nan)
             colour = COLOURS[number % len(COLOURS)]
             axes.plot(at, mean, style, marker="o", markersize=3, color=colour, label=f"{domain.name}, {name}")
-            rows += [[domain.name, name, band, *_numbers(moments, position)] for position, band in enumerate(bands)]
+            rows += [
+                [domain.name, name, band, *_numbers(moments, position), domain.note]
+                for position, band in enumerate(bands)
+            ]
     axes.set_xticks(at, bands)
-    axes.set(ylabel="mean, in the units of the data", title="Bands by class")
+    _title(axes, "Bands by class", "mean, in the units of the data", domains)
     axes.legend(fontsize=8)
     save(figure, folder / "spectra.png")
-    write_table(folder / "spectra.csv", ["domain", "class", "band", "mean", "std", "pixels"], rows)
+    write_table(folder / "spectra.csv", ["domain", "class", "band", "mean", "std", "pixels", "note"], rows)
+
+
+def _title(axes: Axes, title: str, label: str, domains: Sequence[Domain]) -> None:
+    axes.set(ylabel=label, title=marked(title, (domain.note for domain in domains)))
 
 
 def _numbers(moments: Moments, band: int) -> tuple[float | str, float | str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import matplotlib as mpl
@@ -10,7 +11,7 @@ from matplotlib.figure import Figure
 
 from l4s_geo.output.atomic import atomic_write
 
-__all__ = ["COLOURS", "axes_of", "save"]
+__all__ = ["COLOURS", "axes_of", "marked", "save"]
 
 mpl.use("Agg")
 
@@ -24,6 +25,12 @@ def axes_of(width: float, height: float) -> tuple[Figure, Axes]:
     """Return a figure of a size in inches, and its axes."""
     figure = Figure(figsize=(width, height), layout="constrained")
     return figure, figure.subplots()
+
+
+def marked(title: str, notes: Iterable[str]) -> str:
+    """Return a title with what the notes say of a figure that does not count: smoke, simulated."""
+    said = ", ".join(dict.fromkeys(word for note in notes for word in note.split(", ") if word))
+    return f"{title} ({said})" if said else title
 
 
 def save(figure: Figure, path: Path) -> None:

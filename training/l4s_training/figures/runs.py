@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from l4s_geo.errors import DataError
 from l4s_training.data.patches import Patches
-from l4s_training.figures.drawing import COLOURS, axes_of, save
+from l4s_training.figures.drawing import COLOURS, axes_of, marked, save
 from l4s_training.files import write_table
 from l4s_training.scoring.pictures import picture
 from l4s_training.training.network_run import METRICS
@@ -37,6 +37,8 @@ class Labelled:
     """(n, rows, cols), 0 or 1."""
     weights: NDArray[np.float32]
     """(n, rows, cols), 0 for a pixel that is ignored."""
+    note: str = ""
+    """What its row is marked with, see `l4s_training.data.provenance.mark`."""
 
 
 def draw_curves(runs: Mapping[str, Path], folder: Path) -> None:
@@ -61,7 +63,8 @@ def draw_curves(runs: Mapping[str, Path], folder: Path) -> None:
             if points:
                 steps, values = zip(*points, strict=True)
                 axes.plot(steps, values, style, markersize=4, color=colour, label=f"{name}, {label}")
-    axes.set(xlabel="step", ylabel="F1", ylim=(0, 1), title="Training and validation")
+    title = marked("Training and validation", [row.get("note") or "" for rows in tables.values() for row in rows])
+    axes.set(xlabel="step", ylabel="F1", ylim=(0, 1), title=title)
     axes.set_xlim(left=0)
     if axes.lines:
         axes.legend(fontsize=7, ncols=2)
@@ -96,11 +99,12 @@ def draw_pseudo_labels(rounds: Sequence[Labelled], folder: Path) -> None:
         axes.set_title(title, fontsize=9)
     for axes in cells.flat:
         axes.set(xticks=[], yticks=[])
-    figure.supxlabel("orange: landslide; blue: ignored; the rest: background", fontsize=8)
+    legend = "orange: landslide; blue: ignored; the rest: background"
+    figure.supxlabel(marked(legend, [labelled.note for labelled in shown]), fontsize=8)
     save(figure, folder / "pseudo-labels.png")
     write_table(
         folder / "pseudo-labels.csv",
-        ["round", "stage", "images", "landslide_share", "used_share", "changed_share"],
+        ["round", "stage", "images", "landslide_share", "used_share", "changed_share", "note"],
         [_row(number, rounds) for number in range(len(rounds))],
     )
 
@@ -112,7 +116,8 @@ def _row(number: int, rounds: Sequence[Labelled]) -> list[object]:
     changed = round(float((before.labels != own.labels).mean()), 6) if same and before is not None else ""
     used = own.weights > 0
     landslide = float(own.labels[used].mean()) if used.any() else 0.0
-    return [number + 1, own.stage, len(own.labels), round(landslide, 6), round(float(used.mean()), 6), changed]
+    shares = round(landslide, 6), round(float(used.mean()), 6), changed
+    return [number + 1, own.stage, len(own.labels), *shares, own.note]
 
 
 def _coloured(

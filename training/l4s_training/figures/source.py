@@ -12,8 +12,9 @@ import yaml
 from l4s_geo.errors import DataError
 from l4s_training.config.recipe import PseudoLabel, Recipe
 from l4s_training.config.recipe_parser import parse
-from l4s_training.data.patches import Patches
+from l4s_training.data.provenance import mark, provenance_of
 from l4s_training.data.readers import read as sources
+from l4s_training.figures.domains import Domain, domain_of
 from l4s_training.figures.runs import Labelled
 from l4s_training.runs.pseudo_labelling import read_labels
 from l4s_training.runs.recipe_data import Sources, read_recipe_data
@@ -28,7 +29,7 @@ def is_run(path: Path) -> bool:
     return (path / RUN).is_file() or (path / CONFIG).is_file()
 
 
-def read_domains(paths: Sequence[str | Path], bands: tuple[str, ...]) -> dict[str, Patches]:
+def read_domains(paths: Sequence[str | Path], bands: tuple[str, ...]) -> list[Domain]:
     """Read sources, each of them, and each official folder, a domain of its own.
 
     Args:
@@ -36,21 +37,22 @@ def read_domains(paths: Sequence[str | Path], bands: tuple[str, ...]) -> dict[st
         bands: to be drawn.
 
     Returns:
-        The patches of each domain by its name: the publisher's role, or the file's name.
+        The domains, named by the publisher's role, or by the file's name, and marked if they are simulated.
 
     Raises:
-        DataError: one cannot be read or lacks a band.
+        DataError: one cannot be read, lacks a band or holds no patch.
     """
-    found: dict[str, Patches] = {}
+    found: dict[str, Domain] = {}
     for path in map(Path, paths):
+        note = mark(False, [provenance_of(path)])
         for patches in sources.read_as_it_is(path, bands):
             name = base = patches.role or path.stem
             number = 1
             while name in found:
                 number += 1
                 name = f"{base} {number}"
-            found[name] = patches
-    return found
+            found[name] = domain_of(patches, name, note)
+    return list(found.values())
 
 
 def network_runs(run: Path) -> dict[str, Path]:
@@ -84,6 +86,7 @@ def pseudo_labels(run: Path, data: Sequence[str | Path] = ()) -> list[Labelled]:
     if not labelling:
         return []
     given = Sources.of(data or record["data"], record["target"])
+    note = mark(bool(record["smoke"]), [provenance_of(path) for path in (*given.data, *given.target)])
     patches = read_recipe_data(recipe, given, bool(record["smoke"]))
     found = []
     for stage in labelling:
@@ -95,7 +98,7 @@ def pseudo_labels(run: Path, data: Sequence[str | Path] = ()) -> list[Labelled]:
                 f"{stage.name} of {run} labels {len(labels)} images, but the data has {count}; name the run's own data "
                 "with --data."
             )
-        found.append(Labelled(stage.name, images, labels, weights))
+        found.append(Labelled(stage.name, images, labels, weights, note))
     return found
 
 

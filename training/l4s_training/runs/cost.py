@@ -149,10 +149,19 @@ def _forward(name: str, recipe: Recipe) -> float:
     return _count(given.network, recipe.components or len(recipe.bands), round(_WINDOW * given.scale)).operations
 
 
+def _without_values(name: str, bands: int, side: int) -> nn.Module:
+    """Build a network whose weights are never drawn; one that looks at numbers while it is built is moved there."""
+    try:
+        with torch.device("meta"):
+            return models.build(name, bands, side)
+    except RuntimeError:
+        return models.build(name, bands, side).to("meta")
+
+
 @lru_cache(maxsize=128)
 def _count(name: str, bands: int, side: int) -> _Counted:
     """Run one window without values through a network in training; options add next to nothing."""
-    network: nn.Module = models.build(name.split("+")[0], bands, side).train().to("meta")
+    network = _without_values(name.split("+")[0], bands, side).train()
     images = torch.empty(2, bands, side, side, device="meta")  # some normalisations refuse a single value
     kept: dict[int, int] = {}
     parameters = {id(parameter) for parameter in network.parameters()}

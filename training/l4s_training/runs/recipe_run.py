@@ -13,8 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
+from l4s_geo.crf.mean_field import require_backend
 from l4s_training import models
-from l4s_training.config.recipe import Recipe, Train
+from l4s_training.config.recipe import CRF, Recipe, Train
 from l4s_training.data.patches import Patches
 from l4s_training.data.roles import Role
 from l4s_training.files import check_apart, claimed_folder
@@ -66,6 +67,7 @@ def run_recipe(
     Raises:
         DataError: the data cannot be read or does not suit the recipe, or ``out`` holds the run of another one.
         OutputError: the disk is full, another run has the folder, or it is one that is read.
+        DeviceError: a stage refines with the DenseCRF, which cannot run here.
     """
     recipe = smoke_form(recipe) if smoke else recipe
     sources = Sources.of(data, target, negatives)
@@ -90,6 +92,8 @@ def _run(
     context = RunContext(recipe, sources, patches, folders, hardware, quiet)
 
     _check_weights(recipe, folders)
+    if any(isinstance(stage, CRF) for stage in recipe.stages):
+        require_backend("cpu")
     if before_training and is_first_process():
         trainings = [s for s in recipe.stages if isinstance(s, Train) and not (folders[s.name] / CONFIG).is_file()]
         before_training([network_config(stage, context) for stage in trainings], patches.roles["train"])

@@ -83,25 +83,31 @@ def network_config(stage: Train, context: RunContext) -> NetworkConfig:
 
 def _train(stage: Train, context: RunContext) -> None:
     folders, data = context.folders, context.data
-    target = _labelled_target(stage, context)
+    labelling = next((s for s in context.recipe.stages if s.name == stage.labels and isinstance(s, PseudoLabel)), None)
+    target = _labelled_target(labelling, context) if labelling else None
     patches = TrainingData(
         data.roles["train"],
         data.roles["validation"],
         target,
         data.counts,
         {role: part.ids.tolist() for role, part in data.roles.items()},
-        data.learned_from.adapting(image_digests(target) if target is not None else ()),
+        data.learned_from.adapting(_adapted_to(labelling, target, context)),
     )
     train(network_config(stage, context), patches, folders[stage.name], hardware=context.hardware, quiet=context.quiet)
 
 
-def _labelled_target(stage: Train, context: RunContext) -> Patches | None:
-    """Return the target domain with the pseudo-labels that a stage trains on; None where it trains on none."""
-    labelling = next((s for s in context.recipe.stages if s.name == stage.labels), None)
-    if not isinstance(labelling, PseudoLabel):
-        return None
+def _labelled_target(labelling: PseudoLabel, context: RunContext) -> Patches | None:
+    """Return the images that a stage labelled, with its labels."""
     target = context.data.target_of(labelling, context.recipe)
     return target.relabelled(*read_labels(context.folders[labelling.name])) if target else None
+
+
+def _adapted_to(labelling: PseudoLabel | None, target: Patches | None, context: RunContext) -> tuple[str, ...]:
+    """Return the digests of the images that a student adapts to: its own, and before them those of its teachers."""
+    if labelling is None or target is None:
+        return ()
+    taught = [image for name in labelling.teachers for image in context.network_run(name).learned_from.adapted_to]
+    return tuple(dict.fromkeys((*taught, *image_digests(target))))
 
 
 def _do(stage: Stage, context: RunContext) -> dict[str, Any]:

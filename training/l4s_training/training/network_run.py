@@ -93,7 +93,8 @@ class DataRecord:
     negatives: int = 0
     """Number of windows without landslides among the patches for training."""
     adapted_to: tuple[str, ...] = ()
-    """Digests of the images that were adapted to without their labels, by this network or one that it starts from."""
+    """Digests of the images that were adapted to without their labels, by this network, one that it starts from, or
+    its teachers and theirs."""
     smoke: bool = False
     """Whether it is the smoke form: a few steps on four patches."""
 

@@ -85,7 +85,7 @@ def read_as_it_is(path: str | Path, bands: tuple[str, ...], cache: str | Path | 
     """
     path = Path(path)
     if not _is_archive(path):
-        return [read(path, bands)]
+        return [read(path, bands, labelled=_has_masks(path))]
     with _opened(path) as (archive, inside):
         folders = inside or [archive]
         return [l4s_files.read_archive(f, bands, "mask" in f.folders() or not f.folders(), cache) for f in folders]
