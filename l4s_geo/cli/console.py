@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -49,9 +51,19 @@ def user_errors(verbose: bool = False, resumes: bool = False) -> Iterator[None]:
     except Exception as error:
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             click.echo(f"Error: The disk is full ({error}); free some space and start again.", err=True)
+            _drop_unprinted()
             sys.exit(2)
         click.echo(shown(traceback.format_exc()), err=True, nl=False)
         sys.exit(1)
+
+
+def _drop_unprinted() -> None:
+    """Drop what stdout still holds, or the interpreter would try to print it at its end and fail once more."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        with Path(os.devnull).open("w") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
 class Console:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from rasterio.crs import CRS
 
 from l4s_geo.errors import EvaluationError
+from l4s_geo.evaluation.objects import crossing
 from l4s_geo.grid import PIXEL, Grid, is_metric, utm_crs
 from l4s_geo.sources.vectors import Features, read_features
 
@@ -154,11 +155,10 @@ def _ground(paths: Sequence[PathLike], what: str, crs: pyproj.CRS) -> Shapes:
 
 
 def _crossings(side: Side, what: str) -> list[str]:
-    first, second = shapely.STRtree(side.shapes).query(side.shapes, predicate="overlaps")
-    several = len(np.unique(np.concatenate([first, second])))
+    several = int(crossing(side.shapes).sum())
     if not several:
         return []
-    return [f"{several} polygons of the {what} overlap others of it; ground that they share counts once"]
+    return [f"{several} polygons of the {what} share ground with others of it, which counts once"]
 
 
 def _check_meeting(mapped: Side, known: Side, area: Shapes | None, crs: pyproj.CRS) -> None:

@@ -208,8 +208,16 @@ def test_invalid_and_crossing_polygons(pair, tmp_path):
     other = save(tmp_path / "other.gpkg", bow, box(2, 2, 6, 6))
     found = l4s_geo.evaluate(pair[0], other)
     assert any("1 invalid polygons" in note for note in found.layers.notes)
-    assert any("overlap others of it" in note for note in found.layers.notes)
+    assert any("share ground with others of it" in note for note in found.layers.notes)
     assert found.ground[1] == pytest.approx(shapely.union(shapely.make_valid(bow), box(2, 2, 6, 6)).area)
+
+
+@pytest.mark.parametrize("second", [box(0, 0, 5, 4), box(1, 1, 2, 2), box(3, 2, 5, 4)])
+def test_ground_that_is_there_twice_is_said_and_counts_once(tmp_path, second):
+    twice = save(tmp_path / "twice.gpkg", box(0, 0, 5, 4), second)
+    found = l4s_geo.evaluate(twice, twice)
+    assert any(note.startswith("2 polygons of the reference share ground") for note in found.layers.notes)
+    assert found.ground[1] == pytest.approx(box(0, 0, 5, 4).union(second).area)
 
 
 @pytest.mark.parametrize("settings", [{"iou": 0}, {"share": 1.2}, {"min_area": 0}])

@@ -24,9 +24,9 @@ def _inventory_after_scene(command: Callable[..., None]) -> Callable[..., None]:
     """Let the only argument be the inventory where --band files are the scene, so that no SCENE is given."""
 
     @functools.wraps(command)
-    def shifted(*, scene: str | None, inventory: str | None, files: dict[str, str], **rest: Any) -> None:
-        if files and inventory is None:
-            scene, inventory = None, scene
+    def shifted(*, scene: tuple[str, ...], inventory: str | None, files: dict[str, str], **rest: Any) -> None:
+        if files and scene and inventory is None:
+            (inventory,), scene = scene, ()
         command(scene=scene, inventory=inventory, files=files, **rest)
 
     return shifted
