@@ -153,7 +153,10 @@ def _sample(scene: Scene) -> _Sample:
         )
     chosen = [band for band in ("B4", "B3", "B2") if band in names] or names
     read = with_these_settings(lambda band: sample(scene.bands[band], f"band {band}").ravel())
-    with ThreadPoolExecutor(len(chosen)) as threads:
+    # rasterio asks GDAL for masks while it holds Python's lock. Over a network that may wait for a lock of GDAL's whose
+    # holder waits for Python's to log a warning, and both wait for ever: there, one file after the other is read.
+    remote = any(is_network(scene.bands[band].path) for band in chosen)
+    with ThreadPoolExecutor(1 if remote else len(chosen)) as threads:
         values = list(threads.map(read, chosen))
     size = min(v.size for v in values)
     pixels = np.stack([v[:size] for v in values])
