@@ -15,12 +15,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic, sleep
 
 from l4s_geo.errors import OutputError
 
 __all__ = ["Claim", "claimed"]
 
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
+_SIGNING_S = 1.0
 _TAKEN = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
 
 
@@ -146,7 +148,11 @@ def _named(descriptor: int) -> tuple[int, str]:
 
 
 def _holder(descriptor: int) -> str:
-    process, host = _named(descriptor)
+    """Say who holds a lock; who has just taken it signs at once, which is waited for."""
+    until = monotonic() + _SIGNING_S
+    while not (named := _named(descriptor))[0] and monotonic() < until:
+        sleep(_SIGNING_S / 20)
+    process, host = named
     if not process:
         return "which process, its lock does not say"
     return f"process {process}" + ("" if host == socket.gethostname() else f" on {host}")

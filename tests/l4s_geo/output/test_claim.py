@@ -174,3 +174,29 @@ def test_what_another_user_left_keeps_nobody_out(tmp_path: Path, monkeypatch) ->
     with claimed(tmp_path / "i"):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_who_has_just_taken_a_lock_is_named_once_it_has_signed(tmp_path, monkeypatch):
+    from l4s_geo.output import claim
+
+    sign, began = claim._sign, threading.Event()
+
+    def late(descriptor: int) -> None:
+        began.set()
+        refused.wait(0.2)
+        sign(descriptor)
+
+    refused, done = threading.Event(), threading.Event()
+
+    def first() -> None:
+        with claimed(tmp_path / "a.gpkg"):
+            done.wait(10)
+
+    monkeypatch.setattr(claim, "_sign", late)
+    thread = threading.Thread(target=first)
+    thread.start()
+    assert began.wait(10)
+    with pytest.raises(OutputError, match=rf"another run \(process {os.getpid()}\)"), claimed(tmp_path / "a.gpkg"):
+        pass
+    done.set()
+    thread.join()
