@@ -36,7 +36,7 @@ from l4s_geo.stack.input_files import files_of
 from l4s_geo.stack.open import gdal_settings
 from l4s_geo.units import Units
 
-__all__ = ["check_report", "report"]
+__all__ = ["check_report", "report", "report_mapped"]
 
 _MOST_DRAWN = 20_000
 _OUTLINES = 2_500_000
@@ -104,6 +104,20 @@ def report(
     with atomic_write(path) as part:
         part.write_text(render(page), encoding="utf-8")
     return path
+
+
+def report_mapped(mapping: Mapping[str, Any], out: PathLike) -> Path:
+    """Write a report of an inventory that was just mapped, with what it was mapped from.
+
+    Args:
+        mapping: the keywords of `l4s_geo.map_scene` with which it was mapped, `out` among them.
+        out: the file, .html.
+
+    Raises:
+        L4SError: as `report` does.
+    """
+    shared = ("scene", "bands", "before", "dem", "mask", "mask_classes", "units", "offset")
+    return report(mapping["out"], out=out, **{name: mapping[name] for name in shared if name in mapping})
 
 
 def check_report(path: PathLike) -> None:

@@ -198,7 +198,18 @@ def _map(params: Mapping[str, Any], reporter: MessageReporter) -> dict[str, Any]
     from l4s_geo.pipeline import map_scene, run_plan
     from l4s_geo.plan import Plan
 
-    mapped = run_plan(Plan.of(**_only(params, map_scene)), reporter)
+    given = _only(params, map_scene, "report")
+    plan = Plan.of(**given)
+    if report := params.get("report"):
+        from l4s_geo.reporting.report import check_report, report_mapped
+
+        if not given.get("out"):
+            raise ProtocolError("map needs the parameter 'out' for a report; add it.")
+        check_report(report)
+    mapped = run_plan(plan, reporter)
+    if report:
+        reporter.stage("write")
+        report_mapped(given, report)
     return {
         "features": len(mapped.landslides),
         "area_m2": round(float(mapped.landslides["area_m2"].sum()), 1),
