@@ -3,7 +3,7 @@
     python benchmarks/report_many.py --count 10000
     python benchmarks/report_many.py --count 200000
 
-Inventory and scenes are made: outlines of pixel steps with the areas of Malamud's general distribution, and two dates of
+Inventory and scenes are made: outlines of pixel steps with areas of Malamud's general distribution, and two dates of
 4,000 × 4,000 pixels (`--side`) whose colours are noise at every scale, which is as hard to compress as rugged ground.
 """
 

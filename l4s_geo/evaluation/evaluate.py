@@ -55,8 +55,8 @@ class Settings:
             value = getattr(self, name)
             if not 0 < value <= 1:
                 raise EvaluationError(f"The least {name} is {value:g}; expected a number above 0 and up to 1.")
-        if self.min_area <= 0:
-            raise EvaluationError(f"The minimum mapping unit is {self.min_area:g} m²; expected more than 0.")
+        if not 0 < self.min_area < float("inf"):
+            raise EvaluationError(f"The minimum mapping unit is {self.min_area:g} m²; expected a number above 0.")
 
 
 @dataclass(frozen=True)
