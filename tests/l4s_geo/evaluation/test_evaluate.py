@@ -288,6 +288,19 @@ def test_layers_as_other_programs_write_them(pair, tmp_path):
         l4s_geo.evaluate(mapped, tmp_path / "swapped.geojson")
 
 
+@pytest.mark.parametrize("mark", [";", "!"])
+def test_paths_that_cannot_be_read_or_written_are_told_before(pair, tmp_path, mark):
+    odd = pair[1].rename(tmp_path / f"a{mark}b.gpkg")
+    with pytest.raises(EvaluationError, match="has ; or ! in its path"):
+        l4s_geo.evaluate(pair[0], odd)
+    arguments = [str(pair[0]), "--reference", str(pair[0]), "--out", str(tmp_path / f"c{mark}d.gpkg")]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 2
+    assert "has ; or ! in its path" in result.output
+    plain = odd.rename(tmp_path / "a#b?c&d|e.gpkg")
+    assert l4s_geo.evaluate(pair[0], plain).ground[1] > 0
+
+
 def test_without_a_crs(pair, tmp_path):
     lost = save(tmp_path / "lost.gpkg", box(0, 0, 5, 4), crs=None)
     with pytest.raises(EvaluationError, match="no coordinate reference system"):
