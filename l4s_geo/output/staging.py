@@ -56,7 +56,7 @@ def check_output(path: Path, suffixes: tuple[str, ...], what: str, styled: bool 
         raise OutputError(f"The {what} {path} is a folder; give the name of a file.")
     if path.suffix.lower() in _VECTORS and any(mark in str(place) for mark in ";!"):
         raise OutputError(
-            f"The {what} {place} has ; or ! in its path, to which no vector file can be written; give a path without them."
+            f"The {what} {place} has ; or ! in its path, to which no vector file can be written; rename it."
         )
     _check_replaceable(place, styled)
     try:
