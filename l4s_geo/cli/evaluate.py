@@ -112,7 +112,7 @@ def main(
         if out:
             write_matches(found, Path(out))
         if report:
-            write_report(inventory, out=report, dem=dem or None, evaluation=found, reference=reference)
+            write_report(inventory, out=report, dem=dem or None, evaluation=found)
         if json_file == "-":
             click.echo(json.dumps(figures(found), indent=1))
             return

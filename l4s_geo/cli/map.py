@@ -205,7 +205,7 @@ def main(
 
         earlier: list[SceneLike] = [*before, *([before_files] if before_files else [])]
         if report:
-            from l4s_geo.reporting.report import check_report
+            from l4s_geo.reporting.report import check_report, report_mapped
 
             check_report(report)
         map_scene(
@@ -216,12 +216,4 @@ def main(
             reporter=console,
         )
         if report:
-            _report(options["out"], report, inputs, earlier)
-
-
-def _report(inventory: str, out: str, inputs: dict[str, Any], before: list[SceneLike]) -> None:
-    """Write the page about an inventory that was just mapped."""
-    from l4s_geo.reporting.report import report
-
-    shared = ("scene", "bands", "dem", "mask", "mask_classes", "units", "offset")
-    report(inventory, out=out, before=before or None, **{name: inputs[name] for name in shared if name in inputs})
+            report_mapped({**inputs, "before": earlier or None, "out": options["out"]}, report)

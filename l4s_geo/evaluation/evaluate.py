@@ -26,7 +26,7 @@ from l4s_geo.sources.rasters import grid_of, opened, reading
 from l4s_geo.stack.dem import DEM
 from l4s_geo.stack.sun import Sun
 
-__all__ = ["ClassRow", "Evaluation", "Settings", "evaluate"]
+__all__ = ["ClassRow", "Evaluation", "Files", "Settings", "evaluate"]
 
 PathLike = str | os.PathLike[str]
 
@@ -55,8 +55,20 @@ class Settings:
             value = getattr(self, name)
             if not 0 < value <= 1:
                 raise EvaluationError(f"The least {name} is {value:g}; expected a number above 0 and up to 1.")
-        if self.min_area <= 0:
-            raise EvaluationError(f"The minimum mapping unit is {self.min_area:g} m²; expected more than 0.")
+        if not 0 < self.min_area < float("inf"):
+            raise EvaluationError(f"The minimum mapping unit is {self.min_area:g} m²; expected a number above 0.")
+
+
+@dataclass(frozen=True)
+class Files:
+    """The files of a comparison, as they were given; `evaluate` explains them."""
+
+    inventory: PathLike
+    reference: tuple[PathLike, ...]
+    area: PathLike | None = None
+    doubtful: tuple[PathLike, ...] = ()
+    probability: PathLike | None = None
+    dem: tuple[PathLike, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -81,6 +93,8 @@ class ClassRow:
 class Evaluation:
     """A comparison."""
 
+    files: Files
+    """What it was made from."""
     layers: Layers
     """What was compared."""
     settings: Settings
@@ -140,6 +154,7 @@ def evaluate(
         TerrainError: the DEM cannot be read, or does not cover the landslides.
     """
     settings = settings or Settings()
+    given = Files(inventory, _several(reference), area, _several(doubtful), probability, _several(dem or ()))
     if settings.sun is not None and not dem:
         raise EvaluationError(
             "The sun (--sun) lights nothing without elevations; give them with --dem, or leave the sun out."
@@ -147,7 +162,7 @@ def evaluate(
     with ExitStack() as files:
         raster = files.enter_context(_opened_raster(probability)) if probability is not None else None
         grid = grid_of(raster, "probability raster", EvaluationError) if raster is not None else None
-        layers = read_layers(inventory, _several(reference), area, _several(doubtful), grid)
+        layers = read_layers(inventory, given.reference, area, given.doubtful, grid)
         if not (len(layers.mapped.shapes) or len(layers.reference.shapes)):
             raise EvaluationError(
                 "Neither the inventory nor the reference has a landslide on the ground that is judged; expected one at "
@@ -157,6 +172,7 @@ def evaluate(
     shared = intersect(layers.mapped.shapes, layers.reference.shapes)
     matching = match(shared, settings.iou, settings.share)
     return Evaluation(
+        files=given,
         layers=layers,
         settings=settings,
         pixels=pixels,
@@ -170,8 +186,8 @@ def evaluate(
     )
 
 
-def _several(paths: PathLike | Sequence[PathLike]) -> list[PathLike]:
-    return [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+def _several(paths: PathLike | Sequence[PathLike]) -> tuple[PathLike, ...]:
+    return (paths,) if isinstance(paths, str | os.PathLike) else tuple(paths)
 
 
 @contextmanager

@@ -27,6 +27,12 @@ Shapes = NDArray[np.object_]
 
 _KEPT = 0.5
 """Least share of a landslide inside the ground that is judged, or it is not counted as one."""
+_SLIVER = 1.0
+"""m² that neighbours may share without a word: as much comes of rounding where they are brought to another CRS."""
+_STRAIGHT = 0.01
+"""Degrees up to which a side may stay straight where it is brought to a metric CRS."""
+_MOST_AREA = 1e10
+"""m²; the largest landslides known on land cover less than half of it."""
 _LATTICE = 0.95
 _MARGIN = 2
 
@@ -94,6 +100,8 @@ def read_layers(
     notes += _crossings(mapped, "inventory") + _crossings(known, "reference")
     _check_meeting(mapped, known, looked, crs)
     mapped, known = _judged(mapped, looked, doubt), _judged(known, looked, doubt)
+    _check_sizes(mapped, "inventory")
+    _check_sizes(known, "reference")
     if looked is None:
         notes.append(
             "no area was given: landslides of the inventory outside the ground that the reference's maker looked at "
@@ -131,7 +139,8 @@ def _moved(given: Features, crs: pyproj.CRS) -> Side:
     shapes = given.shapes
     if not given.crs.equals(crs, ignore_axis_order=True):
         way = pyproj.Transformer.from_crs(given.crs, crs, always_xy=True)
-        shapes = shapely.make_valid(shapely.transform(shapes, way.transform, interleaved=False))
+        bent = shapely.segmentize(shapes, _STRAIGHT) if given.crs.is_geographic else shapes
+        shapes = shapely.make_valid(shapely.transform(bent, way.transform, interleaved=False))
         if not np.isfinite(shapely.bounds(shapes)).all():
             raise EvaluationError(
                 f"The {given.what} holds polygons that cannot be brought to {crs.name}; expected places on one side of "
@@ -155,7 +164,7 @@ def _ground(paths: Sequence[PathLike], what: str, crs: pyproj.CRS) -> Shapes:
 
 
 def _crossings(side: Side, what: str) -> list[str]:
-    several = int(crossing(side.shapes).sum())
+    several = int(crossing(side.shapes, _SLIVER).sum())
     if not several:
         return []
     return [f"{several} polygons of the {what} share ground with others of it, which counts once"]
@@ -177,6 +186,16 @@ def _check_meeting(mapped: Side, known: Side, area: Shapes | None, crs: pyproj.C
                     f"The {one} ({_degrees(full[one], crs)}) and the {other} ({_degrees(full[other], crs)}) do not "
                     "meet; expected layers of the same ground, so check the files and their CRS."
                 )
+
+
+def _check_sizes(side: Side, what: str) -> None:
+    """Refuse what is no landslide: an area in place of a reference, or coordinates of another CRS."""
+    largest = float(shapely.area(side.shapes).max(initial=0.0))
+    if largest > _MOST_AREA:
+        raise EvaluationError(
+            f"The {what} holds a polygon of {largest / 1e6:,.0f} km²; expected landslides, which are smaller than "
+            f"{_MOST_AREA / 1e6:,.0f} km², so check the file and its CRS."
+        )
 
 
 def _degrees(box: shapely.Geometry, crs: pyproj.CRS) -> str:

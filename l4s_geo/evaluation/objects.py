@@ -143,13 +143,13 @@ def _reaches(share: NDArray[np.float64], least: float) -> NDArray[np.bool_]:
     return share >= least * (1 - 1e-9)
 
 
-def crossing(shapes: Shapes) -> NDArray[np.bool_]:
-    """Tell which polygons share ground with another of the same inventory: (n,) bool."""
+def crossing(shapes: Shapes, least: float = 0.0) -> NDArray[np.bool_]:
+    """Tell which polygons share more than so many m² with another of the same inventory: (n,) bool."""
     found = np.zeros(len(shapes), bool)
     first, second = shapely.STRtree(shapes).query(shapes, predicate="intersects")
     other = first < second
     first, second = first[other], second[other]
-    shared = shapely.area(shapely.intersection(shapes[first], shapes[second])) > 0
+    shared = shapely.area(shapely.intersection(shapes[first], shapes[second])) > least
     found[first[shared]] = found[second[shared]] = True
     return found
 

@@ -15,7 +15,6 @@ import shapely
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio.features import rasterize
-from scipy import ndimage
 
 from l4s_geo.grid import Grid, Window
 
@@ -31,7 +30,6 @@ GROUND = 100
 _POINTS = 5
 _DRAWS = 1000
 _INTERVAL = (2.5, 97.5)
-_AROUND = np.ones((3, 3), bool)
 
 
 class Cover:
@@ -110,9 +108,8 @@ def look(window: Window, mapped: Cover, reference: Cover, area: Cover | None, do
     if doubt:
         judged &= ~doubt.read(around)
     ours, theirs = mapped.read(around) & judged, reference.read(around) & judged
-    near = [ndimage.binary_dilation(layer, _AROUND) for layer in (ours, theirs)]
     inner = (slice(1, -1), slice(1, -1))
-    return Block(window, ours[inner], theirs[inner], near[0][inner], near[1][inner], judged[inner])
+    return Block(window, ours[inner], theirs[inner], _near(ours), _near(theirs), judged[inner])
 
 
 @dataclass(frozen=True)
@@ -225,6 +222,16 @@ def _interval(values: NDArray[np.float64]) -> tuple[float, float]:
 
 def _share(part: int, whole: int) -> float:
     return float(part / whole) if whole else float("nan")
+
+
+def _near(layer: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which inner pixels of (rows + 2, cols + 2) are set or have a neighbour that is, by edge or corner: (rows, cols).
+
+    A dilation by 3 x 3, which SciPy's takes ten times as long for.
+    """
+    rows = layer[:-2] | layer[1:-1] | layer[2:]
+    near: NDArray[np.bool_] = rows[:, :-2] | rows[:, 1:-1] | rows[:, 2:]
+    return near
 
 
 def _by_ground(layer: NDArray[np.bool_]) -> NDArray[np.int64]:

@@ -195,7 +195,8 @@ def fit_inverse_gamma(areas: Areas, unit: float, seed: int = 0) -> Fit:
     def density(x: Areas, p: Areas) -> Areas:
         rho, a, s = p
         tail = special.gammainc(rho, a / (unit - s))
-        log: Areas = stats.invgamma.logpdf(x, rho, loc=s, scale=a) - math.log(max(tail, 1e-300))
+        scale = rho * math.log(a) - special.gammaln(rho) - math.log(max(tail, 1e-300))
+        log: Areas = scale - (rho + 1) * np.log(x - s) - a / (x - s)
         return log
 
     def solve(data: _Binned, start: Areas | None) -> Areas:

@@ -26,6 +26,10 @@ _LONGEST = 200
 """Bytes of a name, so that file systems which end at 255 leave room for what the hidden files beside it add."""
 
 
+_VECTORS = (".gpkg", ".geojson", ".fgb", ".shp")
+"""Formats that pyogrio writes; it takes what follows a ; or ! in a path for parameters or a place in an archive."""
+
+
 def check_output(path: Path, suffixes: tuple[str, ...], what: str, styled: bool = True) -> None:
     """Check, before any work is done, that a result can be written.
 
@@ -50,6 +54,10 @@ def check_output(path: Path, suffixes: tuple[str, ...], what: str, styled: bool 
         raise OutputError(f"The folder {folder} for the {what} does not exist; create it first.")
     if place.is_dir():
         raise OutputError(f"The {what} {path} is a folder; give the name of a file.")
+    if path.suffix.lower() in _VECTORS and any(mark in str(place) for mark in ";!"):
+        raise OutputError(
+            f"The {what} {place} has ; or ! in its path, to which no vector file can be written; rename it."
+        )
     _check_replaceable(place, styled)
     try:
         with tempfile.TemporaryFile(dir=folder):

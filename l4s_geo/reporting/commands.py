@@ -1,4 +1,4 @@
-"""The commands that make an inventory, and a report of it, again."""
+"""The commands that make an inventory, a comparison of it, and a report again."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from typing import Any
 from l4s_geo import defaults
 from l4s_geo.address import shown
 from l4s_geo.change.dates import scenes_of
+from l4s_geo.evaluation.evaluate import Evaluation
 from l4s_geo.reporting.facts import plain_number, plain_text
 from l4s_geo.reporting.view import PathLike, Scenes
 
-__all__ = ["map_command", "report_command", "shown_path"]
+__all__ = ["evaluate_command", "map_command", "report_command", "shown_path"]
 
 
 def map_command(facts: Mapping[str, Any], inventory: str) -> str | None:
@@ -73,9 +74,36 @@ def report_command(inventory: PathLike, out: PathLike, given: Scenes, dem: PathL
     dems = [dem] if isinstance(dem, str | os.PathLike) else list(dem or ())
     words += [word for path in dems for word in ("--dem", shown_path(path))]
     words += ["--mask", shown_path(given.mask)] if given.mask is not None else []
+    if tuple(given.mask_classes) != tuple(defaults.MASK_CLASSES):
+        words += ["--mask-classes", ",".join(map(str, given.mask_classes)) or "none"]
     words += ["--units", given.units] if given.units != "auto" else []
     words += ["--offset", _plain(given.offset)] if given.offset is not None else []
     return shlex.join([*words, "--out", os.fspath(out)])
+
+
+def evaluate_command(found: Evaluation, out: PathLike) -> str:
+    """Return the command that makes a comparison and its report again.
+
+    Args:
+        found: the comparison.
+        out: the report.
+    """
+    files, settings = found.files, found.settings
+    words = ["l4s", "evaluate", shown_path(files.inventory)]
+    given = (
+        *(("--reference", path) for path in files.reference),
+        ("--area", files.area),
+        *(("--doubtful", path) for path in files.doubtful),
+        ("--probability", files.probability),
+        *(("--dem", path) for path in files.dem),
+    )
+    words += [word for option, path in given if path is not None for word in (option, shown_path(path))]
+    words += ["--sun", f"{_plain(settings.sun.azimuth)},{_plain(settings.sun.elevation)}"] if settings.sun else []
+    usual = {"iou": defaults.MATCH_IOU, "share": defaults.MATCH_SHARE, "min_area": defaults.MIN_AREA}
+    for name, value in usual.items():
+        if getattr(settings, name) != value:
+            words += [f"--{name.replace('_', '-')}", _plain(float(getattr(settings, name)))]
+    return shlex.join([*words, "--report", os.fspath(out)])
 
 
 def shown_path(path: PathLike) -> str:
@@ -90,7 +118,7 @@ def _in_order(places: Mapping[str, tuple[str, str]]) -> list[str]:
 
 
 def _plain(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else plain_text(value)
+    return f"{value:.15g}" if isinstance(value, float) else plain_text(value)
 
 
 def _list(value: Any) -> list[Any]:

@@ -13,14 +13,18 @@ import numpy as np
 from l4s_geo.bundles.bundle import Bundle
 from l4s_geo.bundles.registry import installed
 from l4s_geo.errors import BundleError
+from l4s_geo.evaluation.evaluate import Evaluation
+from l4s_geo.evaluation.pixels import scores
 from l4s_geo.evaluation.sizes import Sizes
 from l4s_geo.grid import PIXEL
 from l4s_geo.reporting.landslides import Landslides
 
 __all__ = [
+    "Engines",
     "Model",
     "Number",
     "Said",
+    "comparison_figures",
     "key_figures",
     "model_of",
     "other_scenes",
@@ -43,11 +47,18 @@ class Number:
 
 
 @dataclass(frozen=True)
+class Engines:
+    """A text that the engine says in English, or a model of itself; shown in German where that is known."""
+
+    text: str
+
+
+@dataclass(frozen=True)
 class Said:
     """A text by its name in `l4s_geo.reporting.texts.TEXTS`, with what is filled in."""
 
     name: str
-    filled: Mapping[str, Number | str | Said | tuple[Said, ...]] = field(default_factory=dict)
+    filled: Mapping[str, Number | str | Engines | Said | tuple[Said, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -90,6 +101,18 @@ def shares(facts: Mapping[str, Any]) -> tuple[float | None, float | None, float 
     sides = [plain_number(side) for side in shape] if isinstance(shape, list) and len(shape) == 2 else []
     whole = math.prod(s for s in sides if s) * PIXEL**2 / 1e6 if len(sides) == 2 and all(sides) else None
     return whole, plain_number(facts.get("valid_share")), plain_number(facts.get("masked_share"))
+
+
+def comparison_figures(found: Evaluation) -> Iterator[tuple[Number, Said]]:
+    """Return the figures of a comparison that come first, each with its words; what is not known is left out."""
+    exact, matching = scores(found.pixels), found.matching
+    values = {"precision": exact.precision, "recall": exact.recall, "f1": exact.f1}
+    for name, value in values.items():
+        if math.isfinite(value):
+            yield Number(value, 3), Said(f"figure_{name}")
+    for name, chosen in (("right", matching.right), ("found", matching.found)):
+        if len(chosen):
+            yield Number(float(chosen.sum())), Said(f"figure_{name}", {"of": Number(len(chosen))})
 
 
 def key_figures(
@@ -172,8 +195,10 @@ def _assumed(facts: Mapping[str, Any]) -> Iterator[Said]:
         entry = given.get(name) if isinstance(given, dict) else None
         if isinstance(entry, dict) and entry.get("origin") in ("values", "default"):
             because = plain_text(entry.get("because"))
-            told = {"value": plain_text(entry.get("value")), "because": because and f" ({because})"}
-            found.append(Said(f"assumed_{name}", told))
+            grounds = Said("because", {"text": Engines(because)}) if because else ""
+            found.append(
+                Said(f"assumed_{name}", {"value": Engines(plain_text(entry.get("value"))), "because": grounds})
+            )
     if found:
         yield Said("warn_assumed", {"list": tuple(found)})
 

@@ -29,12 +29,13 @@ from l4s_geo.evaluation.evaluate import Evaluation
 from l4s_geo.evaluation.sizes import Sizes
 from l4s_geo.evaluation.summary import tables
 from l4s_geo.grid import PIXEL, Grid
-from l4s_geo.reporting.facts import Model, Number, Said, key_figures, other_scenes, shares
+from l4s_geo.reporting.facts import Engines, Model, Number, Said, comparison_figures, key_figures, other_scenes, shares
+from l4s_geo.reporting.german import localised, sentence, table_words
 from l4s_geo.reporting.imagery import Picture, levels
 from l4s_geo.reporting.landslides import Landslides
 from l4s_geo.reporting.outlines import Outlines, encode
 from l4s_geo.reporting.plots import Plot
-from l4s_geo.reporting.texts import LANGUAGES, SCRIPT, TEXTS, WORDS
+from l4s_geo.reporting.texts import LANGUAGES, SCRIPT, TEXTS
 
 __all__ = ["Figure", "Imagery", "Page", "render"]
 
@@ -106,6 +107,8 @@ class Page:
     sizes: Sizes | None
     """The fits of the landslides' sizes; None if they are too few, and for a comparison, whose tables have them."""
     outlines: Outlines
+    ground: tuple[tuple[str, Outlines], ...]
+    """Of a comparison, the ground that was looked at ("looked") and what was not judged ("doubt")."""
     grid: Grid
     imagery: Imagery | None
     hidden: tuple[float, bytes] | None
@@ -163,7 +166,10 @@ def render(page: Page) -> str:
         scripts=[Markup(text) for text in scripts],  # noqa: S704  the package's own files
         styles=[Markup(text) for text in styles],  # noqa: S704
         data=htmlsafe_json_dumps(_data(page)),
-        figures=list(key_figures(page.landslides, page.facts, page.sizes, page.hidden[0] if page.hidden else None)),
+        figures=[
+            *(comparison_figures(page.evaluation) if page.evaluation else ()),
+            *key_figures(page.landslides, page.facts, page.sizes, page.hidden[0] if page.hidden else None),
+        ],
         confidence=_confidence(page),
         tables=[_translated(*table) for table in tables(page.evaluation)] if page.evaluation else [],
         facts={key: _short(value) for key, value in islice(page.facts.items(), _MOST_FACTS)},
@@ -190,6 +196,7 @@ def _templates() -> Environment:
         "moment": _moment,
         "dated": _dated,
         "data_uri": _data_uri,
+        "Engines": Engines,
         "Number": Number,
     }
     return templates
@@ -223,11 +230,21 @@ def _filled(filled: Mapping[str, Any], language: str) -> dict[str, Any]:
             out[name] = _written(value, language)
         elif isinstance(value, Said):
             out[name] = _in(value, language)
+        elif isinstance(value, Engines):
+            out[name] = _engines(value.text, language)
         elif isinstance(value, tuple):
             out[name] = Markup("; ").join(_in(one, language) for one in value)
         else:
             out[name] = value
     return out
+
+
+def _engines(text: str, language: str) -> str:
+    """What the engine says, in a language; marked as English where that is not known."""
+    german = sentence(text)
+    if language == "en" or not text:
+        return text
+    return Markup('<span lang="en-GB">{}</span>').format(text) if german is None else german
 
 
 def _both(texts: Sequence[str]) -> Markup:
@@ -249,33 +266,17 @@ def _number(value: Number) -> Markup:
 
 
 def _written(number: Number, language: str) -> str:
-    return _localised(f"{number.value:,.{number.decimals}f}", language)
-
-
-def _localised(text: str, language: str) -> str:
-    """Numbers in a text as a language writes them."""
-    if language == "en":
-        return text
-    swapped = {",": ".", ".": ","}
-    return re.sub(r"(?<=\d)[.,](?=\d)", lambda match: swapped[match[0]], text)
+    text = f"{number.value:,.{number.decimals}f}"
+    return text if language == "en" else localised(text)
 
 
 def _translated(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> dict[str, Any]:
     """A table of a comparison with its words in every language."""
     return {
-        "title": (title, _german(title)),
-        "heads": [(head, _german(head)) for head in heads],
-        "rows": [[(cell, _german(cell)) for cell in row] for row in rows],
+        "title": (title, table_words(title)),
+        "heads": [(head, table_words(head)) for head in heads],
+        "rows": [[(cell, table_words(cell)) for cell in row] for row in rows],
     }
-
-
-@cache
-def _words() -> re.Pattern[str]:
-    return re.compile("|".join(rf"(?<!\w){re.escape(word)}(?!\w)" for word in WORDS))
-
-
-def _german(text: str) -> str:
-    return _localised(_words().sub(lambda match: WORDS[match[0]], text), "de")
 
 
 def _confidence(page: Page) -> list[tuple[str, int, float | None]]:
@@ -307,18 +308,23 @@ def _data(page: Page) -> dict[str, Any]:
         "width": width,
         "height": height,
         "levels": levels(width, height),
-        "scale": page.outlines.unit / page.resolution,
         "resolution": page.resolution,
         "count": len(drawn),
         "compared": page.evaluation is not None,
         "kinds": list(page.kinds),
         "steps": _area_steps(drawn.area),
-        "outlines": {name: getattr(page.outlines, name) for name in ("points", "rings", "parts", "shapes")},
+        "outlines": _encoded(page.outlines, page.resolution),
+        "ground": [{"name": name, **_encoded(outlines, page.resolution)} for name, outlines in page.ground],
         "attributes": dict(_attributes(page)),
         "pictures": [{place: _base64(tile) for place, tile in picture.tiles.items()} for picture in pictures],
         "hidden": _data_uri(page.hidden[1]) if page.hidden and imagery else None,
         "plots": [plot.plain() for plot in page.plots],
     }
+
+
+def _encoded(outlines: Outlines, resolution: float) -> dict[str, Any]:
+    texts = {name: getattr(outlines, name) for name in ("points", "rings", "parts", "shapes")}
+    return {**texts, "scale": outlines.unit / resolution}
 
 
 def _attributes(page: Page) -> Iterator[tuple[str, str]]:

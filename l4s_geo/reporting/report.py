@@ -21,7 +21,7 @@ from l4s_geo.grid import PIXEL, Grid
 from l4s_geo.output.atomic import atomic_write
 from l4s_geo.output.identity import check_apart
 from l4s_geo.output.staging import check_output, destination
-from l4s_geo.reporting.commands import map_command, report_command, shown_path
+from l4s_geo.reporting.commands import evaluate_command, map_command, report_command, shown_path
 from l4s_geo.reporting.facts import Number, Said, model_of, plain_number, warnings_of
 from l4s_geo.reporting.imagery import Picture, Reduced, masked_overlay, reduce_scene, take_picture
 from l4s_geo.reporting.landslides import Landslides, read_facts, read_landslides
@@ -36,10 +36,12 @@ from l4s_geo.stack.input_files import files_of
 from l4s_geo.stack.open import gdal_settings
 from l4s_geo.units import Units
 
-__all__ = ["check_report", "report"]
+__all__ = ["check_report", "report", "report_mapped"]
 
 _MOST_DRAWN = 20_000
 _OUTLINES = 2_500_000
+_MOST_GROUND = 5_000
+_GROUND = 200_000
 _IMAGERY = 5_500_000
 _LARGEST = 10
 
@@ -57,7 +59,6 @@ def report(
     units: Units | Literal["auto"] = defaults.UNITS,
     offset: float | None = None,
     evaluation: Evaluation | None = None,
-    reference: Sequence[PathLike] = (),
 ) -> Path:
     """Write a report of an inventory: one HTML file that needs no network and no GIS.
 
@@ -76,7 +77,6 @@ def report(
         units: units of the scenes' values, if they cannot be told.
         offset: digital numbers to add to them.
         evaluation: a comparison of this inventory (`l4s_geo.evaluate`), which is shown as well.
-        reference: what it was compared with, to name it.
 
     Returns:
         The file.
@@ -89,22 +89,35 @@ def report(
     check_report(path)
     check_apart([destination(path)], {"inventory": files_of(inventory)})
     found, facts = read_landslides(inventory), read_facts(inventory)
-    with gdal_settings(), open_view(found, facts, given, Path(vector_file(inventory)).parent) as view:
-        placed = found.moved(pyproj.CRS.from_wkt(view.grid.crs.to_wkt()))
+    drawn = Landslides.of(evaluation) if evaluation else found
+    with gdal_settings(), open_view(drawn, facts, given, Path(vector_file(inventory)).parent) as view:
+        placed = found.moved(view.crs)
         _check_meeting(placed, view)
         page = _page(_on_ground(placed, view.grid, dem), facts, view, evaluation)
-    commands = [map_command(facts, shown_path(inventory))]
-    if evaluation is None:
-        commands.append(report_command(inventory, path, given, dem))
+    again = evaluate_command(evaluation, path) if evaluation else report_command(inventory, path, given, dem)
     page = replace(
         page,
         inventory=shown_path(inventory),
-        reference=tuple(map(shown_path, reference)),
-        commands=tuple(filter(None, commands)),
+        reference=tuple(map(shown_path, evaluation.files.reference)) if evaluation else (),
+        commands=tuple(filter(None, (map_command(facts, shown_path(inventory)), again))),
     )
     with atomic_write(path) as part:
         part.write_text(render(page), encoding="utf-8")
     return path
+
+
+def report_mapped(mapping: Mapping[str, Any], out: PathLike) -> Path:
+    """Write a report of an inventory that was just mapped, with what it was mapped from.
+
+    Args:
+        mapping: the keywords of `l4s_geo.map_scene` with which it was mapped, `out` among them.
+        out: the file, .html.
+
+    Raises:
+        L4SError: as `report` does.
+    """
+    shared = ("scene", "bands", "before", "dem", "mask", "mask_classes", "units", "offset")
+    return report(mapping["out"], out=out, **{name: mapping[name] for name in shared if name in mapping})
 
 
 def check_report(path: PathLike) -> None:
@@ -147,14 +160,14 @@ def _check_meeting(found: Landslides, view: View) -> None:
 def _page(found: Landslides, facts: Mapping[str, Any], view: View, evaluation: Evaluation | None) -> Page:
     sizes = None if evaluation else _sizes(found, facts)
     model = model_of(facts)
-    drawn = Landslides.of(evaluation).moved(found.crs) if evaluation else found
+    drawn = Landslides.of(evaluation).moved(view.crs) if evaluation else found
     kept = drawn.first(_MOST_DRAWN)
     left, _, _, top = view.grid.bounds
     outlines = draw_outlines(kept.shapes, (left, top), _OUTLINES)
     reduced = [reduce_scene(camera, view.grid) for camera in (view.after, view.before) if camera]
     imagery = _imagery(view, reduced)
     hidden = masked_overlay(view.masks, view.grid) if view.masks else None
-    warnings = [*warnings_of(found, facts, model), *_shown_of(found, drawn, kept, outlines, view, facts)]
+    warnings = [*warnings_of(found, facts, model), *_shown_of(drawn, kept, outlines, view, facts)]
     plots = inventory_plots(found, sizes)
     if evaluation:
         plots = [*evaluation_plots(evaluation), *plots[1:]]
@@ -166,6 +179,7 @@ def _page(found: Landslides, facts: Mapping[str, Any], view: View, evaluation: E
         model=model,
         sizes=sizes,
         outlines=outlines,
+        ground=tuple(_judged(evaluation, view)) if evaluation else (),
         grid=view.grid,
         imagery=imagery,
         hidden=hidden,
@@ -174,6 +188,17 @@ def _page(found: Landslides, facts: Mapping[str, Any], view: View, evaluation: E
         warnings=tuple(warnings),
         evaluation=evaluation,
     )
+
+
+def _judged(evaluation: Evaluation, view: View) -> Iterator[tuple[str, Outlines]]:
+    """The ground that was looked at, and what of it was in doubt, in the CRS of the view."""
+    left, _, _, top = view.grid.bounds
+    crs = pyproj.CRS.from_wkt(evaluation.layers.grid.crs.to_wkt())
+    for name, shapes in (("looked", evaluation.layers.area), ("doubt", evaluation.layers.doubt)):
+        if shapes is not None:
+            parts = shapely.get_parts(shapely.union_all(shapes))
+            ground = Landslides(crs, parts, np.arange(len(parts)), shapely.area(parts)).moved(view.crs)
+            yield name, draw_outlines(ground.first(_MOST_GROUND).shapes, (left, top), _GROUND)
 
 
 def _sizes(found: Landslides, facts: Mapping[str, Any]) -> Sizes | None:
@@ -205,7 +230,7 @@ def _imagery(view: View, reduced: Sequence[Reduced]) -> Imagery | None:
 
 
 def _shown_of(
-    found: Landslides, drawn: Landslides, kept: Landslides, outlines: Outlines, view: View, facts: Mapping[str, Any]
+    drawn: Landslides, kept: Landslides, outlines: Outlines, view: View, facts: Mapping[str, Any]
 ) -> Iterator[Said]:
     """What a reader should know of the report itself."""
     if view.missing:
@@ -215,8 +240,8 @@ def _shown_of(
     mapped = facts.get("scene")
     if view.after and isinstance(mapped, str) and mapped and mapped != view.after.name:
         yield Said("warn_other_scene", {"shown": view.after.name, "mapped": mapped[:200]})
-    if view.after and len(found):
-        outside = int((~shapely.intersects(shapely.box(*view.grid.bounds), found.shapes)).sum())
+    if view.after and len(drawn):
+        outside = int((~shapely.intersects(shapely.box(*view.grid.bounds), drawn.shapes)).sum())
         if outside:
             yield Said("warn_outside", {"n": Number(outside)})
     if len(kept) < len(drawn):

@@ -1,12 +1,12 @@
 """All texts of a report, in English and German: one table.
 
-Braces are filled in; a text of the page's script has its name in `SCRIPT`. `WORDS` translates the tables of
-`l4s_geo.evaluation.summary`, which come in English.
+Braces are filled in; a text of the page's script has its name in `SCRIPT`. What comes in English from elsewhere is
+translated by `l4s_geo.reporting.german`.
 """
 
 from __future__ import annotations
 
-__all__ = ["LANGUAGES", "SCRIPT", "TEXTS", "WORDS"]
+__all__ = ["LANGUAGES", "SCRIPT", "TEXTS"]
 
 LANGUAGES = ("en", "de")
 
@@ -32,6 +32,11 @@ TEXTS: dict[str, tuple[str, str]] = {
     "model": ("The model", "Das Modell"),
     "provenance": ("Where it comes from", "Herkunft"),
     # Key figures
+    "figure_precision": ("precision, by pixels", "Genauigkeit, je Pixel"),
+    "figure_recall": ("recall, by pixels", "Trefferquote, je Pixel"),
+    "figure_f1": ("F1, by pixels", "F1, je Pixel"),
+    "figure_right": ("right, of {of} judged", "richtig, von {of} beurteilten"),
+    "figure_found": ("found, of {of} of the reference", "gefunden, von {of} der Referenz"),
     "figure_count": ("landslides", "Rutschungen"),
     "figure_area": ("km² of landslides", "km² Rutschungsfläche"),
     "figure_looked": ("km² of ground mapped", "km² kartierter Boden"),
@@ -79,6 +84,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Taken for granted without being told: {list}. Where that is not so, the map is wrong.",
         "Ungesagt angenommen: {list}. Wo das nicht zutrifft, ist die Karte falsch.",
     ),
+    "because": (" ({text})", " ({text})"),
     "assumed_units": ("units: {value}{because}", "Einheiten: {value}{because}"),
     "assumed_offset": ("offset: {value}{because}", "Versatz der Werte: {value}{because}"),
     "assumed_order": ("bands: {value}{because}", "Kanäle: {value}{because}"),
@@ -157,6 +163,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "filter_slope": ("Slope from", "Neigung ab"),
     "filter_new": ("New ones only", "Nur neue"),
     "filter_p_new": ("Probability of being new from", "Wahrscheinlichkeit, neu zu sein, ab"),
+    "filter_looked": ("Ground that was looked at", "Durchgesehener Boden"),
+    "filter_doubt": ("Doubtful ground, not judged", "Zweifelhafter Boden, nicht beurteilt"),
     "filter_masked": ("Masked ground", "Verdeckter Boden"),
     "filter_reset": ("Reset", "Zurücksetzen"),
     "previous": ("Previous", "Vorige"),
@@ -223,7 +231,13 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Neigung, Exposition und Höhe sind nicht bekannt: Das Inventar wurde ohne Höhenmodell kartiert.",
     ),
     # Comparison
-    "compared_with": ("Reference: {paths}", "Referenz: {paths}"),
+    "compared_with": ("Reference: {paths}.", "Referenz: {paths}."),
+    "judged": (
+        "Judged: {n} of {of} landslides of the inventory; what lies by more than half outside the ground that was "
+        "looked at, or in doubtful ground, is not.",
+        "Beurteilt: {n} von {of} Rutschungen des Inventars; was zu mehr als der Hälfte außerhalb des durchgesehenen "
+        "Bodens oder in zweifelhaftem Boden liegt, wird es nicht.",
+    ),
     "note": ("Note: {text}.", "Anmerkung: {text}."),
     # Model
     "bundle": ("Bundle {name}, version {version}", "Modell {name}, Version {version}"),
@@ -234,7 +248,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Messwerte sind daher nicht bekannt.",
     ),
     "bundle_none": ("The inventory names no model.", "Das Inventar nennt kein Modell."),
-    "trained_on": ("Trained on {text}.", "Trainiert mit {text}."),
+    "describes": ("It describes itself as: {text}.", "Es beschreibt sich auf Englisch so: {text}."),
+    "trained_on": ("Trained on: {text}.", "Trainiert mit (auf Englisch): {text}."),
     "measured": (
         "On test patches that chose nothing, by pixels: precision {precision}, recall {recall}, F1 {f1}. Other ground "
         "is harder: expect less.",
@@ -257,7 +272,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Further scenes took part, whose files are not recorded; without them another map results: {names}.",
         "Weitere Szenen, deren Dateien nicht vermerkt sind; ohne sie entsteht eine andere Karte: {names}.",
     ),
-    "facts": ("All that the inventory says of itself", "Alles, was das Inventar über sich sagt"),
+    "facts": ("All that the inventory says of itself", "Alles, was das Inventar über sich sagt, auf Englisch"),
     "made_by": (
         "Made with {software}. Nothing in this file is fetched from a network.",
         "Hergestellt mit {software}. Diese Datei lädt nichts aus einem Netz.",
@@ -294,53 +309,3 @@ SCRIPT = (
     *(f"{plot}{part}" for plot in _PLOTS for part in ("", "_x", "_y")),
 )
 """Names of the texts that the page's script uses."""
-
-WORDS: dict[str, str] = {
-    "Matched one to one (IoU from": "Eins zu eins zugeordnet (IoU ab",
-    "Mapping error (A or B - A and B) / (A or B)": "Kartierfehler (A oder B - A und B) / (A oder B)",
-    "Landslide-event magnitude mLS": "Magnitude mLS des Ereignisses",
-    "Exponent, with an exponential cutoff": "Exponent, mit exponentiellem Abfall",
-    "with one pixel of tolerance": "mit einem Pixel Toleranz",
-    "Exponent of the power law": "Exponent des Potenzgesetzes",
-    "Offset of matched centroids, m": "Versatz zugeordneter Schwerpunkte, m",
-    "Expected calibration error": "Erwarteter Kalibrierfehler",
-    "In several pieces (split)": "In mehreren Stücken (zerteilt)",
-    "Over several (amalgamated)": "Über mehrere (verschmolzen)",
-    "rho of the inverse gamma": "rho der inversen Gammaverteilung",
-    "Right, found (by": "Richtig, gefunden (mit",
-    "of its area)": "der Fläche)",
-    "Average precision": "Mittlere Genauigkeit",
-    "at the threshold": "bei der Schwelle",
-    "Power law from, m²": "Potenzgesetz ab, m²",
-    "Pixels of 10 m": "Pixel von 10 m",
-    "By illumination": "Nach Beleuchtung",
-    "Probabilities": "Wahrscheinlichkeiten",
-    "(own shade)": "(Eigenschatten)",
-    "Greatest F1": "Größtes F1",
-    "Landslides": "Rutschungen",
-    "By aspect": "Nach Exposition",
-    "By slope": "Nach Neigung",
-    "Precision": "Genauigkeit",
-    "precision": "Genauigkeit",
-    "inventory": "Inventar",
-    "reference": "Referenz",
-    "(grazed)": "(gestreift)",
-    "Area, km²": "Fläche, km²",
-    "too few": "zu wenige",
-    "By size": "Nach Größe",
-    "median": "im Median",
-    "Recall": "Trefferquote",
-    "recall": "Trefferquote",
-    "found": "gefunden",
-    "right": "richtig",
-    "Sizes": "Größen",
-    "score": "Wert",
-    "(lit)": "(beschienen)",
-    "north": "Nord",
-    "south": "Süd",
-    "from": "ab",
-    "east": "Ost",
-    "west": "West",
-    "to": "bis",
-}
-"""German for the words of a comparison's tables; what is longer comes first."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 import numpy as np
+import pyproj
 
 from l4s_geo import defaults
 from l4s_geo.address import is_network, shown
@@ -17,7 +18,7 @@ from l4s_geo.change.dates import SceneLike, scenes_of
 from l4s_geo.errors import L4SError, ReportError
 from l4s_geo.evaluation.layers import grid_around
 from l4s_geo.grid import Grid, Window
-from l4s_geo.reporting.facts import Said
+from l4s_geo.reporting.facts import Engines, Said
 from l4s_geo.reporting.imagery import Camera
 from l4s_geo.reporting.landslides import Landslides
 from l4s_geo.sources.detect import open_scene
@@ -64,6 +65,11 @@ class View:
     """What hid pixels of the scene from the map."""
     missing: Said | None = None
     """Why there is no imagery."""
+
+    @property
+    def crs(self) -> pyproj.CRS:
+        """The CRS of the grid."""
+        return pyproj.CRS.from_wkt(self.grid.crs.to_wkt())
 
 
 @contextmanager
@@ -137,7 +143,7 @@ def _named(files: ExitStack, facts: Mapping[str, Any], given: Scenes, folder: Pa
         except L4SError as error:
             if given.before is not None or given.mask is not None:
                 raise
-            return None, Said("reason_unreadable", {"error": str(error)})
+            return None, Said("reason_unreadable", {"error": Engines(str(error))})
         files.push(tried.pop_all())
     return view, None
 

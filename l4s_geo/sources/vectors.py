@@ -170,6 +170,8 @@ def read_features(
     """
     path, choice = _split(source)
     _require_there(path, what, error)
+    if any(mark in path for mark in ";!"):  # pyogrio takes what follows for parameters or a place in an archive
+        raise error(f"The {what} {path} has ; or ! in its path, which cannot be read whole; rename it.")
     with _layer(path, choice, what, error) as layer:
         crs = pyproj.CRS.from_wkt(LOCAL.to_wkt()) if layer.crs is None and local else layer.crs
         if crs is None:

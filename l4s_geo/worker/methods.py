@@ -198,7 +198,18 @@ def _map(params: Mapping[str, Any], reporter: MessageReporter) -> dict[str, Any]
     from l4s_geo.pipeline import map_scene, run_plan
     from l4s_geo.plan import Plan
 
-    mapped = run_plan(Plan.of(**_only(params, map_scene)), reporter)
+    given = _only(params, map_scene, "report")
+    plan = Plan.of(**given)
+    if report := params.get("report"):
+        from l4s_geo.reporting.report import check_report, report_mapped
+
+        if not given.get("out"):
+            raise ProtocolError("map needs the parameter 'out' for a report; add it.")
+        check_report(report)
+    mapped = run_plan(plan, reporter)
+    if report:
+        reporter.stage("write")
+        report_mapped(given, report)
     return {
         "features": len(mapped.landslides),
         "area_m2": round(float(mapped.landslides["area_m2"].sum()), 1),
@@ -243,26 +254,18 @@ def _evaluate(params: Mapping[str, Any], reporter: MessageReporter) -> dict[str,
     if params.get("report"):
         from l4s_geo.reporting.report import report
 
-        references = given["reference"]
-        report(
-            given["inventory"],
-            out=params["report"],
-            dem=given.get("dem"),
-            evaluation=found,
-            reference=[references] if isinstance(references, str) else references,
-        )
+        report(given["inventory"], out=params["report"], dem=given.get("dem"), evaluation=found)
     return figures(found)
 
 
 def _report(params: Mapping[str, Any], reporter: MessageReporter) -> dict[str, Any]:
-    """Write a page about an inventory; the parameters are those of `l4s_geo.report` but evaluation and reference."""
+    """Write a page about an inventory; the parameters are those of `l4s_geo.report` but evaluation."""
     reporter.stage("open")
     from l4s_geo.reporting.report import report
 
     given = _only(params, report)
-    for name in ("evaluation", "reference"):
-        if name in given:
-            raise ProtocolError(f"report has no parameter {name!r}; ask evaluate for a report.")
+    if "evaluation" in given:
+        raise ProtocolError("report has no parameter 'evaluation'; ask evaluate for a report.")
     return {"bytes": report(**given).stat().st_size}
 
 

@@ -11,10 +11,10 @@ several runs at once starts several workers. A line is at most `MAX_LINE` bytes 
 | --- | --- | --- |
 | environment | none | engine, python, executable, packages, device, runtime, cuda, bundles |
 | check | those of `l4s_geo.stack.open.Inputs`, bundle | scene, bands, level, crs, shape, assumptions, bundles |
-| map | those of `l4s_geo.map_scene` but reporter | outputs, features, area_m2, provenance |
+| map | those of `l4s_geo.map_scene` but reporter, and report | outputs, features, area_m2, provenance |
 | stack | those of `l4s_geo.stack.open.Inputs`, out | outputs |
 | evaluate | those of `l4s_geo.evaluate`, out, report | `l4s_geo.evaluation.summary.figures`, outputs |
-| report | those of `l4s_geo.report` but evaluation, reference | outputs, bytes |
+| report | those of `l4s_geo.report` but evaluation | outputs, bytes |
 | teach | those of `l4s_geo.teach` but reporter | bundle, threshold, scores, outputs |
 
 In a comparison's settings, an object, the sun is [azimuth, elevation].

@@ -162,7 +162,7 @@ class SceneReader:
         if not file:
             layer = self._raster("INPUT")
             return raster_file(layer, tr("scene"), self._parameters["INPUT"]), layer
-        return _product(file), None
+        return product_path(file), None
 
     def before(self) -> dict:
         """The earlier scenes, and how they are compared; nothing if there are none.
@@ -173,7 +173,7 @@ class SceneReader:
         layers = self._algorithm.parameterAsLayerList(self._parameters, "BEFORE", self._context) or []
         scenes = [raster_file(layer, tr("earlier scene"), self._parameters.get("BEFORE")) for layer in layers]
         if file := self._text("BEFORE_FILE"):
-            scenes.append(_product(file))
+            scenes.append(product_path(file))
         if not scenes:
             return {}
         method = self._algorithm.parameterAsEnum(self._parameters, "COMPOSITE", self._context)
@@ -274,7 +274,7 @@ class SceneReader:
         return self._algorithm.parameterAsString(self._parameters, name, self._context).strip()
 
 
-def _product(file: str) -> str:
+def product_path(file: str) -> str:
     """The product that a file is, or belongs to.
 
     Raises:

@@ -44,7 +44,7 @@ def test_options_are_folded_under_advanced(algorithm):
     }
     assert shown == {
         *("INPUT", "FILE", "DEM", "EXTENT", "AOI", "BUNDLE", "THRESHOLD", "MIN_AREA", "DEVICE"),
-        *("OUTPUT", "PROBABILITY", "BEFORE", "BEFORE_FILE", "CHANGE"),
+        *("OUTPUT", "PROBABILITY", "BEFORE", "BEFORE_FILE", "CHANGE", "REPORT"),
     }
 
 

@@ -309,6 +309,33 @@ def test_report_of_an_inventory(run, samples):
     assert "data:image/webp" in out.read_text(encoding="utf-8")
 
 
+def test_report_of_products_and_earlier_scenes(run, samples, problem):
+    inventory, out = str(samples / "valley_reference.gpkg"), samples / "report.html"
+    scene = str(samples / "valley.tif")
+    earlier = str(shutil.copy(scene, samples / "earlier.tif"))
+    before = {"BEFORE": [earlier], "BEFORE_FILE": earlier}
+    run("makereport", INVENTORY=inventory, FILE=scene, **before, OUTPUT=str(out))
+    page = out.read_text(encoding="utf-8")
+    assert page.count("--before ") == 2
+    assert 'id="swipe"' in page
+    assert "not both" in problem("makereport", INVENTORY=inventory, SCENE=scene, FILE=scene)
+
+
+def test_a_map_with_its_report(run, samples):
+    (samples / "scenes").mkdir()
+    scene = str(shutil.copy(samples / "valley.tif", samples / "scenes"))
+    out, report = samples / "o.gpkg", samples / "o.html"
+    results = run("maplandslides", INPUT=scene, EXTENT=PART, OUTPUT=str(out), REPORT=str(report))
+    assert results["REPORT"] == str(report)
+    page = report.read_text(encoding="utf-8")
+    assert "data:image/webp" in page
+    assert f'>{results["COUNT"]:.0f}</b> <span><span lang="en">landslides' in page
+    folder = {"FOLDER": str(samples / "scenes"), "OUTPUT_FOLDER": str(samples / "out")}
+    run("mapfolder", **folder, EXTENT=PART, WITH_REPORT=True)
+    assert "data:image/webp" in (samples / "out" / "valley.html").read_text(encoding="utf-8")
+    assert "REPORT" not in run("maplandslides", INPUT=scene, EXTENT=PART, OUTPUT=str(out))
+
+
 def test_report_of_a_layer_in_memory(problem, memory_polygons):
     layer = memory_polygons((300_000, 3_100_000, 300_100, 3_100_100))
     assert "is not a file; expected one" in problem("makereport", INVENTORY=layer)

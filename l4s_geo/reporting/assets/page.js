@@ -32,15 +32,15 @@
   const attributes = Object.fromEntries(Object.entries(data.attributes).map(([name, it]) => [name, decode(it)]));
   const known = (name, i) => name in attributes && attributes[name][i] >= 0;
 
-  const outlines = () => {
+  const outlines = ({ scale, ...encoded }) => {
     const { points, rings, parts, shapes } = Object.fromEntries(
-      Object.entries(data.outlines).map(([name, it]) => [name, decode(it)]));
+      ["points", "rings", "parts", "shapes"].map((name) => [name, decode(encoded[name])]));
     let x = 0, y = 0, point = 0, ring = 0, part = 0;
     const take = (count, one) => Array.from({ length: count }, one);
     const nextPoint = () => {
       x += points[point++];
       y += points[point++];
-      return [-y * data.scale, x * data.scale];
+      return [-y * scale, x * scale];
     };
     const nextRing = () => take(rings[ring++], nextPoint);
     const nextPart = () => take(parts[part++], nextRing);
@@ -85,7 +85,12 @@
     const dashed = kind === "reference" || kind === "missed";
     return { color: colours[kind], weight: 1.5, fillOpacity: dashed ? 0.12 : 0.25, opacity: 1 };
   };
-  const layers = outlines().map((shape, i) => Object.assign(L.polygon(shape, style(i)), { number: i }));
+  const grounds = Object.fromEntries(data.ground.map((it) => {
+    const look = it.name === "looked" ? { color: "#fff", fill: false } : { color: "#d0a3ff", fillOpacity: 0.3 };
+    const shapes = outlines(it).map((shape) => L.polygon(shape, { weight: 2, dashArray: "6 5", interactive: false, ...look }));
+    return [it.name, L.layerGroup(shapes).addTo(map)];
+  }));
+  const layers = outlines(data.outlines).map((shape, i) => Object.assign(L.polygon(shape, style(i)), { number: i }));
   const group = L.featureGroup().addTo(map);
 
   const line = (name, value) => {
@@ -142,7 +147,8 @@
     map.closePopup();
     group.clearLayers();
     visible.forEach((layer) => group.addLayer(layer));
-    if (hidden) filters.elements.hidden.checked ? hidden.addTo(map) : hidden.remove();
+    const layered = { ...grounds, ...(hidden ? { hidden } : {}) };
+    Object.entries(layered).forEach(([name, it]) => filters.elements[name].checked ? it.addTo(map) : it.remove());
     label();
   };
   let asked = 0;
@@ -274,19 +280,22 @@
     paper.height = Math.ceil(data.height * scale);
     const pen = paper.getContext("2d");
     sheets.forEach(([sheet, column, row]) => pen.drawImage(sheet, column * side, row * side, side, side));
-    visible.forEach((layer) => {
-      const { color, fillOpacity } = style(layer.number);
+    const put = (layer) => {
+      const { color, fill, fillOpacity, dashArray } = layer.options;
       pen.beginPath();
       layer.getLatLngs().flat().forEach((ring) => {
         ring.forEach(({ lat, lng }, i) => pen[i ? "lineTo" : "moveTo"](lng * scale, -lat * scale));
         pen.closePath();
       });
-      pen.strokeStyle = pen.fillStyle = color;
-      pen.globalAlpha = fillOpacity;
+      pen.setLineDash(dashArray ? dashArray.split(" ").map(Number) : []);
+      pen.strokeStyle = pen.fillStyle = color === "#fff" ? "#555" : color;
+      pen.globalAlpha = fill ? fillOpacity : 0;
       pen.fill("evenodd");
       pen.globalAlpha = 1;
       pen.stroke();
-    });
+    };
+    Object.values(grounds).filter((it) => map.hasLayer(it)).forEach((it) => it.eachLayer(put));
+    visible.forEach(put);
   };
   addEventListener("beforeprint", () => {
     drawPaper();

@@ -55,6 +55,7 @@ unless you ask for all to be mapped again."""
         self.addParameter(
             QgsProcessingParameterBoolean("WITH_PROBABILITY", tr("Also write probability rasters"), defaultValue=False)
         )
+        self.addParameter(QgsProcessingParameterBoolean("WITH_REPORT", tr("Also write reports"), defaultValue=False))
         self.addParameter(
             QgsProcessingParameterBoolean("AGAIN", tr("Map scenes again that have an inventory"), defaultValue=False)
         )
@@ -119,6 +120,7 @@ unless you ask for all to be mapped again."""
         folder.mkdir(parents=True, exist_ok=True)
         again = self.parameterAsBool(parameters, "AGAIN", context)
         rasters = self.parameterAsBool(parameters, "WITH_PROBABILITY", context)
+        reports = self.parameterAsBool(parameters, "WITH_REPORT", context)
         used = {
             str(Path(path).resolve()) for key in ("dem", "slope", "mask", "before") for path in _listed(common.get(key))
         }
@@ -135,6 +137,8 @@ unless you ask for all to be mapped again."""
                 request = {**common, "scene": str(scene), "out": str(out)}
                 if rasters:
                     request["probability"] = str(folder / f"{scene.stem}_probability.tif")
+                if reports:
+                    request["report"] = str(folder / f"{scene.stem}.html")
                 try:
                     result = worker.request("map", request, progress=Progress(feedback, number, len(scenes)))
                 except EngineError as error:

@@ -8,6 +8,7 @@ from qgis.core import (
     QgsProcessing,
     QgsProcessingOutputNumber,
     QgsProcessingOutputString,
+    QgsProcessingParameterFileDestination,
     QgsProcessingParameterRasterDestination,
     QgsProcessingParameterVectorDestination,
 )
@@ -75,6 +76,11 @@ before you act on it."""
                 "CHANGE", tr("Change of the vegetation since the earlier scenes"), optional=True, createByDefault=False
             )
         )
+        self.addParameter(
+            QgsProcessingParameterFileDestination(
+                "REPORT", tr("Report"), tr("HTML files (*.html)"), optional=True, createByDefault=False
+            )
+        )
         self.addOutput(QgsProcessingOutputNumber("COUNT", tr("Number of landslides")))
         self.addOutput(QgsProcessingOutputNumber("AREA", tr("Area of all landslides, m²")))
         self.addOutput(QgsProcessingOutputString("PROVENANCE", tr("Provenance (JSON)")))
@@ -107,6 +113,9 @@ before you act on it."""
         change = self.parameterAsOutputLayer(parameters, "CHANGE", context)
         rasters = {name: path for name, path in (("probability", probability), ("change", change)) if path}
         request |= rasters
+        report = self.parameterAsFileOutput(parameters, "REPORT", context)
+        if report:
+            request["report"] = report
         with self.worker(feedback) as worker:
             result = worker.request("map", request, progress=Progress(feedback))
         self.facts = result.get("provenance", {})
@@ -121,7 +130,8 @@ before you act on it."""
             "AREA": result["area_m2"],
             "PROVENANCE": json.dumps(self.facts),
         }
-        return results | {name.upper(): path for name, path in rasters.items()}
+        results |= {name.upper(): path for name, path in rasters.items()}
+        return {**results, "REPORT": report} if report else results
 
     def postProcessAlgorithm(self, context, feedback):  # noqa: N802
         """Refresh layers that show the files already; in the main thread."""

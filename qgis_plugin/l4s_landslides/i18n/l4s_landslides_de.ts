@@ -218,30 +218,54 @@ Die Ausgabe enthält die Rutschungen beider Layer und was aus ihnen wurde: hit (
   <message>
    <source>Writes a page about an inventory for people who do not open a GIS: one HTML file that works without a network, on a phone and printed, in English or German as the browser says.
 
-It holds a map of the &lt;b&gt;scene&lt;/b&gt; with the landslides, to zoom, click and filter; with an &lt;b&gt;earlier scene&lt;/b&gt; a handle to swipe between the dates; key figures and the ten largest; the distributions of size, slope, aspect and elevation; the model, its measured precision and what it must not be used for; and how the inventory was made.
+It holds a map of the &lt;b&gt;scene&lt;/b&gt; with the landslides, to zoom, click and filter; with &lt;b&gt;earlier scenes&lt;/b&gt; a handle to swipe between the dates; key figures and the ten largest; the distributions of size, slope, aspect and elevation; the model, its measured precision and what it must not be used for; and how the inventory was made.
 
 Without a scene the files are tried that the inventory names. The &lt;b&gt;DEM&lt;/b&gt; gives slope, aspect and elevation to landslides that have none.</source>
    <translation>Schreibt eine Seite über ein Inventar für Menschen, die kein GIS öffnen: eine HTML-Datei, die ohne Netz, auf dem Telefon und gedruckt funktioniert, auf Englisch oder Deutsch, wie es der Browser sagt.
 
-Sie enthält eine Karte der &lt;b&gt;Szene&lt;/b&gt; mit den Rutschungen, zum Vergrößern, Anklicken und Filtern; mit einer &lt;b&gt;früheren Szene&lt;/b&gt; einen Griff, um zwischen den Zeitpunkten zu wischen; Kennzahlen und die zehn größten; die Verteilungen von Größe, Neigung, Exposition und Höhe; das Modell, seine gemessene Genauigkeit und wofür es nicht zu gebrauchen ist; und wie das Inventar entstand.
+Sie enthält eine Karte der &lt;b&gt;Szene&lt;/b&gt; mit den Rutschungen, zum Vergrößern, Anklicken und Filtern; mit &lt;b&gt;früheren Szenen&lt;/b&gt; einen Griff, um zwischen den Zeitpunkten zu wischen; Kennzahlen und die zehn größten; die Verteilungen von Größe, Neigung, Exposition und Höhe; das Modell, seine gemessene Genauigkeit und wofür es nicht zu gebrauchen ist; und wie das Inventar entstand.
 
 Ohne Szene werden die Dateien versucht, die das Inventar nennt. Das &lt;b&gt;DEM&lt;/b&gt; gibt Rutschungen, denen sie fehlen, Neigung, Exposition und Höhe.</translation>
+  </message>
+  <message>
+   <source>…or a product: SAFE, zip, folder of bands, STAC item, Landslide4Sense patch (.h5)</source>
+   <translation>…oder ein Produkt: SAFE, Zip, Ordner von Kanälen, STAC-Item, Landslide4Sense-Patch (.h5)</translation>
+  </message>
+  <message>
+   <source>Earlier scenes, to swipe between: raster layers or files</source>
+   <translation>Frühere Szenen, um zwischen den Zeitpunkten zu wischen: Rasterlayer oder Dateien</translation>
+  </message>
+  <message>
+   <source>…or an earlier product, or one more</source>
+   <translation>… oder ein früheres Produkt, oder eines mehr</translation>
+  </message>
+  <message>
+   <source>Names of the scene's bands in order (B2,B3,B4,…)</source>
+   <translation>Namen der Bänder der Szene in ihrer Reihenfolge (B2,B3,B4,…)</translation>
+  </message>
+  <message>
+   <source>Mask with which the scene was mapped (raster, not 0)</source>
+   <translation>Maske, mit der die Szene kartiert wurde (Raster, nicht 0)</translation>
   </message>
   <message>
    <source>inventory</source>
    <translation>Inventar</translation>
   </message>
   <message>
-   <source>Scene</source>
-   <translation>Szene</translation>
+   <source>Scene: a raster layer or file</source>
+   <translation>Szene: Rasterlayer oder Datei</translation>
   </message>
   <message>
-   <source>Earlier scene</source>
-   <translation>Frühere Szene</translation>
+   <source>Give the scene either as a layer or as a product, not both.</source>
+   <translation>Geben Sie die Szene entweder als Layer oder als Produkt an, nicht beides.</translation>
   </message>
   <message>
    <source>scene</source>
    <translation>Szene</translation>
+  </message>
+  <message>
+   <source>mask</source>
+   <translation>Maske</translation>
   </message>
   <message>
    <source>earlier scene</source>
@@ -270,6 +294,10 @@ Frühere Szenen, DEM, Gebiet, Maske und Optionen gelten für alle Szenen; frühe
   <message>
    <source>Also write probability rasters</source>
    <translation>Auch Wahrscheinlichkeitsraster schreiben</translation>
+  </message>
+  <message>
+   <source>Also write reports</source>
+   <translation>Auch Berichte schreiben</translation>
   </message>
   <message>
    <source>Map scenes again that have an inventory</source>
@@ -616,10 +644,6 @@ Kartieren Sie die Szene noch einmal mit dem neuen Bundle: Wählen Sie seinen Ord
    <translation>Versatz der digitalen Werte (-1000 ab Baseline 04.00, 0 für keinen)</translation>
   </message>
   <message>
-   <source>Names of the scene's bands in order (B2,B3,B4,…)</source>
-   <translation>Namen der Bänder der Szene in ihrer Reihenfolge (B2,B3,B4,…)</translation>
-  </message>
-  <message>
    <source>DEM (elevations in metres)</source>
    <translation>DEM (Höhen in Metern)</translation>
   </message>
@@ -936,20 +960,8 @@ Kartieren Sie die Szene noch einmal mit dem neuen Bundle: Wählen Sie seinen Ord
    <translation>Gebiet</translation>
   </message>
   <message>
-   <source>Scene: a raster layer or file</source>
-   <translation>Szene: Rasterlayer oder Datei</translation>
-  </message>
-  <message>
-   <source>…or a product: SAFE, zip, folder of bands, STAC item, Landslide4Sense patch (.h5)</source>
-   <translation>…oder ein Produkt: SAFE, Zip, Ordner von Kanälen, STAC-Item, Landslide4Sense-Patch (.h5)</translation>
-  </message>
-  <message>
    <source>Earlier scenes, to map only what is new: raster layers or files</source>
    <translation>Frühere Szenen, um nur Neues zu kartieren: Rasterlayer oder Dateien</translation>
-  </message>
-  <message>
-   <source>…or an earlier product, or one more</source>
-   <translation>… oder ein früheres Produkt, oder eines mehr</translation>
   </message>
   <message>
    <source>Area of interest: canvas, layer or drawn extent</source>
@@ -986,10 +998,6 @@ Kartieren Sie die Szene noch einmal mit dem neuen Bundle: Wählen Sie seinen Ord
   <message>
    <source>slope</source>
    <translation>Hangneigung</translation>
-  </message>
-  <message>
-   <source>mask</source>
-   <translation>Maske</translation>
   </message>
   <message>
    <source>Give the area of interest either as an extent or as polygons, not both.</source>

@@ -17,6 +17,7 @@ import l4s_geo
 from l4s_geo.cli.evaluate import main
 from l4s_geo.errors import EvaluationError
 from l4s_geo.evaluation.evaluate import Settings
+from l4s_geo.evaluation.layers import read_layers
 from l4s_geo.evaluation.pixels import scores
 from l4s_geo.evaluation.summary import figures, lines
 from l4s_geo.stack.sun import Sun
@@ -220,10 +221,84 @@ def test_ground_that_is_there_twice_is_said_and_counts_once(tmp_path, second):
     assert found.ground[1] == pytest.approx(box(0, 0, 5, 4).union(second).area)
 
 
-@pytest.mark.parametrize("settings", [{"iou": 0}, {"share": 1.2}, {"min_area": 0}])
+@pytest.mark.parametrize(
+    "settings",
+    [{"iou": 0}, {"share": 1.2}, {"min_area": 0}, {"min_area": np.inf}, {"min_area": np.nan}, {"iou": np.nan}],
+)
 def test_settings_out_of_range(settings):
     with pytest.raises(EvaluationError, match="expected"):
         Settings(**settings)
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_what_is_too_large_for_a_landslide_is_refused(pair, tmp_path, side):
+    files = list(pair)
+    files[side] = save(tmp_path / "country.gpkg", shapely.box(200_000, 4_200_000, 700_000, 4_900_000))
+    with pytest.raises(EvaluationError, match=r"holds a polygon of 350,000 km²; expected landslides"):
+        l4s_geo.evaluate(*files)
+
+
+def test_neighbours_that_only_touch_share_no_ground_in_any_crs(tmp_path):
+    pieces = [shapely.box(141.9 + 0.001 * i, 42.7, 141.901 + 0.001 * i, 42.7013) for i in range(6)]
+    gpd.GeoDataFrame(geometry=pieces, crs=4326).to_file(tmp_path / "touching.geojson")
+    found = l4s_geo.evaluate(tmp_path / "touching.geojson", tmp_path / "touching.geojson")
+    assert not any("share ground" in note for note in found.layers.notes)
+
+
+def test_long_sides_in_degrees_are_bent(pair, tmp_path):
+    # Of a box between two parallels, the northern side lies farther north in the middle than at its ends.
+    wide = shapely.box(137, 42.4, 145, 42.4452)
+    gpd.GeoDataFrame(geometry=[wide], crs=4326).to_file(tmp_path / "area.geojson")
+    dense = shapely.segmentize(wide, 1e-3)
+    gpd.GeoDataFrame(geometry=[dense], crs=4326).to_file(tmp_path / "dense.geojson")
+    areas = [read_layers(pair[0], [pair[1]], tmp_path / n).area for n in ("area.geojson", "dense.geojson")]
+    apart = shapely.hausdorff_distance(areas[0][0].boundary, areas[1][0].boundary)
+    assert apart < 800  # along the sides; a straight one would be kilometres off
+    assert shapely.symmetric_difference(areas[0][0], areas[1][0]).area < 1e-4 * areas[1][0].area
+
+
+@pytest.mark.parametrize("shift", [0, 360])
+def test_across_the_antimeridian(tmp_path, shift):
+    whole = shapely.box(179.99, -17.01, 180.01, -17.0)
+    halves = [shapely.box(179.99, -17.01, 180, -17.0), shapely.box(-180 + shift, -17.01, -179.99 + shift, -17.0)]
+    gpd.GeoDataFrame(geometry=[whole], crs=4326).to_file(tmp_path / "whole.geojson")
+    gpd.GeoDataFrame(geometry=halves, crs=4326).to_file(tmp_path / "halves.geojson")
+    found = l4s_geo.evaluate(tmp_path / "whole.geojson", tmp_path / "halves.geojson")
+    assert scores(found.pixels).f1 == 1
+    assert found.mapping_error == pytest.approx(0, abs=1e-4)
+    assert found.matching.pieces.tolist() == [1, 1]
+
+
+def test_layers_as_other_programs_write_them(pair, tmp_path):
+    mapped, reference = pair
+    expected = figures(l4s_geo.evaluate(mapped, reference))["pixels"]
+    frame = gpd.read_file(reference)
+    high = gpd.GeoDataFrame(geometry=list(shapely.force_3d(frame.geometry.to_numpy(), 812.5)), crs=frame.crs)
+    high.to_file(tmp_path / "high.gpkg")
+    many = gpd.GeoDataFrame(geometry=[shapely.MultiPolygon(list(frame.geometry))], crs=frame.crs)
+    many.to_file(tmp_path / "many.gpkg")
+    gaps = [*frame.geometry, shapely.Polygon(), None]
+    gpd.GeoDataFrame(geometry=gaps, crs=frame.crs).to_file(tmp_path / "gaps.gpkg")
+    frame.to_crs(6680).to_file(tmp_path / "north_first.gpkg")  # a CRS whose first axis points north
+    for name in ("high.gpkg", "many.gpkg", "gaps.gpkg", "north_first.gpkg"):
+        assert figures(l4s_geo.evaluate(mapped, tmp_path / name))["pixels"] == expected, name
+    swapped = shapely.transform(frame.to_crs(4326).geometry.to_numpy(), lambda xy: xy[:, ::-1])
+    gpd.GeoDataFrame(geometry=swapped, crs=4326).to_file(tmp_path / "swapped.geojson")
+    with pytest.raises(EvaluationError, match="expected longitudes and latitudes"):
+        l4s_geo.evaluate(mapped, tmp_path / "swapped.geojson")
+
+
+@pytest.mark.parametrize("mark", [";", "!"])
+def test_paths_that_cannot_be_read_or_written_are_told_before(pair, tmp_path, mark):
+    odd = pair[1].rename(tmp_path / f"a{mark}b.gpkg")
+    with pytest.raises(EvaluationError, match="has ; or ! in its path"):
+        l4s_geo.evaluate(pair[0], odd)
+    arguments = [str(pair[0]), "--reference", str(pair[0]), "--out", str(tmp_path / f"c{mark}d.gpkg")]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 2
+    assert "has ; or ! in its path" in result.output
+    plain = odd.rename(tmp_path / "a#b?c&d|e.gpkg")
+    assert l4s_geo.evaluate(pair[0], plain).ground[1] > 0
 
 
 def test_without_a_crs(pair, tmp_path):

@@ -131,6 +131,150 @@ def test_the_swipe_moves_where_the_earlier_picture_ends(page):
     assert_quiet(page)
 
 
+def split(browser) -> float:
+    """Where the earlier picture ends, as a share of the map's width."""
+    clip = browser.execute_script("return document.querySelector('.leaflet-picture1-pane').style.clip")
+    _, right, _, left = (float(side.strip("rectpx() ")) for side in clip.split(","))
+    return (right - left) / browser.execute_script("return document.querySelector('#map').clientWidth")
+
+
+def handle(browser) -> tuple[float, float, float]:
+    """The middle of the swipe's handle and the width of the map, in pixels of the window."""
+    x, y, width = browser.execute_script(
+        "const s = document.querySelector('#swipe'); s.scrollIntoView({ block: 'center' });"
+        "const box = document.querySelector('#map').getBoundingClientRect();"
+        "return [box.left + box.width * s.value, (box.top + box.bottom) / 2, box.width]"
+    )
+    return x, y, width
+
+
+CENTRE = "return document.querySelector('.leaflet-map-pane').style.transform"
+
+
+def test_the_swipe_follows_the_mouse(page):
+    x, y, width = handle(page)
+    centre = page.execute_script(CENTRE)
+    for kind, at in (("mousePressed", 0), ("mouseMoved", -0.1), ("mouseMoved", -0.25), ("mouseReleased", -0.25)):
+        event = {"type": kind, "x": x + at * width, "y": y, "button": "left", "buttons": 1, "clickCount": 1}
+        page.execute_cdp_cmd("Input.dispatchMouseEvent", event)
+    assert split(page) == pytest.approx(0.25, abs=0.03)
+    assert page.execute_script(CENTRE) == centre  # the map itself stays
+    x, y, width = handle(page)
+    for kind, at in (("mousePressed", 0.3), ("mouseMoved", 0.4), ("mouseReleased", 0.4)):  # beside the handle
+        event = {"type": kind, "x": x + at * width, "y": y, "button": "left", "buttons": 1, "clickCount": 1}
+        page.execute_cdp_cmd("Input.dispatchMouseEvent", event)
+    WebDriverWait(page, 10).until(lambda _: page.execute_script(CENTRE) != centre)
+    assert split(page) == pytest.approx(0.25, abs=0.03)
+    assert_quiet(page)
+
+
+def test_the_swipe_follows_a_finger(made, browser):
+    l4s_geo.report(made.inventory, out=made.out, scene=made.scene, before=made.before)
+    opened(browser, made.out, 390, 844)
+    browser.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": True, "maxTouchPoints": 1})
+    try:
+        x, y, width = handle(browser)
+        for kind, at in (("touchStart", 0), ("touchMove", 0.05), ("touchMove", 0.15), ("touchMove", 0.25)):
+            event = {"type": kind, "touchPoints": [{"x": x + at * width, "y": y}]}
+            browser.execute_cdp_cmd("Input.dispatchTouchEvent", event)
+        browser.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+        WebDriverWait(browser, 10).until(lambda _: abs(split(browser) - 0.75) < 0.04)
+    finally:
+        browser.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": False})
+    assert_quiet(browser)
+
+
+def test_the_swipe_follows_the_keyboard(page):
+    page.execute_script("document.querySelector('#swipe').focus()")
+    for _ in range(20):
+        page.switch_to.active_element.send_keys("\ue012")  # the arrow to the left
+    assert split(page) == pytest.approx(0.4, abs=0.01)
+    page.switch_to.active_element.send_keys("\ue011")  # to the beginning
+    assert split(page) == pytest.approx(0, abs=0.01)
+    assert_quiet(page)
+
+
+def test_everything_is_reached_with_the_tabulator(page):
+    page.execute_script("document.activeElement.blur()")
+    reached = []
+    for _ in range(40):
+        page.switch_to.active_element.send_keys("\ue004")
+        it = page.switch_to.active_element
+        reached.append(it.get_attribute("id") or it.get_attribute("name") or it.get_attribute("class") or it.tag_name)
+    for name in ("language", "map", "previous", "next", "swipe", "kind", "filter-area", "filter-slope", "summary"):
+        assert any(name in one for one in reached), name
+    assert_quiet(page)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_letters_stand_out_from_their_ground(page, scheme):
+    wanted = [{"name": "prefers-color-scheme", "value": scheme}]
+    page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": wanted})
+    try:
+        pairs = page.execute_script(
+            "const style = getComputedStyle(document.documentElement), colour = (n) => {"
+            "  const it = document.createElement('i'); it.style.color = style.getPropertyValue(n);"
+            "  document.body.append(it); const rgb = getComputedStyle(it).color.match(/\\d+/g).map(Number);"
+            "  it.remove(); return rgb; };"
+            "return [['--ink', '--paper'], ['--soft', '--paper'], ['--ink', '--warn'], ['--accent', '--paper'],"
+            "  ['--ink', '--ground']].map((names) => names.map(colour))"
+        )
+    finally:
+        page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    for pair in pairs:
+        high, low = sorted(map(luminance, pair), reverse=True)
+        assert (high + 0.05) / (low + 0.05) >= 4.5, pair  # WCAG 2, contrast of text
+    assert (sum(pairs[0][1]) < 300) == (scheme == "dark")
+
+
+def luminance(colour: list[int]) -> float:
+    """The relative luminance of a colour, as WCAG 2 defines it."""
+    parts = [c / 255 / 12.92 if c <= 10 else ((c / 255 + 0.055) / 1.055) ** 2.4 for c in colour]
+    return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
+
+
+def test_a_comparison_is_drawn_with_its_ground(browser, made, tmp_path):
+    frame = landslides(12)[["geometry"]]
+    folder = tmp_path / "<"
+    folder.mkdir()
+    for layer in ("a b", "other"):
+        frame.to_file(tmp_path / "r.gpkg", layer=layer)
+    name = "script><img src=x onerror=\"document.title='broken'\">{{ 7 * 7 }} javascript:alert(1)&lt.gpkg"
+    reference = (tmp_path / "r.gpkg").rename(folder / name)
+    around = frame.assign(geometry=frame.union_all().envelope.buffer(300)).iloc[:1]
+    around.to_file(tmp_path / "area.gpkg")
+    frame.iloc[:1].to_file(tmp_path / "doubt.gpkg")
+    found = l4s_geo.evaluate(
+        made.inventory, f"{reference}|layername=a b", tmp_path / "area.gpkg", tmp_path / "doubt.gpkg"
+    )
+    l4s_geo.report(made.inventory, out=made.out, evaluation=found)
+    opened(browser, made.out)
+    count = run(browser, COUNT)
+    drawn = "return document.querySelector('#map canvas').toDataURL().length"
+    before = run(browser, drawn)
+    run(browser, "document.querySelector('#filters input[name=looked]').click(); return 1")
+    assert run(browser, drawn) != before
+    assert run(browser, COUNT) == count
+    text = browser.execute_script("return document.body.innerText")
+    assert f"{reference}|layername=a b" in text
+    assert browser.execute_script("return document.querySelectorAll('img[src=x]').length") == 0
+    assert browser.title != "broken"
+    assert_quiet(browser)
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_few_landslides(browser, made, count):
+    plain = landslides(max(count, 1)).iloc[:count][["geometry"]]
+    made.inventory.unlink()
+    plain.to_file(made.inventory, layer="landslides")
+    for scene in (None, made.scene):
+        l4s_geo.report(made.inventory, out=made.out, scene=scene)
+        opened(browser, made.out)
+        assert run(browser, COUNT).startswith(f"{count} of {count}")
+        run(browser, "document.querySelector('#next').click(); return 1")
+        assert_quiet(browser)
+
+
 def test_landslides_are_found_by_button_click_and_key(page):
     popup = "return () => (document.querySelector('.leaflet-popup-content') || {}).innerText || ''"
     largest = landslides(20).sort_values("area_m2").iloc[-1]

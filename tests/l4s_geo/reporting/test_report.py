@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import shlex
 from html.parser import HTMLParser
+from pathlib import Path
 from types import SimpleNamespace
 
 import geopandas as gpd
@@ -20,15 +22,18 @@ from l4s_geo.cli.evaluate import main as evaluate_command
 from l4s_geo.cli.map import main as map_command
 from l4s_geo.cli.report import main
 from l4s_geo.errors import OutputError, ReportError
+from l4s_geo.evaluation.evaluate import Settings
 from l4s_geo.evaluation.summary import tables
 from l4s_geo.inventory.formats import FORMATS
 from l4s_geo.reporting import report as module
+from l4s_geo.reporting.commands import evaluate_command as evaluate_command_of
 from l4s_geo.reporting.commands import map_command as map_command_of
 from l4s_geo.reporting.commands import report_command
+from l4s_geo.reporting.german import SENTENCES, sentence, table_words
 from l4s_geo.reporting.landslides import read_facts, read_landslides
-from l4s_geo.reporting.page import _german
 from l4s_geo.reporting.texts import LANGUAGES, SCRIPT, TEXTS
 from l4s_geo.reporting.view import Scenes
+from l4s_geo.stack.sun import Sun
 from support import ORIGIN, TRANSFORM, make_bundle
 
 from .conftest import HOSTILE, data_of, decode, facts_of, landslides, save, write_scene
@@ -44,7 +49,7 @@ class _Words(HTMLParser):
         self.words: list[str] = []
 
     def handle_starttag(self, tag, attributes):
-        other = dict(attributes).get("lang", self._language) != self._language and tag == "span"
+        other = dict(attributes).get("lang", self._language) in set(LANGUAGES) - {self._language} and tag == "span"
         if self._skipped or other or tag in ("script", "style"):
             self._skipped += [] if tag in ("meta", "link", "input", "img", "br", "image", "path") else [tag]
 
@@ -90,7 +95,7 @@ def test_a_whole_report(made):
     assert made.out.read_text().count("<svg viewBox") == 20  # ten largest, before and after
 
 
-def test_german(made):
+def testtable_words(made):
     l4s_geo.report(made.inventory, out=made.out, scene=made.scene)
     text = words(made.out, "de")
     assert "14,4 km² kartierter Boden" in text
@@ -352,19 +357,140 @@ def test_of_a_comparison(tmp_path, made):
     }
     assert data["pictures"]  # of the scene that the inventory names
     text = words(made.out)
-    assert f"Reference: {reference}" in text
+    assert f"Reference: {reference}." in text
+    assert "Judged: 20 of 20 landslides of the inventory" in text
+    assert "12 right, of 20 judged 12 found, of 13 of the reference" in text
+    assert f"l4s evaluate {made.inventory} --reference {reference} --report {made.out}" in text
+    assert data["ground"] == []
     assert "Pixels of 10 m" in text
     assert "By size" in text
     assert "Note: no area was given" in text
     assert "Genauigkeit" in words(made.out, "de")
 
 
+def test_the_ground_that_was_judged_is_drawn(tmp_path, made):
+    x, y = ORIGIN
+    area, doubt = tmp_path / "area.gpkg", tmp_path / "doubt.gpkg"
+    hole = [(x + 1000, y - 1000), (x + 1200, y - 1000), (x + 1200, y - 1200), (x + 1000, y - 1200)]
+    looked = shapely.Polygon([(x, y), (x + 3000, y), (x + 3000, y - 3000), (x, y - 3000)], [hole])
+    gpd.GeoDataFrame(geometry=[looked], crs=32645).to_file(area)
+    gpd.GeoDataFrame(geometry=[shapely.box(x, y - 3500, x + 500, y - 2500)], crs=32645).to_crs(4326).to_file(doubt)
+    files = ["--reference", str(made.inventory), "--area", str(area), "--doubtful", str(doubt)]
+    for imagery in (True, False):
+        if not imagery:
+            made.scene.unlink()
+        run = CliRunner().invoke(evaluate_command, [str(made.inventory), *files, "--report", str(made.out)])
+        assert run.exit_code == 0, run.output
+        data = data_of(made.out)
+        assert bool(data["pictures"]) == imagery
+        assert [one["name"] for one in data["ground"]] == ["looked", "doubt"]
+        assert decode(data["ground"][0]["parts"]) == [2]  # with its hole
+        points = np.cumsum(np.reshape(decode(data["ground"][0]["points"]), (-1, 2)), axis=0) * 10
+        assert np.ptp(points, axis=0).tolist() == [3000, 3000]
+        text = words(made.out)
+        assert "Ground that was looked at" in text
+        assert "Doubtful ground, not judged" in text
+        assert "Durchgesehener Boden" in words(made.out, "de")
+
+
+def test_a_comparison_shows_a_reference_far_from_the_inventory(tmp_path):
+    near = shapely.box(ORIGIN[0], ORIGIN[1] - 100, ORIGIN[0] + 100, ORIGIN[1])
+    far = shapely.affinity.translate(near, 40_000, -20_000)
+    gpd.GeoDataFrame(geometry=[near], crs=32645).to_file(tmp_path / "i.gpkg")
+    gpd.GeoDataFrame(geometry=[near, far], crs=32645).to_file(tmp_path / "r.gpkg")
+    gpd.GeoDataFrame(geometry=[near], crs=4326).iloc[:0].to_file(tmp_path / "empty.gpkg")
+    for inventory, count in (("i.gpkg", 3), ("empty.gpkg", 2)):
+        found = l4s_geo.evaluate(tmp_path / inventory, tmp_path / "r.gpkg")
+        l4s_geo.report(tmp_path / inventory, out=tmp_path / "r.html", evaluation=found)
+        data = data_of(tmp_path / "r.html")
+        assert data["count"] == count
+        assert data["width"] * 10 >= 40_000
+        assert data["height"] * 10 >= 20_000
+
+
+def test_the_command_of_a_comparison_is_a_command(made, tmp_path, write_raster):
+    folder = tmp_path / "it's"
+    folder.mkdir()
+    for layer, count in (("a b", 5), ("other", 5), ("doubt", 1)):
+        landslides(count)[["geometry"]].to_file(folder / "r.gpkg", layer=layer)
+    reference, area, doubt = (f"{folder / 'r.gpkg'}|layername={layer}" for layer in ("a b", "other", "doubt"))
+    plane = np.full((1, 500, 500), 100, np.float32)
+    dem = write_raster("dem.tif", plane, transform=replace_corner(TRANSFORM, -500))
+    settings = Settings(iou=0.3, share=0.123456789, min_area=1234567.5, sun=Sun(165.25, 31))
+    found = l4s_geo.evaluate(made.inventory, reference, area, [doubt], None, dem, settings)
+    program, *words_ = shlex.split(evaluate_command_of(found, "r e.html"))
+    given = evaluate_command.make_context(program, words_[1:]).params
+    assert {name: given[name] for name in ("inventory", "reference", "area", "doubtful", "dem", "report")} == {
+        "inventory": str(made.inventory),
+        "reference": (reference,),
+        "area": area,
+        "doubtful": (doubt,),
+        "dem": (str(dem),),
+        "report": "r e.html",
+    }
+    assert [given[name] for name in ("iou", "share", "min_area")] == [0.3, 0.123456789, 1234567.5]
+    assert given["sun"] == (165.25, 31)
+    assert "--iou" not in evaluate_command_of(l4s_geo.evaluate(made.inventory, reference), "r.html")
+
+
 def test_words_of_a_comparison_are_translated(tmp_path, made):
     found = l4s_geo.evaluate(made.inventory, made.inventory)
     english = {word for title, heads, rows in tables(found) for word in (title, *heads, *(row[0] for row in rows))}
-    assert {word for word in english if _german(word) == word} <= {"", "95 %", "F1", "IoU"}
-    assert _german("from 2,000 m²") == "ab 2.000 m²"
-    assert _german("0.600 to 0.700") == "0,600 bis 0,700"
+    assert {word for word in english if table_words(word) == word} <= {"", "95 %", "F1", "IoU"}
+    assert table_words("from 2,000 m²") == "ab 2.000 m²"
+    assert table_words("0.600 to 0.700") == "0,600 bis 0,700"
+
+
+def test_what_a_run_assumed_is_told_in_german(made):
+    # Every ground on which something is assumed has a translation, and every translation its sentence.
+    said, written = set(), set()
+    for path in Path(l4s_geo.__file__).parent.rglob("*.py"):
+        if path.parent.name == "reporting":
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            written.add(template(node))
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Assumption":
+                origin = next((a.value for a in node.args[1:2] if isinstance(a, ast.Constant)), "values")
+                said |= {template(a) for a in node.args[:3:2]} if origin in ("values", "default") else set()
+    assert said > {"{} bands without names fit {}", "nothing says otherwise"}
+    assert {text for text in said if re.search("[a-z]", text)} - {"Sentinel-2"} <= set(SENTENCES)
+    parts = {text for text in SENTENCES if not any(text in it for it in written)}
+    assert parts == {"inventory {}", "reference {}"}
+    for english, german in SENTENCES.items():
+        assert english.count("{}") == german.count("{}"), english
+        assert sentence(english.replace("{}", "x")) == german.replace("{}", "x")
+
+    assumptions = {
+        "units": {"value": "digital numbers (reflectance × 10000)", "origin": "values"},
+        "order": {"value": "B2", "origin": "values", "because": "13 bands without names fit Sentinel-2's 13"},
+        "nodata": {"value": "0 in every band", "origin": "default", "because": "<b>a tenth</b>"},
+    }
+    assumptions["units"]["because"] = "a tenth are under 561.5, 99 % under 1575"
+    save(landslides(3), made.inventory, facts_of(made.scene, assumptions=assumptions))
+    l4s_geo.report(made.inventory, out=made.out)
+    text = words(made.out, "de")
+    assert "Einheiten: digitale Werte (Reflektanz × 10000) (ein Zehntel liegt unter 561,5, 99 % unter 1575)" in text
+    assert "Kanäle: B2 (13 Kanäle ohne Namen, wie die 13 von Sentinel-2)" in text
+    assert '<span lang="en-GB">&lt;b&gt;a tenth&lt;/b&gt;</span>' in made.out.read_text()  # not known
+    assert "Es beschreibt sich auf Englisch so: " in text
+    assert "Aus der Modellkarte, auf Englisch:" in text
+
+
+def template(node) -> str:
+    """The text of a string in Python, with braces where values are filled in; "" if it is none."""
+    if isinstance(node, ast.JoinedStr):
+        return "".join(part.value if isinstance(part, ast.Constant) else "{}" for part in node.values)
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+
+
+def test_notes_of_a_comparison_are_told_in_german(tmp_path):
+    x, y = ORIGIN
+    bow = shapely.Polygon([(x, y), (x + 100, y - 100), (x + 100, y), (x, y - 100)])
+    mixed = [bow, shapely.box(x, y - 200, x + 200, y), shapely.Point(x, y)]
+    gpd.GeoDataFrame(geometry=mixed, crs=32645).to_crs(4326).to_file(tmp_path / "a.geojson")
+    notes = l4s_geo.evaluate(tmp_path / "a.geojson", tmp_path / "a.geojson").layers.notes
+    assert len(notes) == 7  # three of each side, and that no area was given
+    assert all(map(sentence, notes))
 
 
 def test_mapping_writes_a_report(tmp_path, monkeypatch):

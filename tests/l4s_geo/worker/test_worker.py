@@ -347,6 +347,19 @@ def test_a_report_and_a_comparison_with_one(worker, tmp_path):
     assert not hidden(tmp_path)
 
 
+def test_a_map_with_a_report(worker, scene, tmp_path):
+    out, report = tmp_path / "inventory.gpkg", tmp_path / "report.html"
+    worker.ask("map", scene=str(scene), out=str(out), report=str(report))
+    assert worker.answer()["result"]["outputs"] == {"out": str(out), "report": str(report)}
+    assert "data:image/webp" in report.read_text(encoding="utf-8")
+    worker.ask("map", scene=str(scene), report=str(report), id=2)
+    assert "needs the parameter 'out'" in worker.answer(2)["message"]
+    worker.ask("map", scene=str(scene), out=str(tmp_path / "other.gpkg"), report=str(tmp_path / "r.txt"), id=3)
+    assert "expected one of .html" in worker.answer(3)["message"]
+    assert not (tmp_path / "other.gpkg").exists()
+    assert not hidden(tmp_path)
+
+
 def test_a_bundle_is_taught(worker, tmp_path):
     pytest.importorskip("lightgbm")
     scene = SAMPLE / "valley.tif"
