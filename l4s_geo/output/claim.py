@@ -19,11 +19,15 @@ from time import monotonic, sleep
 
 from l4s_geo.errors import OutputError
 
-__all__ = ["Claim", "claimed"]
+__all__ = ["Claim", "ClaimedError", "claimed", "is_claimed"]
 
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
 _SIGNING_S = 1.0
 _TAKEN = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
+
+
+class ClaimedError(OutputError):
+    """Another process has the claim."""
 
 
 @dataclass(frozen=True)
@@ -47,16 +51,33 @@ def claimed(*outputs: Path | None) -> Iterator[tuple[Claim, ...]]:
         A claim on each.
 
     Raises:
-        OutputError: another run has claimed one of them, or the folder around it cannot be written to.
+        ClaimedError: another run has claimed one of them.
+        OutputError: the folder around one cannot be written to.
     """
     places = {output.resolve(): output for output in outputs if output}
     with ExitStack() as claims:
         yield tuple([claims.enter_context(_claim(place, output)) for place, output in places.items()])
 
 
+def is_claimed(output: Path) -> bool:
+    """Whether another run has claimed a file or a folder at this moment."""
+    try:
+        descriptor = os.open(_lock_of(output.resolve()), os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        return not _lock(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _lock_of(place: Path) -> Path:
+    return place.with_name(f".{place.name}.l4s-lock")
+
+
 @contextmanager
 def _claim(place: Path, output: Path) -> Iterator[Claim]:
-    path = place.with_name(f".{place.name}.l4s-lock")
+    path = _lock_of(place)
     try:
         descriptor = _locked(path, output)
     except OSError as error:
@@ -80,14 +101,14 @@ def _locked(path: Path, output: Path) -> int:
     """Open a lock file, lock it, and sign it.
 
     Raises:
-        OutputError: another process has locked it.
+        ClaimedError: another process has locked it.
         OSError: it cannot be written.
     """
     while True:
         descriptor = _opened(path)
         try:
             if not _lock(descriptor):
-                raise OutputError(
+                raise ClaimedError(
                     f"{output} is being written by another run ({_holder(descriptor)}); wait for it or end it, or give "
                     "this one another name."
                 )

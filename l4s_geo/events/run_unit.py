@@ -1,0 +1,84 @@
+"""Maps one unit: what a process anywhere does that is handed a description."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from l4s_geo.errors import OutputError
+from l4s_geo.events.units import Unit
+from l4s_geo.grid import PIXEL
+from l4s_geo.inference.runtime import LoadedBundle
+from l4s_geo.output.geopackage import LAYER
+from l4s_geo.pipeline import run_plan
+from l4s_geo.plan import Plan
+from l4s_geo.progress import Reporter
+from l4s_geo.reporting.landslides import read_facts
+
+__all__ = ["is_whole", "make_folder", "result_of", "run_unit"]
+
+
+def run_unit(
+    unit: Unit | Mapping[str, Any], key: str = "", reporter: Reporter | None = None, model: LoadedBundle | None = None
+) -> dict[str, Any]:
+    """Map a unit, or go on with it where an earlier run was stopped; its files appear together at the end.
+
+    Args:
+        unit: the unit, or its description by `Unit.json`.
+        key: digest of its content, which its provenance keeps, so that the result is known again.
+        reporter: hears how the run goes.
+        model: the networks of its bundle, on its device, if they are loaded already.
+
+    Returns:
+        features, area_m2 and valid_m2 of the inventory; JSON-serialisable.
+
+    Raises:
+        L4SError: see `l4s_geo.map_scene`.
+    """
+    what = unit if isinstance(unit, Unit) else Unit.of(unit)
+    make_folder(Path(what.out).parent)
+    purpose = {"unit": what.name, "unit_key": key, **what.event}
+    mapped = run_plan(Plan.of(**what.keywords(), resume=True, purpose=purpose), reporter, model)
+    return _result(mapped.landslides["area_m2"].to_numpy(), mapped.provenance)
+
+
+def result_of(unit: Unit, key: str) -> dict[str, Any] | None:
+    """Return what `run_unit` returned of a unit, read from its files; None if they are not whole, or of another key."""
+    if not is_whole(unit):
+        return None
+    facts = read_facts(unit.out)
+    if facts.get("unit_key") != key:
+        return None
+    import pyogrio
+
+    table = pyogrio.read_dataframe(unit.out, layer=LAYER, columns=["area_m2"], read_geometry=False)
+    return _result(table["area_m2"].to_numpy(), facts)
+
+
+def is_whole(unit: Unit) -> bool:
+    """Whether all files of a unit are there."""
+    return all(Path(path).is_file() for path in unit.outputs.values())
+
+
+def _result(areas: NDArray[np.float64], facts: Mapping[str, Any]) -> dict[str, Any]:
+    rows, cols = facts["shape"]
+    seen = facts.get("compared_share", facts["valid_share"]) * rows * cols * PIXEL**2
+    return {"features": len(areas), "area_m2": round(float(areas.sum()), 1), "valid_m2": round(seen)}
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder for results, with those around it.
+
+    Raises:
+        OutputError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"The folder {folder} for the results cannot be made ({error.strerror}); choose another."
+        ) from error
