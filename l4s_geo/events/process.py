@@ -24,6 +24,9 @@ from l4s_geo.progress import Silent
 __all__ = ["main", "work_in_processes"]
 
 
+_PROGRAM = ("-m", "l4s_geo.events.process")
+
+
 def work_in_processes(
     table: Path, names: Sequence[str], retry: bool, workers: int, hear: Callable[[str], None]
 ) -> list[str]:
@@ -104,7 +107,7 @@ class _Speaking(Silent):
 def _start(table: Path, names: Sequence[str], retry: bool, share: Sequence[int]) -> subprocess.Popen[bytes]:
     options = ["-I"] if sys.flags.isolated else []
     process = subprocess.Popen(  # noqa: S603
-        [sys.executable, *options, "-m", "l4s_geo.events.process"],
+        [sys.executable, *options, *_PROGRAM],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),

@@ -6,12 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from l4s_geo.errors import OutputError
 from l4s_geo.events.units import Unit
-from l4s_geo.grid import PIXEL
 from l4s_geo.inference.runtime import LoadedBundle
 from l4s_geo.output.geopackage import LAYER
 from l4s_geo.pipeline import run_plan
@@ -42,21 +38,15 @@ def run_unit(
     what = unit if isinstance(unit, Unit) else Unit.of(unit)
     make_folder(Path(what.out).parent)
     purpose = {"unit": what.name, "unit_key": key, **what.event}
-    mapped = run_plan(Plan.of(**what.keywords(), resume=True, purpose=purpose), reporter, model)
-    return _result(mapped.landslides["area_m2"].to_numpy(), mapped.provenance)
+    run_plan(Plan.of(**what.keywords(), resume=True, purpose=purpose), reporter, model)
+    return _result(what)
 
 
 def result_of(unit: Unit, key: str) -> dict[str, Any] | None:
     """Return what `run_unit` returned of a unit, read from its files; None if they are not whole, or of another key."""
     if not is_whole(unit):
         return None
-    facts = read_facts(unit.out)
-    if facts.get("unit_key") != key:
-        return None
-    import pyogrio
-
-    table = pyogrio.read_dataframe(unit.out, layer=LAYER, columns=["area_m2"], read_geometry=False)
-    return _result(table["area_m2"].to_numpy(), facts)
+    return _result(unit) if read_facts(unit.out).get("unit_key") == key else None
 
 
 def is_whole(unit: Unit) -> bool:
@@ -64,10 +54,14 @@ def is_whole(unit: Unit) -> bool:
     return all(Path(path).is_file() for path in unit.outputs.values())
 
 
-def _result(areas: NDArray[np.float64], facts: Mapping[str, Any]) -> dict[str, Any]:
-    rows, cols = facts["shape"]
-    seen = facts.get("compared_share", facts["valid_share"]) * rows * cols * PIXEL**2
-    return {"features": len(areas), "area_m2": round(float(areas.sum()), 1), "valid_m2": round(seen)}
+def _result(unit: Unit) -> dict[str, Any]:
+    import pyogrio
+
+    out, seen = (
+        pyogrio.read_dataframe(unit.outputs[kind], layer=layer, columns=["area_m2"], read_geometry=False)["area_m2"]
+        for kind, layer in (("out", LAYER), ("seen", None))
+    )
+    return {"features": len(out), "area_m2": round(float(out.sum()), 1), "valid_m2": round(float(seen.sum()), 1)}
 
 
 def make_folder(folder: Path) -> None:

@@ -19,11 +19,11 @@ import shapely
 
 from l4s_geo import defaults
 from l4s_geo.address import shown, unsigned
-from l4s_geo.errors import EventError
+from l4s_geo.errors import EventError, SceneError
 from l4s_geo.events.area import area_of
 from l4s_geo.events.elevations import elevations
 from l4s_geo.events.event_file import Event, EventScene
-from l4s_geo.events.scene_facts import Bounds, SceneFacts, describe, expanded
+from l4s_geo.events.scene_facts import Bounds, SceneFacts, describe, expanded, named
 from l4s_geo.events.twice import check_once, same_acquisitions
 
 __all__ = ["Request", "Unit", "Units", "group", "request_of"]
@@ -222,7 +222,7 @@ def _sides(request: Request, entries: Sequence[EventScene], side: str, look: Des
         for source in expanded(entry, where):
             key = unsigned(os.path.realpath(source) if os.path.exists(source) else source)
             if key not in found:
-                found[key] = look(source, entry.facts)
+                found[key] = _looked(source, entry.facts, look)
     for scene in found.values():
         if scene.bounds is None and not scene.tile:
             raise EventError(
@@ -230,6 +230,22 @@ def _sides(request: Request, entries: Sequence[EventScene], side: str, look: Des
                 "map it alone, with l4s-map --patch."
             )
     return sorted(found.values(), key=lambda scene: (scene.day, scene.tile, scene.name, scene.source))
+
+
+def _looked(source: str, known: Mapping[str, Any], look: Describe) -> SceneFacts:
+    """Describe a scene; one that cannot be opened is its unit's trouble alone, if its name tells to which it belongs.
+
+    Raises:
+        SceneError: it cannot be opened, and its name tells nothing.
+    """
+    try:
+        return look(source, known)
+    except SceneError:
+        tile, day = named(source)
+        tile, day = str(known.get("tile") or tile), str(known.get("date") or day)[:10]
+        if not (tile and day):
+            raise
+        return SceneFacts(source, Path(source).name, tile=tile.removeprefix("T"), day=day)
 
 
 def _check_order(before: Sequence[SceneFacts], after: Sequence[SceneFacts], request: Request) -> None:
