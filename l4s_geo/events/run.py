@@ -24,7 +24,7 @@ from l4s_geo.events.run_unit import make_folder
 from l4s_geo.events.scene_facts import describe
 from l4s_geo.events.units import Request, Unit, Units, group, request_of
 from l4s_geo.events.work import Worker, line_of
-from l4s_geo.output.claim import ClaimedError, claimed, is_claimed
+from l4s_geo.output.claim import claimed_if_free, is_claimed
 from l4s_geo.plan import Plan
 from l4s_geo.progress import Reporter, Silent
 
@@ -288,12 +288,11 @@ def _merged(request: Request, table: JobTable, jobs: Sequence[Job], tell: Report
 def _alone(request: Request) -> Iterator[None]:
     """Merge while no other run does."""
     while True:
-        try:
-            with claimed(request.out / "merging"):
+        with claimed_if_free(request.out / "merging") as free:
+            if free:
                 yield
                 return
-        except ClaimedError:
-            sleep(_PAUSE_S)
+        sleep(_PAUSE_S)
 
 
 def _absorb(request: Request, table: JobTable, part: tuple[int, int]) -> None:

@@ -25,7 +25,7 @@ from l4s_geo.events.job_table import Job, JobTable
 from l4s_geo.events.run_unit import is_whole, make_folder, result_of, run_unit
 from l4s_geo.events.units import Unit
 from l4s_geo.inference.runtime import LoadedBundle, load_networks
-from l4s_geo.output.claim import ClaimedError, claimed
+from l4s_geo.output.claim import claimed_if_free
 from l4s_geo.progress import Reporter
 
 __all__ = ["Outcome", "Worker", "line_of"]
@@ -98,11 +98,8 @@ class Worker:
         unit = self.table.job(name).unit
         place = Path(unit.out).with_suffix("")
         make_folder(place.parent)
-        try:
-            with claimed(place):
-                return self._claimed(name, unit, key, meanwhile)
-        except ClaimedError:
-            return "elsewhere"
+        with claimed_if_free(place) as free:
+            return self._claimed(name, unit, key, meanwhile) if free else "elsewhere"
 
     def _claimed(self, name: str, unit: Unit, known: Future[str] | None, meanwhile: Callable[[], None]) -> Outcome:
         job = self.table.job(name)

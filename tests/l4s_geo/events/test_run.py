@@ -236,7 +236,11 @@ def test_when_all_fail_there_is_nothing_to_merge(event, tmp_path):
 
 
 def test_scenes_that_are_all_cloud_fail_with_that_reason(tmp_path, red_bundle):
-    cloudy = write_scene(tmp_path / "cloud.tif", seed=1)
+    cloudy = tmp_path / "cloud.tif"
+    with rasterio.open(write_scene(tmp_path / "any.tif")) as dataset:
+        profile = {**dataset.profile, "count": 1, "nodata": None}
+    with rasterio.open(cloudy, "w", **profile) as dataset:
+        dataset.write(np.ones((1, 200, 220), np.uint16))
     write_scene(tmp_path / "after" / "S2A_54TWN_20180915.tif")
     ran = map_event(write_event(tmp_path, red_bundle, f"scenes: {{after: after}}\noptions: {{mask: {cloudy}}}"))
     assert "No pixel of the scene" in ran.failed[0].error
