@@ -43,9 +43,8 @@ def listing(value: Any, where: str) -> list[Any]:
 
 def text(value: Any, where: str) -> str:
     """Return a line of text."""
-    if not isinstance(value, str) or not value.strip():
-        raise EventError(f"{where} is {quoted(value)}; expected text.")
-    if len(value) > _MOST_TEXT or any(ord(sign) < ord(" ") for sign in value):
+    broken = isinstance(value, str) and any(ord(sign) < ord(" ") for sign in value)
+    if not isinstance(value, str) or not value.strip() or len(value) > _MOST_TEXT or broken:
         raise EventError(f"{where} is {quoted(value)}; expected one line of text.")
     return value.strip()
 
@@ -53,7 +52,7 @@ def text(value: Any, where: str) -> str:
 def number(value: Any, where: str) -> float:
     """Return a finite number."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise EventError(f"{where} is {quoted(value)}; expected a number.")
+        raise EventError(f"{where} is {quoted(value)}; expected a number, without quotes.")
     return float(value)
 
 

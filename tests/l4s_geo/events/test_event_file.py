@@ -118,7 +118,7 @@ BOX = "[141.8, 42.6, 142.2, 42.9]"
         ("name: iburi\n", "", "has no name"),
         ("trigger: earthquake\n", "", "has no trigger"),
         ("trigger: earthquake\n", "trigger:\n", "has no trigger"),
-        ("trigger: earthquake", "trigger: [a, b]", "trigger is ['a', 'b']; expected text"),
+        ("trigger: earthquake", "trigger: [a, b]", "trigger is ['a', 'b']; expected one line of text"),
         ("name: iburi", "name: a/b", "name is 'a/b'; expected a name that files can have"),
         ("name: iburi", "name: .b", "expected a name that files can have"),
         ("date: 2018-09-06", "date: 2018-13-06", "date is '2018-13-06'; expected a day of the calendar"),
@@ -138,7 +138,7 @@ BOX = "[141.8, 42.6, 142.2, 42.9]"
         ("trigger:", "scenes: {befor: []}\ntrigger:", "scenes has the unknown key 'befor'; did you mean before?"),
         ("trigger:", "scenes: {after: [{date: 2018-09-15}]}\ntrigger:", "without scene"),
         ("trigger:", "scenes: {after: {scene: a}}\ntrigger:", "expected a list"),
-        ("trigger:", "scenes: {after: [3]}\ntrigger:", "scenes: after is 3; expected text"),
+        ("trigger:", "scenes: {after: [3]}\ntrigger:", "scenes: after is 3; expected one line of text"),
         (
             "trigger:",
             "options: {min_area: 3}\ntrigger:",
