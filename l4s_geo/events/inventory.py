@@ -16,17 +16,18 @@ from l4s_geo import defaults
 from l4s_geo.address import shown_all
 from l4s_geo.errors import EventError
 from l4s_geo.events.content import stamp_of
-from l4s_geo.events.merge import Part, merge
 from l4s_geo.events.units import Request, Unit
+from l4s_geo.inventory.facts import read_facts
 from l4s_geo.inventory.formats import write_inventory
 from l4s_geo.inventory.table import CHANGE_DTYPES, DTYPES
 from l4s_geo.output.claim import claimed
 from l4s_geo.output.geopackage import LAYER
 from l4s_geo.output.staging import check_output, staged
-from l4s_geo.reporting.landslides import read_facts
 
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame
+
+    from l4s_geo.events.merge import Part
 
 __all__ = ["merge_key", "merged_file", "write_merged"]
 
@@ -42,6 +43,13 @@ _SHARED = (
     "only_new",
 )
 """Facts of units that are said of the whole if all of them agree."""
+
+
+_OWN = (
+    *("unit", "unit_key", "scene", "product", "level", "acquired", "baseline", "dem", "crs", "shape", "created"),
+    *("after_scenes", "before_scenes", "valid_share", "masked_share", "compared_share"),
+)
+"""Facts of each unit that are said beside its name; its own inventory says all."""
 
 
 def merged_file(request: Request) -> Path:
@@ -71,6 +79,8 @@ def write_merged(request: Request, units: Sequence[Unit], missing: Sequence[str]
         EventError: the inventory of a unit cannot be read.
         OutputError: the merged one cannot be written.
     """
+    from l4s_geo.events.merge import merge
+
     path = merged_file(request)
     check_output(path, (".gpkg",), "inventory")
     facts = {unit.name: read_facts(unit.out) for unit in sorted(units, key=lambda unit: unit.name)}
@@ -84,6 +94,8 @@ def write_merged(request: Request, units: Sequence[Unit], missing: Sequence[str]
 def _part(unit: Unit, facts: Mapping[str, Any], request: Request) -> Part:
     import pyogrio
     from pyogrio.errors import DataLayerError, DataSourceError
+
+    from l4s_geo.events.merge import Part
 
     try:
         frame = pyogrio.read_dataframe(unit.out, layer=LAYER)
@@ -135,7 +147,7 @@ def _provenance(
             "crs": ":".join(crs.to_authority() or (crs.name,)),
             "created": max(str(said.get("created", "")) for said in facts.values()),
             "missing": list(missing),
-            "units": {name: dict(said) for name, said in facts.items()},
+            "units": {name: {key: said[key] for key in _OWN if key in said} for name, said in facts.items()},
         }
     )
     return said

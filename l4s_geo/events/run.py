@@ -25,7 +25,6 @@ from l4s_geo.events.scene_facts import describe
 from l4s_geo.events.units import Request, Unit, Units, group, request_of
 from l4s_geo.events.work import Worker, line_of
 from l4s_geo.output.claim import claimed_if_free, is_claimed
-from l4s_geo.plan import Plan
 from l4s_geo.progress import Reporter, Silent
 
 __all__ = ["Ran", "event_status", "map_event", "map_scenes", "parse_shard", "run"]
@@ -239,6 +238,8 @@ def _grouped(request: Request, table: JobTable) -> Units:
 
 def _check(units: Sequence[Unit]) -> None:
     """Check before any work what would fail every unit alike: options, bundle, folder."""
+    from l4s_geo.plan import Plan
+
     make_folder(Path(units[0].out).parent)
     Plan.of(**units[0].keywords())
 

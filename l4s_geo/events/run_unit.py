@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from l4s_geo.errors import OutputError
 from l4s_geo.events.units import Unit
-from l4s_geo.inference.runtime import LoadedBundle
+from l4s_geo.inventory.facts import read_facts
 from l4s_geo.output.geopackage import LAYER
-from l4s_geo.pipeline import run_plan
-from l4s_geo.plan import Plan
 from l4s_geo.progress import Reporter
-from l4s_geo.reporting.landslides import read_facts
+
+if TYPE_CHECKING:
+    from l4s_geo.inference.runtime import LoadedBundle
 
 __all__ = ["is_whole", "make_folder", "result_of", "run_unit"]
 
@@ -35,6 +35,10 @@ def run_unit(
     Raises:
         L4SError: see `l4s_geo.map_scene`.
     """
+    # Imported here, so that an event of which all is done is looked through at once.
+    from l4s_geo.pipeline import run_plan
+    from l4s_geo.plan import Plan
+
     what = unit if isinstance(unit, Unit) else Unit.of(unit)
     make_folder(Path(what.out).parent)
     purpose = {"unit": what.name, "unit_key": key, **what.event}

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from l4s_geo import defaults
 from l4s_geo.address import shown
@@ -24,9 +24,11 @@ from l4s_geo.events.hearing import Hearing
 from l4s_geo.events.job_table import Job, JobTable
 from l4s_geo.events.run_unit import is_whole, make_folder, result_of, run_unit
 from l4s_geo.events.units import Unit
-from l4s_geo.inference.runtime import LoadedBundle, load_networks
 from l4s_geo.output.claim import claimed_if_free
 from l4s_geo.progress import Reporter
+
+if TYPE_CHECKING:
+    from l4s_geo.inference.runtime import LoadedBundle
 
 __all__ = ["Outcome", "Worker", "line_of"]
 
@@ -165,5 +167,7 @@ class Worker:
         device, precision = options.get("device", defaults.DEVICE), options.get("precision", defaults.PRECISION)
         how = (unit.bundle, device, precision, options.get("batch"))
         if how not in self._models:
+            from l4s_geo.inference.runtime import load_networks
+
             self._models[how] = load_networks(find_bundle(unit.bundle), device, precision, options.get("batch"))
         return self._models[how]
