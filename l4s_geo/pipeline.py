@@ -125,8 +125,8 @@ def map_scene(
         change: raster to write of the change of the vegetation, negative where it was lost: rdNDVI, or the difference
             of the visible greenness where a side has no near infrared.
         bands: names of a raster's bands, in order, if it does not carry them.
-        dem: elevations in metres, any CRS and resolution, one file or several: for the terrain attributes, and for
-            bundles that need slope or DEM.
+        dem: elevations in metres, any CRS and resolution, files or STAC items, one or several: for the terrain
+            attributes, and for bundles that need slope or DEM.
         slope: a ready slope in degrees, used in place of one computed from the DEM.
         units: "dn", "reflectance", "percent" or "l4s"; "auto" takes those that the source states, or detects them.
         offset: digital numbers to add to the stored values of the spectral bands: -1000 for baselines from 04.00 on;

@@ -24,6 +24,7 @@ from l4s_geo.closing import Closing
 from l4s_geo.errors import SceneError, TerrainError
 from l4s_geo.grid import PIXEL, Grid, Window
 from l4s_geo.sources.rasters import grid_of, opened, reading
+from l4s_geo.sources.stac import elevation_file, is_item
 from l4s_geo.sources.vrt import outside
 from l4s_geo.stack.slopes import NOT_FLAT, check_degrees, is_slope, is_void, probe_windows, unlike, without_fill
 from l4s_geo.stack.terrain import MAX_VOID, fill_voids, horn, slope_of
@@ -59,7 +60,7 @@ class DEM(Closing):
         """Open DEM files.
 
         Args:
-            paths: rasters of elevations in metres.
+            paths: rasters of elevations in metres, or STAC items of such.
             grid: the mapping grid to read them on.
             slope: a raster of slopes in degrees, to take in place of computed ones.
 
@@ -68,7 +69,7 @@ class DEM(Closing):
                 none has an elevation anywhere on the grid.
         """
         given = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
-        self.paths = tuple(os.fspath(p) for p in given)
+        self.paths = tuple(map(_file_of, given))
         self.grid = grid
         self.slope_path = os.fspath(slope) if slope is not None else None
         self.voids_filled = False
@@ -323,6 +324,16 @@ def _metres(unit: str) -> float:
         return _UNITS[unit]
     feet = unit.startswith("f") or "foot" in unit or "feet" in unit
     return _FOOT if feet else 1.0
+
+
+def _file_of(path: PathLike) -> str:
+    """Return the raster that a path is, or that a STAC item names."""
+    if not is_item(path):
+        return os.fspath(path)
+    try:
+        return elevation_file(path)
+    except SceneError as cause:
+        raise TerrainError(str(cause)) from cause
 
 
 def _unit(dataset: Any) -> str:
