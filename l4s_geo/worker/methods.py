@@ -15,6 +15,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from time import monotonic
@@ -309,6 +310,35 @@ def _job_facts(job: Any) -> dict[str, Any]:
     return {**facts, "out": job.unit.out, **job.result}
 
 
+def _event_search(params: Mapping[str, Any], reporter: MessageReporter) -> dict[str, Any]:
+    """Search scenes and elevations of an event; the parameters are the keywords of `l4s_geo.events.search`."""
+    reporter.stage("search")
+    from l4s_geo.events.scene_search import search
+
+    found = search(**_only(params, search), reporter=reporter)
+    return {
+        "scenes": [{**asdict(choice), "date": str(choice.date)} for choice in found.scenes],
+        "dem": list(found.dem),
+        "notes": list(found.notes),
+    }
+
+
+def _event_describe(params: Mapping[str, Any], reporter: MessageReporter) -> dict[str, Any]:
+    """Describe the results of an event as STAC; the parameter is that of `l4s_geo.events.describe`."""
+    reporter.stage("write")
+    from l4s_geo.events.stac_item import describe
+
+    return {"collection": str(describe(**_only(params, describe)))}
+
+
+def _export(params: Mapping[str, Any], reporter: MessageReporter) -> dict[str, Any]:
+    """Write an inventory in the fields of a catalogue; the parameters are those of `l4s_geo.events.export`."""
+    reporter.stage("write")
+    from l4s_geo.events.catalogue_export import export
+
+    return {"features": export(**_only(params, export))}
+
+
 def _only(params: Mapping[str, Any], function: Callable[..., Any], *others: str) -> dict[str, Any]:
     """Leave out other parameters, and check that the rest are those of a function.
 
@@ -371,6 +401,9 @@ _METHODS: dict[str, Callable[[Mapping[str, Any], MessageReporter], dict[str, Any
     "event_new": _event_new,
     "event_run": _event_run,
     "event_status": _event_status,
+    "event_search": _event_search,
+    "event_describe": _event_describe,
+    "export": _export,
 }
 
 
