@@ -31,14 +31,16 @@ _WIDE = 200
 @click.option(
     "--before-days",
     type=click.IntRange(1, 3660),
-    help="Days before the event to search; scenes of its season are preferred.  [default: 365]",
+    help="Days before the event to search; scenes of its season are preferred.  [default: the file's, or 365]",
 )
-@click.option("--after-days", type=click.IntRange(1, 3660), help="Days after it to search.  [default: 60]")
+@click.option(
+    "--after-days", type=click.IntRange(1, 3660), help="Days after it to search.  [default: the file's, or 60]"
+)
 @click.option(
     "--cloud",
     type=click.FloatRange(0, 100),
     metavar="PERCENT",
-    help="Highest cloud cover of a whole scene; the area's own is counted after that.  [default: 80]",
+    help="Highest cloud cover of a whole scene; the area's own is counted after that.  [default: the file's, or 80]",
 )
 @click.option(
     "--most",

@@ -94,8 +94,8 @@ _OPTIONS = [
         "--dem",
         multiple=True,
         type=click.Path(),
-        help="Elevations in metres, any CRS, files or STAC items; repeat for a mosaic. Gives the terrain attributes, and "
-        "slope and DEM to bundles that need them.",
+        help="Elevations in metres, any CRS, files or STAC items; repeat for a mosaic. Gives the terrain attributes, "
+        "and slope and DEM to bundles that need them.",
     ),
     click.option("--slope", type=click.Path(), help="A ready slope in degrees, in place of one computed from the DEM."),
     click.option(

@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from difflib import get_close_matches
+from importlib.util import find_spec
 from pathlib import Path
 
-from l4s_geo.address import is_url
+from l4s_geo.address import is_url, shown
 from l4s_geo.errors import EventError
 
-__all__ = ["APIS", "DEFAULT_API", "Api", "check_credentials", "find_api"]
+__all__ = ["APIS", "DEFAULT_API", "Api", "check_credentials", "check_signing", "find_api"]
 
 DEFAULT_API = "earth-search"
 
@@ -29,6 +30,11 @@ class Api:
     """Its collection of Sentinel-2 scenes, Level-2A."""
     elevation: str = "cop-dem-glo-30"
     """Its collection of the Copernicus DEM, 30 m."""
+
+    @property
+    def name(self) -> str:
+        """Its address as it may be said."""
+        return shown(self.url)
 
 
 APIS = {
@@ -60,6 +66,20 @@ def find_api(name: str, scenes: str | None = None, elevation: str | None = None)
         raise EventError(f"There is no STAC API {name!r}; {hint}")
     api = APIS.get(name) or Api(name)
     return Api(api.url, scenes or api.scenes, elevation or api.elevation)
+
+
+def check_signing(api: Api) -> None:
+    """Check that the images of an API can be signed, if they have to be.
+
+    Raises:
+        EventError: the package that does it is not installed.
+    """
+    if api.url == APIS["planetary-computer"].url and find_spec("planetary_computer") is None:
+        raise EventError(
+            "The images of the Planetary Computer are read with signed addresses, and the package that signs them is "
+            "not installed; install the extra planetary (pip install 'l4s-geo[planetary]'), or search another API "
+            "(--api)."
+        )
 
 
 def check_credentials(path: str) -> None:

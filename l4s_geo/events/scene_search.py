@@ -18,7 +18,7 @@ from typing import Any
 import shapely
 
 from l4s_geo.errors import EventError, SceneError
-from l4s_geo.events.apis import DEFAULT_API, Api, check_credentials, find_api
+from l4s_geo.events.apis import DEFAULT_API, Api, check_credentials, check_signing, find_api
 from l4s_geo.events.area import area_of
 from l4s_geo.events.candidate import Candidate, candidate_of, without_repeats
 from l4s_geo.events.choice import LEAST_CLEAR, Look, choose, score, tiles_of
@@ -198,8 +198,14 @@ def search_scenes(
         EventError: the API cannot be reached or has no scene after the event, or all of them are cloudy.
     """
     settings, hears = settings or Settings(), reporter or Silent()
+    if area.is_empty or not area.area > 0 or last < first:
+        raise EventError(
+            f"The area is {area.geom_type} and the days are {first} to {last}; expected ground, as a polygon in "
+            "degrees, and a first day that is not after the last, so correct them."
+        )
     api = find_api(settings.api, settings.collection, settings.dem_collection)
-    hears.say(f"Searching {api.url}.")
+    check_signing(api)
+    hears.say(f"Searching {api.name}.")
     ground, notes = ground_of(area), list[str]()
     sides = {side: _side(api, area, first, last, side, settings) for side in _SIDES if side in wanted}
     for side, candidates in sides.items():
@@ -256,7 +262,7 @@ def _nothing(api: Api, side: str, first: date, last: date, settings: Settings) -
     if side == "after":
         days = f"{settings.after_days} days after {last}"
     return (
-        f"no scene of the area in the {days} is in the collection {api.scenes} of {api.url} with at most "
+        f"no scene of the area in the {days} is in the collection {api.scenes} of {api.name} with at most "
         f"{settings.cloud:g} % of clouds"
     )
 
@@ -300,8 +306,10 @@ def _seen(candidate: Candidate, part: Mask, ground: Ground) -> tuple[Look, str]:
     """Look at a scene; return what was seen, and why its classification was not read, if it was not."""
     reason = "they have no scene classification"
     try:
-        if (path := band_paths(candidate.item, candidate.href).get("SCL")) is not None:
+        paths = band_paths(candidate.item, candidate.href)
+        for path in paths.values():
             check_credentials(path)
+        if path := paths.get("SCL", ""):
             check_redirects({"SCL": path}, candidate.name, candidate.href)
             _, clear = read_classes(path, ground)
             return Look(candidate, part, clear, float((clear & part).sum()) / max(int(part.sum()), 1)), ""
@@ -362,7 +370,9 @@ def _elevation(api: Api, area: shapely.Geometry, notes: list[str]) -> tuple[str,
     known = shapely.union_all([tile.footprint for tile in tiles])
     share = known.intersection(area).area / area.area
     if not tiles:
-        notes.append(f"the collection {api.elevation} of {api.url} has no elevations of the area; give files under dem")
+        notes.append(
+            f"the collection {api.elevation} of {api.name} has no elevations of the area; give files under dem"
+        )
     elif share < _COVERED:
         notes.append(f"the elevations cover {share:.0%} of the area; there are none of the sea")
     return tuple(dict.fromkeys(tile.href for tile in tiles))

@@ -15,17 +15,18 @@ import pytest
 import rasterio
 import shapely
 
-from l4s_geo.errors import SceneError, TerrainError
-from l4s_geo.events import scene_search, stac_search
+from l4s_geo.errors import EventError, SceneError, TerrainError
+from l4s_geo.events import apis, scene_search, stac_search
 from l4s_geo.events.apis import APIS, check_credentials
 from l4s_geo.events.candidate import candidate_of
 from l4s_geo.events.scene_search import Settings, search_scenes
-from l4s_geo.grid import Window
-from l4s_geo.sources import signing
+from l4s_geo.grid import Grid, Window
+from l4s_geo.sources import http, signing
 from l4s_geo.sources.stac import band_paths, elevation_file, is_item, open_stac
 from l4s_geo.stack.dem import DEM
+from l4s_geo.stack.open import gdal_settings
 from l4s_geo.stack.stack import Stack
-from loopback import Server
+from loopback import QUICK, Server
 from stac_items import item_of, write_item
 
 FIXTURES = Path(__file__).with_name("fixtures")
@@ -144,6 +145,9 @@ def test_without_the_package_its_extra_is_named(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setitem(sys.modules, "planetary_computer", None)
     with pytest.raises(SceneError, match=r"needs the extra planetary \(pip install 'l4s-geo\[planetary\]'\)"):
         signing.signed("https://elevationeuwest.blob.core.windows.net/copernicus-dem/x.tif")
+    monkeypatch.setattr(apis, "find_spec", lambda name: None)
+    with pytest.raises(EventError, match="install the extra planetary"):
+        search_scenes(AREA, EVENT, EVENT, Settings(api="planetary-computer"))
 
 
 def test_a_signature_that_expires_while_a_scene_is_read_is_renewed(
@@ -175,6 +179,44 @@ def test_a_signature_that_expires_while_a_scene_is_read_is_renewed(
     with Stack(open_stac(item), None, "dn") as fresh:
         np.testing.assert_array_equal(there, fresh.read(bands, Window(384, 384, 64, 64)))
     assert {"sig=1", "sig=2"} <= set(server.queries)
+
+
+@pytest.mark.parametrize("kind", ["signature", "connection", "refusal"])
+def test_elevations_are_read_on_after_a_signature_expires_or_a_connection_breaks(
+    server: Server, monkeypatch: pytest.MonkeyPatch, kind: str
+):
+    monkeypatch.setattr(http, "HTTP", QUICK)
+    rows = np.mgrid[:1200, :1200][0]
+    values = (500 + 3.0 * rows + np.random.default_rng(4).normal(0, 2, rows.shape)).astype(np.float32)
+    values[600:640, 600:640] = -32768  # a hole that no tag states
+    place = rasterio.Affine(10, 0, 300_000, 0, -10, 3_100_000)
+    options = {"crs": "EPSG:32645", "transform": place, "tiled": True, "blockxsize": 64, "blockysize": 64}
+    with rasterio.open(
+        server.root / "dem.tif", "w", driver="GTiff", dtype="float32", count=1, height=1200, width=1200, **options
+    ) as file:
+        file.write(values, 1)
+    server.signature = "sig=1"
+    monkeypatch.setattr(
+        "l4s_geo.sources.rasters.signed",
+        lambda path, error=SceneError: f"{path}?{server.signature}" if server.url in path else path,
+    )
+    grid = Grid(rasterio.crs.CRS.from_string("EPSG:32645"), place, 1200, 1200)
+    window = Window(560, 560, 128, 128)
+    with gdal_settings(1), DEM(server.root / "dem.tif", grid) as local:
+        expected = local.read(window)
+    with gdal_settings(1), DEM(f"{server.url}/dem.tif", grid) as dem:
+        if kind == "signature":
+            server.signature = "sig=2"
+        else:
+            server.faults["dem.tif"] = ("cut", server.requests["dem.tif"] + 1)
+        if kind == "refusal":
+            server.faults["dem.tif"] = ("403", 10_000)
+            with pytest.raises(TerrainError, match=r"DEM http://127\S+/dem\.tif") as caught:
+                dem.read(window)
+            assert "sig=" not in str(caught.value)
+            return
+        for got, wanted in zip(dem.read(window), expected, strict=True):
+            np.testing.assert_array_equal(got, wanted)
 
 
 def test_credentials_may_stand_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

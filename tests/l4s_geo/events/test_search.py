@@ -19,6 +19,7 @@ from l4s_geo.errors import EventError
 from l4s_geo.events.event_file import new_event, read_event
 from l4s_geo.events.ground import ground_of, read_classes
 from l4s_geo.events.scene_search import Settings, search, search_scenes
+from l4s_geo.progress import Silent
 from l4s_geo.sources import http
 from l4s_geo.stack.dem import DEM
 from loopback import QUICK, Server
@@ -303,6 +304,36 @@ def test_no_signature_reaches_the_event_file(server: Server, tmp_path: Path):
     written = [path for path in tmp_path.rglob("*") if path.is_file() and "catalogue" not in path.parts]
     assert not [path for path in written if b"SECRET" in path.read_bytes()]
     assert "sig=SECRET" in server.queries
+
+
+def test_no_password_of_an_api_is_stored_or_said(server: Server, tmp_path: Path):
+    class Ear(Silent):
+        said = ""
+
+        def say(self, text: str) -> None:
+            self.said += text
+
+    event, ear = tmp_path / "iburi.yaml", Ear()
+    new_event(event, area=[round(side, 4) for side in AREA.bounds], date="2018-09-06", trigger="earthquake")
+    with serving(tmp_path, [add_scene(server.root, server.url, "2018-09-12")]) as (url, faulty):
+        address = url.replace("://", "://somebody:hunter2@")
+        result = search(event, api=address, reporter=ear)
+        faulty.faults["/search"] = ("403", 9)
+        with pytest.raises(EventError) as caught:
+            search(event, api=address, replace=True)
+    assert len(result.chosen("after")) == 1
+    assert "hunter2" not in event.read_text() + ear.said + str(caught.value) + str(result)
+
+
+@pytest.mark.parametrize(
+    ("area", "days"),
+    [(shapely.Polygon(), (EVENT, EVENT)), (shapely.Point(1, 1), (EVENT, EVENT)), (AREA, (EVENT, date(2018, 9, 5)))],
+)
+def test_an_area_without_ground_and_days_in_the_wrong_order_are_refused(
+    area: shapely.Geometry, days: tuple[date, date]
+):
+    with pytest.raises(EventError, match=r"^The area is \w+ and the days are 2018"):
+        search_scenes(area, *days)
 
 
 def test_a_download_keeps_the_part_of_the_area_with_the_same_values(server: Server, tmp_path: Path):
