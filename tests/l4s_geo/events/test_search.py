@@ -16,6 +16,7 @@ import rasterio
 import shapely
 
 from l4s_geo.errors import EventError
+from l4s_geo.events import scene_search
 from l4s_geo.events.event_file import new_event, read_event
 from l4s_geo.events.ground import ground_of, read_classes
 from l4s_geo.events.scene_search import Settings, search, search_scenes
@@ -263,6 +264,18 @@ def test_cloudier_scenes_than_asked_for_are_left_aside(server: Server, tmp_path:
     ]
     with serving(tmp_path, items) as (url, _):
         assert names(found(url, wanted=["after"], cloud=50).scenes) == ["20180917"]
+
+
+def test_what_an_api_answers_beyond_what_was_asked_for_is_left_aside(server: Server, monkeypatch: pytest.MonkeyPatch):
+    items = [
+        add_scene(server.root, server.url, "2018-09-12"),
+        add_scene(server.root, server.url, "2018-09-06"),  # the day of the event
+        add_scene(server.root, server.url, "2019-09-12"),  # too late
+        add_scene(server.root, server.url, "2018-09-17", cover=95),  # too cloudy
+        add_scene(server.root, server.url, "2018-09-22", at=(3 * METRES, 0)),  # elsewhere
+    ]
+    monkeypatch.setattr(scene_search, "search_items", lambda *asked: items)
+    assert names(found(server.url, wanted=["after"]).scenes) == ["20180912"]
 
 
 def test_scenes_of_the_user_stay(server: Server, tmp_path: Path):
