@@ -3,9 +3,9 @@
     >>> import l4s_geo
     >>> landslides = l4s_geo.map_scene("scene.tif", dem="dem.tif", out="inventory.gpkg")
 
-`map_scene` maps a scene; `teach` learns from what a person drew on one; `evaluate` compares an inventory with a
-reference; `report` writes a page about one for people without a GIS; `load_bundle` loads a model for use on arrays;
-every error a user can cause is an `L4SError`.
+`map_scene` maps a scene, `map_event` all scenes of an event, `map_scenes` many without an event file; `teach` learns
+from what a person drew on one; `evaluate` compares an inventory with a reference; `report` writes a page about one for
+people without a GIS; `load_bundle` loads a model for use on arrays; every error a user can cause is an `L4SError`.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from l4s_geo.errors import L4SError
 
 if TYPE_CHECKING:
     from l4s_geo.evaluation.evaluate import evaluate
+    from l4s_geo.events.run import map_event, map_scenes
     from l4s_geo.inference.runtime import load_bundle
     from l4s_geo.pipeline import map_scene
     from l4s_geo.reporting.report import report
     from l4s_geo.teaching.teach import teach
 
-__all__ = ["L4SError", "evaluate", "load_bundle", "map_scene", "report", "teach"]
+__all__ = ["L4SError", "evaluate", "load_bundle", "map_event", "map_scene", "map_scenes", "report", "teach"]
 
 
 def __getattr__(name: str) -> Any:
@@ -30,6 +31,10 @@ def __getattr__(name: str) -> Any:
         from l4s_geo.pipeline import map_scene
 
         return map_scene
+    if name in ("map_event", "map_scenes"):
+        from l4s_geo.events import run
+
+        return getattr(run, name)
     if name == "evaluate":
         from l4s_geo.evaluation.evaluate import evaluate
 

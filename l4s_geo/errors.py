@@ -57,3 +57,7 @@ class ReportError(L4SError, ValueError):
 
 class TeachingError(L4SError, ValueError):
     """Nothing can be learned from the labels given."""
+
+
+class EventError(L4SError, ValueError):
+    """An event file says what cannot be, or its scenes cannot be brought together."""

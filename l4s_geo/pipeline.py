@@ -35,6 +35,7 @@ from l4s_geo.inference.taught import judge_surface, light_of
 from l4s_geo.inference.tta import TestTimeAugmentation
 from l4s_geo.inventory.formats import write_inventory
 from l4s_geo.inventory.landslides import describe_landslides, find_landslides
+from l4s_geo.inventory.seen import seen_ground, write_seen
 from l4s_geo.inventory.vectorize import Connectivity
 from l4s_geo.output.claim import claimed
 from l4s_geo.output.identity import check_apart, local_files
@@ -124,8 +125,8 @@ def map_scene(
         change: raster to write of the change of the vegetation, negative where it was lost: rdNDVI, or the difference
             of the visible greenness where a side has no near infrared.
         bands: names of a raster's bands, in order, if it does not carry them.
-        dem: elevations in metres, any CRS and resolution, one file or several: for the terrain attributes, and for
-            bundles that need slope or DEM.
+        dem: elevations in metres, any CRS and resolution, files or STAC items, one or several: for the terrain
+            attributes, and for bundles that need slope or DEM.
         slope: a ready slope in degrees, used in place of one computed from the DEM.
         units: "dn", "reflectance", "percent" or "l4s"; "auto" takes those that the source states, or detects them.
         offset: digital numbers to add to the stored values of the spectral bands: -1000 for baselines from 04.00 on;
@@ -226,20 +227,22 @@ class MappedScene:
     """Number of pixels that were mapped."""
 
 
-def run_plan(plan: Plan, reporter: Reporter | None = None) -> MappedScene:
+def run_plan(plan: Plan, reporter: Reporter | None = None, model: LoadedBundle | None = None) -> MappedScene:
     """Do what a plan says: load the networks, open the scene, map it.
 
     Args:
         plan: what to do.
         reporter: hears how the run goes.
+        model: the networks of the plan's bundle, on its device, if they are loaded already.
 
     Raises:
         L4SError: see `map_scene`.
     """
     started, created = perf_counter(), datetime.now(UTC).replace(microsecond=0).isoformat()
     tell, watch = reporter or Silent(), Stopwatch()
-    with watch("load networks"):
-        model = load_networks(plan.bundle, plan.device, plan.precision, plan.batch)
+    if model is None:
+        with watch("load networks"):
+            model = load_networks(plan.bundle, plan.device, plan.precision, plan.batch)
     tell.say(f"Device: {model.describe()}")
     with ExitStack() as files:
         files.enter_context(heard(tell))
@@ -316,7 +319,7 @@ def map_sides(
         valid = prediction.valid
         if compared:
             valid = _compared_pixels(run, compared)
-        facts |= comparison_facts(sides, plan, newness, valid)
+        facts |= {**comparison_facts(sides, plan, newness, valid), **plan.purpose}
         landslides = _write(run, compared.mapped if compared else layers, facts, compared)
     return MappedScene(landslides, facts, valid)
 
@@ -456,7 +459,7 @@ def _write(
     stack, plan, parts, watch = run.stack, run.plan, run.parts, run.watch
     with (
         gdal_settings(STREAMING_CACHE),
-        staged(*plan.outputs.paths) as (inventory, *rasters),
+        staged(*plan.outputs.paths) as (inventory, *rasters, seen),
         ThreadPoolExecutor(1) as beside,
     ):
         sources = (layers, layers, compared.change if compared else None)
@@ -471,6 +474,8 @@ def _write(
         with watch("write inventory"):
             if inventory:
                 write_inventory(landslides, inventory, facts)
+            if seen:
+                write_seen(seen_ground(layers, stack.grid), stack.grid, seen)
             written.result()
     return landslides
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from itertools import combinations
 from pathlib import Path
@@ -22,6 +22,7 @@ from l4s_geo.inference.devices import Device, Precision
 from l4s_geo.inference.predict import PredictSettings
 from l4s_geo.inference.taught import require_features
 from l4s_geo.inventory.formats import FORMATS, require_coordinates
+from l4s_geo.inventory.seen import SEEN_SUFFIXES
 from l4s_geo.inventory.vectorize import VectorizeSettings
 from l4s_geo.output.identity import is_same
 from l4s_geo.output.probability_raster import SUFFIXES
@@ -52,6 +53,8 @@ class Outputs:
     """Raster of the change between two dates."""
     patch: bool = False
     """Whether the inventory of a scene without coordinates may lie in metres from the scene's corner."""
+    seen: Path | None = None
+    """Polygons of the ground that was mapped."""
 
     def __post_init__(self) -> None:
         kinds = (
@@ -59,20 +62,21 @@ class Outputs:
             (self.probability, SUFFIXES, "probability raster"),
             (self.spread, SUFFIXES, "spread raster"),
             (self.change, SUFFIXES, "change raster"),
+            (self.seen, SEEN_SUFFIXES, "seen ground"),
         )
         for path, suffixes, what in kinds:
             if path:
-                check_output(path, suffixes, what)
+                check_output(path, suffixes, what, styled=path != self.seen)
         places = [destination(path) for path in self.paths if path]
         for one, other in combinations(places, 2):
             if is_same(one, other):
                 raise OutputError(f"Two outputs have the name {other}; give each a file of its own.")
-        check_stems(*places)
+        check_stems(*(place for place in places if place != self.seen))
 
     @property
     def paths(self) -> tuple[Path | None, ...]:
-        """Paths of inventory, probability, spread and change, in this order."""
-        return self.inventory, self.probability, self.spread, self.change
+        """Paths of inventory, probability, spread, change and seen ground, in this order."""
+        return self.inventory, self.probability, self.spread, self.change, self.seen
 
     @property
     def files(self) -> list[Path]:
@@ -116,6 +120,8 @@ class Plan:
     """Windows that a network takes at once; None for what suits the device."""
     resume: bool = False
     """Whether to go on where a run of the same plan was stopped."""
+    purpose: Mapping[str, Any] = field(default_factory=dict)
+    """What the run is part of; its provenance tells it. JSON-serialisable."""
 
     def __post_init__(self) -> None:
         self.predict.check(self.bundle)
@@ -160,6 +166,7 @@ class Plan:
         spread: PathLike | None = None,
         change: PathLike | None = None,
         patch: bool = False,
+        seen: PathLike | None = None,
         bundle: PathLike = defaults.BUNDLE,
         threshold: float | None = None,
         crf: Choice = defaults.CRF,
@@ -175,6 +182,7 @@ class Plan:
             spread: the spread raster.
             change: the change raster.
             patch: whether the inventory of a scene without coordinates may be written.
+            seen: the polygons of mapped ground.
             bundle: name of an installed bundle, or path of a bundle's folder or zip.
             threshold: None takes the bundle's, that of its DenseCRF if that runs.
             crf: whether to refine the probabilities with the bundle's DenseCRF.
@@ -193,10 +201,10 @@ class Plan:
             raise SceneError("No scene is given; expected one, or a list of them.")
         inputs: Inputs = _take(Inputs, options, scene=first)
         dates: Dates = _take(Dates, options, also=tuple(also), before=scenes_of(before, "earlier scene"))
-        inventory, chance, disagreement, changed = (
-            None if p is None else Path(p) for p in (out, probability, spread, change)
+        inventory, chance, disagreement, changed, ground = (
+            None if p is None else Path(p) for p in (out, probability, spread, change, seen)
         )
-        outputs = Outputs(inventory, chance, disagreement, changed, patch)
+        outputs = Outputs(inventory, chance, disagreement, changed, patch, ground)
         found = find_bundle(bundle)
         lacks = None
         if found.crf is None:

@@ -34,8 +34,12 @@ class Server(http.server.ThreadingHTTPServer):
         """Headers that go with the faults of a file."""
         self.password: str | None = None
         """What every request must bring as "user:password"; None for nothing."""
+        self.ranges: list[tuple[int, int]] = []
+        """First and last byte of all answers with a file."""
         self.queries: list[str] = []
         """The queries of all requests."""
+        self.signature: str | None = None
+        """The query that every request must bring; None for any."""
         self.passwords: list[str | None] = []
         """The header Authorization of all requests, None where there was none."""
         self.closing = threading.Event()
@@ -64,6 +68,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.server.password and self.headers.get("Authorization") != _basic(self.server.password):
             self.send_error(401)
             return
+        if self.server.signature and query != self.server.signature:
+            self.send_error(403)
+            return
         name = path.rpartition("/")[2]
         self.server.requests[name] += 1
         fault, times = self.server.faults.get(name, ("", 0))
@@ -87,6 +94,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         first = int(asked[1]) if asked else 0
         last = min(int(asked[2] or len(content)) if asked else len(content), len(content) - 1)
         part = content[first : last + 1]
+        if body is None:
+            self.server.ranges.append((first, last))
         if fault == "drip header":
             self.drip(b"HTTP/1.1 200 OK\r\nX-Long: " + b"a" * 10_000)
             return

@@ -15,6 +15,7 @@ PACKAGES = {"l4s_geo": REPOSITORY / "l4s_geo", "l4s_training": REPOSITORY / "tra
 LAYERS = {
     "l4s_geo": (
         {"cli", "worker"},
+        {"events"},
         {"reporting", "teaching"},
         {"evaluation"},
         {"pipeline"},

@@ -15,7 +15,10 @@ from l4s_training.cli import EXTRA
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-ABSENT = {name: [name] for name in ("numba", "s2cloudless", "lightgbm")} | {"cupy": ["cupy-cuda13x"]}
+ABSENT = {name: [name] for name in ("numba", "s2cloudless", "lightgbm")} | {
+    "cupy": ["cupy-cuda13x"],
+    "planetary_computer": ["planetary-computer"],
+}
 """Distributions of modules that need not be installed for the tests."""
 
 
@@ -43,7 +46,8 @@ def imported(folder: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("folder", "extras"), [("l4s_geo", ("cpu", "gpu", "clouds", "crf", "teach")), ("training/l4s_training", ("train",))]
+    ("folder", "extras"),
+    [("l4s_geo", ("cpu", "gpu", "clouds", "crf", "teach", "planetary")), ("training/l4s_training", ("train",))],
 )
 def test_what_is_imported_is_declared(folder, extras):
     owners = ABSENT | packages_distributions()

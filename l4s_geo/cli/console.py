@@ -27,14 +27,17 @@ __all__ = ["Console", "user_errors"]
 
 
 @contextmanager
-def user_errors(verbose: bool = False, resumes: bool = False) -> Iterator[None]:
+def user_errors(
+    verbose: bool = False, resumes: bool = False, by: str = "the same command with --resume"
+) -> Iterator[None]:
     """End the command with one sentence on stderr and exit code 2 on a user's mistake, 130 on Ctrl-C.
 
     Whatever else happens is a bug, and ends in a traceback and exit code 1.
 
     Args:
         verbose: let through what libraries warn of and log, see `l4s_geo.chatter`.
-        resumes: the command has --resume, which whoever stops it is told of.
+        resumes: the command can go on, which whoever stops it is told of.
+        by: what goes on.
     """
     try:
         with without_chatter(verbose):
@@ -43,7 +46,7 @@ def user_errors(verbose: bool = False, resumes: bool = False) -> Iterator[None]:
         click.echo(f"Error: {error}", err=True)
         sys.exit(2)
     except KeyboardInterrupt:
-        hint = ", and the same command with --resume goes on from here" if resumes else ""
+        hint = f", and {by} goes on from here" if resumes else ""
         click.echo(f"Stopped; no output was written{hint}.", err=True)
         sys.exit(130)
     except BrokenPipeError:

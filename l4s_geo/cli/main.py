@@ -12,6 +12,8 @@ _COMMANDS = {
     "info": ("l4s_geo.cli.info", "What a scene is, and which bundles can map it."),
     "map": ("l4s_geo.cli.map", "Map the landslides of a scene (the same as l4s-map)."),
     "stack": ("l4s_geo.cli.stack", "Write a scene and its terrain as one 14-band raster."),
+    "event": ("l4s_geo.cli.event", "Map an event: from a place and a date to one inventory."),
+    "export": ("l4s_geo.cli.export", "Write an inventory in the fields of a landslide catalogue."),
     "teach": ("l4s_geo.cli.teach", "Teach a bundle from labels drawn on a scene."),
     "evaluate": ("l4s_geo.cli.evaluate", "Compare an inventory with a reference."),
     "report": ("l4s_geo.cli.report", "Write a page about an inventory, for people without a GIS."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from functools import partial
 from typing import Any
 
@@ -10,13 +11,14 @@ import click
 from l4s_geo import defaults
 from l4s_geo.change.dates import SceneLike
 from l4s_geo.cli.console import Console, user_errors
-from l4s_geo.cli.options import band_files, device_options, scene_options
+from l4s_geo.cli.options import band_files, device_options, many_options, scene_options
 
 __all__ = ["main"]
 
 
 _USAGE = """\
 Usage: l4s-map SCENE --out INVENTORY [--dem DEM] [OPTIONS]
+       l4s-map SCENE… --out-dir FOLDER [--dem DEM] [OPTIONS]
 
   l4s-map scene.tif --dem dem.tif --out inventory.gpkg
 
@@ -73,10 +75,16 @@ class _Taught(click.Command):
 )
 @click.option(
     "--out",
-    required=True,
     type=click.Path(),
     help="Inventory to write; the suffix chooses the format: .gpkg (styled in QGIS), .geojson (WGS 84), .fgb, "
     ".parquet, .shp.",
+)
+@click.option(
+    "--out-dir",
+    type=click.Path(),
+    metavar="FOLDER",
+    help="Map each tile and day of many scenes by itself, and merge them: FOLDER/inventory.gpkg. SCENE may be a "
+    "pattern or a folder of scenes then; what is done is not done again.",
 )
 @click.option("--probability", type=click.Path(), help="Also write the probability raster, a GeoTIFF (COG).")
 @click.option(
@@ -160,6 +168,7 @@ class _Taught(click.Command):
     help="Smooth the pixel steps of outlines; shared borders stay shared.",
 )
 @device_options
+@many_options
 @click.option(
     "--patch",
     is_flag=True,
@@ -179,6 +188,10 @@ def main(
     before: tuple[str, ...],
     before_files: dict[str, str],
     connectivity: str,
+    out_dir: str | None,
+    workers: int,
+    shard: str | None,
+    retry: bool,
     report: str | None,
     quiet: bool,
     verbose: bool,
@@ -199,21 +212,42 @@ def main(
       l4s-map image_12.h5 --patch --out patch.gpkg
       l4s-map after.tif --before before.tif --dem dem.tif --out new.gpkg
       l4s-map scene.tif --aoi 85.2,27.9,85.6,28.2 --out slides.gpkg --probability probability.tif
+      l4s-map 'after/*.SAFE' --before before --dem dem.tif --out-dir results --workers 2
     """  # noqa: D301
+    if bool(options["out"]) == bool(out_dir):
+        raise click.UsageError("Give either --out INVENTORY, or --out-dir FOLDER for many scenes.")
+    many = {"workers": workers, "shard": shard, "retry": retry}
+    earlier: list[SceneLike] = [*before, *([before_files] if before_files else [])]
+    options |= {**inputs, "before": earlier or None, "connectivity": 4 if connectivity == "4" else 8}
+    if out_dir:
+        sys.exit(_map_many(out_dir, many, report, options, quiet, verbose))
+    if unused := [name for name, value in many.items() if value not in (1, None, False)]:
+        raise click.UsageError(f"--{unused[0]} is for many scenes; give --out-dir FOLDER instead of --out.")
     with user_errors(verbose, resumes=True), Console(quiet, verbose) as console:
         from l4s_geo.pipeline import map_scene
 
-        earlier: list[SceneLike] = [*before, *([before_files] if before_files else [])]
         if report:
             from l4s_geo.reporting.report import check_report, report_mapped
 
             check_report(report)
-        map_scene(
-            **inputs,
-            before=earlier or None,
-            **options,
-            connectivity=4 if connectivity == "4" else 8,
-            reporter=console,
-        )
+        map_scene(**options, reporter=console)
         if report:
             report_mapped({**inputs, "before": earlier or None, "out": options["out"]}, report)
+
+
+def _map_many(
+    out_dir: str, many: dict[str, Any], report: str | None, options: dict[str, Any], quiet: bool, verbose: bool
+) -> int:
+    """Map scenes one by one and merge them; return the exit code: 1 if one failed."""
+    single = ("out", "probability", "spread", "change", "patch", "resume")
+    given = {name: options.pop(name) for name in single}
+    if unused := [name for name, value in given.items() if value and name != "resume"]:
+        raise click.UsageError(
+            f"--{unused[0]} is for one scene; leave it out with --out-dir, or write an event file (l4s event new), "
+            "whose options can ask for rasters of each unit."
+        )
+    with user_errors(verbose, resumes=True, by="the same command"), Console(quiet, verbose) as console:
+        from l4s_geo.events.run import map_scenes
+
+        ran = map_scenes(out_dir=out_dir, **many, report=report, **options, reporter=console)
+    return 1 if ran.failed else 0

@@ -4,6 +4,7 @@
 --sensor, --resampling, --mask, --mask-classes, --clouds, --aoi); the command gets them as one mapping, ready for
 `map_scene` or `Inputs`.
 `azimuth_elevation` parses the value of --sun.
+`many_options` adds --workers, --shard and --retry, of commands that map many scenes.
 `device_options` adds --device, --precision and --batch, which the command gets by these names.
 """
 
@@ -17,7 +18,15 @@ import click
 
 from l4s_geo import defaults
 
-__all__ = ["azimuth_elevation", "band_files", "band_names", "class_numbers", "device_options", "scene_options"]
+__all__ = [
+    "azimuth_elevation",
+    "band_files",
+    "band_names",
+    "class_numbers",
+    "device_options",
+    "many_options",
+    "scene_options",
+]
 
 
 def band_files(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
@@ -85,8 +94,8 @@ _OPTIONS = [
         "--dem",
         multiple=True,
         type=click.Path(),
-        help="Elevations in metres, any CRS and resolution; repeat for a mosaic. Gives the terrain attributes, and "
-        "slope and DEM to bundles that need them.",
+        help="Elevations in metres, any CRS, files or STAC items; repeat for a mosaic. Gives the terrain attributes, "
+        "and slope and DEM to bundles that need them.",
     ),
     click.option("--slope", type=click.Path(), help="A ready slope in degrees, in place of one computed from the DEM."),
     click.option(
@@ -207,5 +216,30 @@ _DEVICE_OPTIONS = [
 def device_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options that say where and how networks run."""
     for option in reversed(_DEVICE_OPTIONS):
+        command = option(command)
+    return command
+
+
+_MANY_OPTIONS = [
+    click.option(
+        "--workers",
+        type=click.IntRange(1),
+        default=1,
+        show_default=True,
+        metavar="N",
+        help="Processes of this machine that map at once, with an equal share of its processors each.",
+    ),
+    click.option(
+        "--shard",
+        metavar="I/N",
+        help="Map the I-th of N parts of the units alone, for arrays of a batch system; a run without --shard merges.",
+    ),
+    click.option("--retry", is_flag=True, help="Try units again that failed; else they are reported."),
+]
+
+
+def many_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options of commands that map many scenes."""
+    for option in reversed(_MANY_OPTIONS):
         command = option(command)
     return command

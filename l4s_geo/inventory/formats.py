@@ -55,8 +55,8 @@ def write_inventory(frame: GeoDataFrame, path: Path, provenance: Mapping[str, An
     """Write an inventory in the format of its suffix, with style and provenance.
 
     Args:
-        frame: polygons with the columns of `l4s_geo.inventory.table.COLUMNS`, and of `CHANGE_COLUMNS` if two dates were
-            compared.
+        frame: polygons with the columns of `l4s_geo.inventory.table.COLUMNS`, of `CHANGE_COLUMNS` too if two dates were
+            compared, and of `EVENT_COLUMNS` if it is the merged one of an event.
         path: where to write.
         provenance: facts about the run; JSON-serialisable.
 
@@ -139,7 +139,7 @@ def _check_whole(frame: GeoDataFrame, path: Path) -> None:
 
 
 def _style(frame: GeoDataFrame) -> str:
-    return inventory_style(change="is_new" in frame)
+    return inventory_style(change="is_new" in frame, event="n_found" in frame)
 
 
 def _write_sidecars(frame: GeoDataFrame, path: Path, provenance: str) -> None:

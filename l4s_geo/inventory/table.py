@@ -15,6 +15,8 @@ __all__ = [
     "CHANGE_DTYPES",
     "COLUMNS",
     "DTYPES",
+    "EVENT_COLUMNS",
+    "EVENT_DTYPES",
     "GROUPS",
     "SHAPEFILE_NAMES",
     "TERRAIN_COLUMNS",
@@ -22,10 +24,10 @@ __all__ = [
     "Group",
 ]
 
-Group = Literal["Landslide", "Shape", "Terrain", "Change", "Origin"]
+Group = Literal["Landslide", "Shape", "Terrain", "Change", "Event", "Origin"]
 """What an attribute is about; QGIS's form and the documentation show attributes by group."""
 
-GROUPS: tuple[Group, ...] = ("Landslide", "Shape", "Terrain", "Change", "Origin")
+GROUPS: tuple[Group, ...] = ("Landslide", "Shape", "Terrain", "Change", "Event", "Origin")
 
 
 @dataclass(frozen=True)
@@ -377,16 +379,88 @@ CHANGE_COLUMNS: tuple[Column, ...] = (
 )
 """The attributes that an inventory has besides if it compares two dates, in the order in which files hold them."""
 
+EVENT_COLUMNS: tuple[Column, ...] = (
+    Column(
+        "event",
+        "str",
+        "",
+        "Event",
+        "Name of the event, from the event file. Empty without one.",
+        "Event",
+    ),
+    Column(
+        "event_date",
+        "str",
+        "",
+        "Date of the event",
+        "The day of the event, or the first and the last with a stroke between. Empty without an event file.",
+        "Event",
+        short_name="event_day",
+    ),
+    Column(
+        "trigger",
+        "str",
+        "",
+        "Trigger",
+        "What set the landslides off, in the words of the event file. Empty without one.",
+        "Event",
+    ),
+    Column(
+        "event_type",
+        "str",
+        "",
+        "Type of the landslides",
+        "In the words of the event file. Empty if it does not say.",
+        "Event",
+    ),
+    Column(
+        "units",
+        "str",
+        "",
+        "Mapping units",
+        "The units that it was taken from, the best observation first, with + between.",
+        "Event",
+    ),
+    Column(
+        "observed",
+        "str",
+        "",
+        "Observed",
+        "The day on which the best observation was taken. Empty if its scenes do not tell.",
+        "Event",
+    ),
+    Column(
+        "n_seen",
+        "int32",
+        "",
+        "Units that see the ground",
+        "Number of units that show the ground clearly, at a point inside the landslide.",
+        "Event",
+    ),
+    Column(
+        "n_found",
+        "int32",
+        "",
+        "Units that found it",
+        "Number of units in which a landslide was found that overlaps it.",
+        "Event",
+    ),
+)
+"""The attributes that the merged inventory of an event has besides, in the order in which files hold them."""
+
 DTYPES: dict[str, str] = {column.name: column.dtype for column in COLUMNS}
 """The dtypes of an inventory's columns by their names, in order."""
 
 CHANGE_DTYPES: dict[str, str] = {column.name: column.dtype for column in CHANGE_COLUMNS}
 """The dtypes of the columns that an inventory of two dates has besides."""
 
+EVENT_DTYPES: dict[str, str] = {column.name: column.dtype for column in EVENT_COLUMNS}
+"""The dtypes of the columns that the merged inventory of an event has besides."""
+
 TERRAIN_COLUMNS: tuple[str, ...] = tuple(column.name for column in COLUMNS if column.group == "Terrain")
 """Names of the attributes that need a DEM."""
 
 SHAPEFILE_NAMES: dict[str, str] = {
-    column.name: column.short_name for column in (*COLUMNS, *CHANGE_COLUMNS) if column.short_name
+    column.name: column.short_name for column in (*COLUMNS, *CHANGE_COLUMNS, *EVENT_COLUMNS) if column.short_name
 }
 """Names in shapefiles by name, of the attributes that have another one there."""

@@ -19,11 +19,15 @@ from time import monotonic, sleep
 
 from l4s_geo.errors import OutputError
 
-__all__ = ["Claim", "claimed"]
+__all__ = ["Claim", "claimed", "claimed_if_free", "is_claimed"]
 
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
 _SIGNING_S = 1.0
 _TAKEN = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
+
+
+class _TakenError(OutputError):
+    """Another process has the claim."""
 
 
 @dataclass(frozen=True)
@@ -51,12 +55,54 @@ def claimed(*outputs: Path | None) -> Iterator[tuple[Claim, ...]]:
     """
     places = {output.resolve(): output for output in outputs if output}
     with ExitStack() as claims:
-        yield tuple([claims.enter_context(_claim(place, output)) for place, output in places.items()])
+        try:
+            held = [claims.enter_context(_claim(place, output)) for place, output in places.items()]
+        except _TakenError as error:
+            raise OutputError(str(error)) from error
+        yield tuple(held)
+
+
+@contextmanager
+def claimed_if_free(output: Path) -> Iterator[bool]:
+    """Do as `claimed` does if no other run has the claim.
+
+    Args:
+        output: a file or a folder, which need not exist.
+
+    Yields:
+        Whether the claim is had.
+
+    Raises:
+        OutputError: the folder around it cannot be written to.
+    """
+    with ExitStack() as claims:
+        free = True
+        try:
+            claims.enter_context(_claim(output.resolve(), output))
+        except _TakenError:
+            free = False
+        yield free
+
+
+def is_claimed(output: Path) -> bool:
+    """Whether another run has claimed a file or a folder at this moment."""
+    try:
+        descriptor = os.open(_lock_of(output.resolve()), os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        return not _lock(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _lock_of(place: Path) -> Path:
+    return place.with_name(f".{place.name}.l4s-lock")
 
 
 @contextmanager
 def _claim(place: Path, output: Path) -> Iterator[Claim]:
-    path = place.with_name(f".{place.name}.l4s-lock")
+    path = _lock_of(place)
     try:
         descriptor = _locked(path, output)
     except OSError as error:
@@ -80,14 +126,14 @@ def _locked(path: Path, output: Path) -> int:
     """Open a lock file, lock it, and sign it.
 
     Raises:
-        OutputError: another process has locked it.
+        _TakenError: another process has locked it.
         OSError: it cannot be written.
     """
     while True:
         descriptor = _opened(path)
         try:
             if not _lock(descriptor):
-                raise OutputError(
+                raise _TakenError(
                     f"{output} is being written by another run ({_holder(descriptor)}); wait for it or end it, or give "
                     "this one another name."
                 )

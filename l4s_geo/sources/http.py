@@ -26,7 +26,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from l4s_geo.address import is_url, shown, url_of
-from l4s_geo.errors import SceneError
+from l4s_geo.errors import L4SError, SceneError
 
 __all__ = [
     "DOCUMENT_BYTES",
@@ -97,11 +97,20 @@ def http_options() -> dict[str, str]:
     }
 
 
-def fetch(url: str) -> tuple[bytes, str]:
+def fetch(
+    url: str,
+    error: type[L4SError] = SceneError,
+    todo: str = "check the address and the connection, or save the document and give its path",
+) -> tuple[bytes, str]:
     """Download a document, trying again after errors that may pass; return it and its final URL.
 
+    Args:
+        url: its address.
+        error: class to raise.
+        todo: what to do if it cannot be had, for the message.
+
     Raises:
-        SceneError: it cannot be had.
+        L4SError: it cannot be had.
     """
     reason = ""
     for attempt in range(HTTP.retries + 1):
@@ -109,22 +118,19 @@ def fetch(url: str) -> tuple[bytes, str]:
         time.sleep(pause)
         try:
             return _within(HTTP.item, partial(_download, url))
-        except urllib.error.HTTPError as error:
-            reason = f"HTTP status {error.code} {error.reason}"
-            if error.code not in _TRANSIENT:
+        except urllib.error.HTTPError as cause:
+            reason = f"HTTP status {cause.code} {cause.reason}"
+            if cause.code not in _TRANSIENT:
                 break
-            if (asked := _asked(error)) and not _pause(url, asked):
+            if (asked := _asked(cause)) and not _pause(url, asked):
                 reason += f", with the request to wait {asked:.0f} s"
                 break
-        except (OSError, http.client.HTTPException) as error:
-            reason = str(getattr(error, "reason", error)) or type(error).__name__
-        except ValueError as error:
-            reason = str(error)
+        except (OSError, http.client.HTTPException) as cause:
+            reason = str(getattr(cause, "reason", cause)) or type(cause).__name__
+        except ValueError as cause:
+            reason = str(cause)
             break
-    raise SceneError(
-        f"{url} cannot be fetched ({reason}, attempt {attempt + 1} of {HTTP.retries + 1}); "
-        "check the address and the connection, or save the document and give its path."
-    )
+    raise error(f"{url} cannot be fetched ({reason}, attempt {attempt + 1} of {HTTP.retries + 1}); {todo}.")
 
 
 def probe(path: str) -> None:

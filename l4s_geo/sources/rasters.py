@@ -26,6 +26,7 @@ from l4s_geo.sources.mosaic import is_mosaic, mosaic_of, tiles_of
 from l4s_geo.sources.names import file_of, lacking_driver
 from l4s_geo.sources.patch import is_patch, patch_raster
 from l4s_geo.sources.scene import BandRef
+from l4s_geo.sources.signing import signed
 from l4s_geo.sources.vrt import check_vrt
 from l4s_geo.units import Units
 
@@ -136,7 +137,7 @@ def _dataset(path: str, what: str, error: type[L4SError]) -> Any:
     for further in reversed(range(1 + http.HTTP.retries)):
         try:
             with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN=beside, **settings):
-                return DatasetReader(name, driver=drivers)
+                return DatasetReader(signed(name, error), driver=drivers)
         except RasterioError as cause:
             if is_network(path) and further and http.wait_as_asked(name):
                 continue

@@ -35,14 +35,26 @@ from l4s_geo.sources.http import DOCUMENT_BYTES, check_step, fetch, http_options
 from l4s_geo.sources.loose import BASELINE_OFFSET
 from l4s_geo.sources.scene import Acquisition, BandRef, Scene
 
-__all__ = ["is_stac", "open_stac"]
+__all__ = [
+    "Json",
+    "band_assets",
+    "band_paths",
+    "check_redirects",
+    "elevation_file",
+    "is_item",
+    "is_stac",
+    "load_item",
+    "open_stac",
+]
 
 Json = dict[str, Any]
 
 _ITEM_SUFFIXES = (".json", ".geojson")
 _RASTER_SUFFIXES = (".tif", ".tiff", ".jp2", ".vrt", ".img", ".nc", ".h5", ".hdf", ".zarr", ".zip", ".png", ".jpg")
+_ITEM_PATH = re.compile(r"/collections/[^/]+/items/[^/]+/?$")
 _PROBES = 8
 _NO_DATA_ROLES = {"thumbnail", "overview", "metadata"}
+_ELEVATION_KEYS = ("data", "elevation", "dem", "DEM")
 
 
 @dataclass(frozen=True)
@@ -74,6 +86,15 @@ def is_stac(source: str | os.PathLike[str]) -> bool:
     return not urlsplit(text).path.rstrip("/").lower().endswith(_RASTER_SUFFIXES)
 
 
+def is_item(source: str | os.PathLike[str]) -> bool:
+    """Tell whether something that may also be a raster is given as a STAC item: by .json, or as an API names items."""
+    text = os.fspath(source)
+    if not is_url(text):
+        return is_stac(text)
+    path = urlsplit(text).path
+    return path.lower().endswith(_ITEM_SUFFIXES) or _ITEM_PATH.search(path) is not None
+
+
 def open_stac(href: str | os.PathLike[str]) -> Scene:
     """Describe the scene of a STAC item.
 
@@ -84,14 +105,11 @@ def open_stac(href: str | os.PathLike[str]) -> Scene:
         SceneError: the item or an asset cannot be read, or it is no item of a Sentinel-2 scene.
         BandError: it has no asset that is a band of Sentinel-2.
     """
-    item, base = _load(os.fspath(href))
+    item, base = load_item(os.fspath(href))
     properties = _object(item["properties"])
     name = str(item.get("id") or Path(urlsplit(base).path).stem)
     acquisition = _acquisition(item, properties)
-    found: dict[str, _Asset] = {}
-    for band, asset in _assets(item):
-        if band not in found or asset.preference < found[band].preference:
-            found[band] = asset
+    found = _best_assets(item)
     chosen = {band: found[band] for band in SENSED if band in found}
     if not set(chosen) & set(SPECTRAL):
         keys = ", ".join(list(item["assets"])[:20]) or "none"
@@ -101,8 +119,7 @@ def open_stac(href: str | os.PathLike[str]) -> Scene:
         )
     paths = {band: _path(asset, base) for band, asset in found.items()}
     files = {band: paths[band] for band in chosen}
-    if is_url(base):
-        _check_redirects({found[band].key: path for band, path in paths.items()}, name, base)
+    check_redirects({found[band].key: path for band, path in paths.items()}, name, base)
     try:
         with rasterio.Env(**http_options()):
             scene = open_band_files(files, name)
@@ -128,8 +145,65 @@ def open_stac(href: str | os.PathLike[str]) -> Scene:
     )
 
 
-def _load(href: str) -> tuple[Json, str]:
-    """Read an item; return it and the path or URL to which its relative references refer."""
+def band_paths(item: Json, base: str) -> dict[str, str]:
+    """Return what GDAL opens for each band of an item, and for its scene classification, "SCL".
+
+    Args:
+        item: the item.
+        base: the path or URL to which its relative references refer.
+
+    Raises:
+        SceneError: an asset is neither on the web nor in S3 nor, if the item is a file, a file.
+    """
+    return {band: path for band, (_, path) in band_assets(item, base).items()}
+
+
+def band_assets(item: Json, base: str) -> dict[str, tuple[str, str]]:
+    """Return the key of the asset of each band of an item, and what GDAL opens for it; see `band_paths`."""
+    return {band: (asset.key, _path(asset, base)) for band, asset in _best_assets(item).items()}
+
+
+def elevation_file(href: str | os.PathLike[str]) -> str:
+    """Return what GDAL opens for the elevations of a STAC item, such as one of the collection cop-dem-glo-30.
+
+    Args:
+        href: path or http(s) URL of the item's JSON.
+
+    Raises:
+        SceneError: the item cannot be read, or has not one image that is its data.
+    """
+    item, base = load_item(os.fspath(href))
+    found = []
+    for key, asset in item["assets"].items():
+        asset = _object(asset)
+        link, media, roles = asset.get("href"), str(asset.get("type") or "image/"), asset.get("roles")
+        pictured = isinstance(roles, list) and any(role in _NO_DATA_ROLES for role in map(str, roles))
+        if isinstance(link, str) and media.startswith("image/tiff") and not pictured:
+            found.append(_Asset(key, _public(link), False, 0.0, None, None, None))
+    if len(found) > 1:
+        found = [asset for asset in found if asset.key in _ELEVATION_KEYS] or found
+    if len(found) != 1:
+        keys = ", ".join(list(item["assets"])[:20]) or "none"
+        raise SceneError(
+            f"The STAC item {href} has {len(found)} GeoTIFFs that may be elevations (its assets: {keys}); expected "
+            "one, so give the address of the file."
+        )
+    path = _path(found[0], base)
+    check_redirects({found[0].key: path}, str(item.get("id")), base)
+    return path
+
+
+def _public(href: str) -> str:
+    """Return the address at which anybody can read a file of a public bucket, which needs no credentials."""
+    return re.sub(r"^s3://(copernicus-dem-30m)/", r"https://\1.s3.amazonaws.com/", href)
+
+
+def load_item(href: str) -> tuple[Json, str]:
+    """Read an item; return it and the path or URL to which its relative references refer.
+
+    Raises:
+        SceneError: it cannot be read, or is no STAC item.
+    """
     if is_url(href):
         raw, base = fetch(href)
     else:
@@ -157,6 +231,15 @@ def _load(href: str) -> tuple[Json, str]:
             "properties and assets, so give the address of one item, not of a collection or a search."
         )
     return item, base
+
+
+def _best_assets(item: Json) -> dict[str, _Asset]:
+    """Return for each band of an item the asset to read it from."""
+    found: dict[str, _Asset] = {}
+    for band, asset in _assets(item):
+        if band not in found or asset.preference < found[band].preference:
+            found[band] = asset
+    return found
 
 
 def _assets(item: Json) -> Iterator[tuple[str, _Asset]]:
@@ -254,13 +337,18 @@ def _path(asset: _Asset, base: str) -> str:
     )
 
 
-def _check_redirects(paths: Mapping[str, str], name: str, base: str) -> None:
+def check_redirects(paths: Mapping[str, str], name: str, base: str) -> None:
     """Follow where the hosts of assets redirect to, before GDAL does, if the item is from the web.
+
+    Args:
+        paths: what GDAL is to open, by the asset's key.
+        name: the item's name, for messages.
+        base: where the item is from.
 
     Raises:
         SceneError: to what is not on the web, or to this machine or its network.
     """
-    if is_inner(base):
+    if not is_url(base) or is_inner(base):
         return
     with ThreadPoolExecutor(_PROBES) as threads:
         for key, problem in zip(paths, threads.map(partial(_problem, probe), paths.values()), strict=True):

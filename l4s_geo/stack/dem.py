@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import os
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -20,10 +21,13 @@ from affine import Affine
 from numpy.typing import NDArray
 from rasterio.enums import Resampling
 
+from l4s_geo.address import is_network
 from l4s_geo.closing import Closing
 from l4s_geo.errors import SceneError, TerrainError
 from l4s_geo.grid import PIXEL, Grid, Window
+from l4s_geo.sources import http
 from l4s_geo.sources.rasters import grid_of, opened, reading
+from l4s_geo.sources.stac import elevation_file, is_item
 from l4s_geo.sources.vrt import outside
 from l4s_geo.stack.slopes import NOT_FLAT, check_degrees, is_slope, is_void, probe_windows, unlike, without_fill
 from l4s_geo.stack.terrain import MAX_VOID, fill_voids, horn, slope_of
@@ -59,7 +63,7 @@ class DEM(Closing):
         """Open DEM files.
 
         Args:
-            paths: rasters of elevations in metres.
+            paths: rasters of elevations in metres, or STAC items of such.
             grid: the mapping grid to read them on.
             slope: a raster of slopes in degrees, to take in place of computed ones.
 
@@ -68,7 +72,7 @@ class DEM(Closing):
                 none has an elevation anywhere on the grid.
         """
         given = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
-        self.paths = tuple(os.fspath(p) for p in given)
+        self.paths = tuple(map(_file_of, given))
         self.grid = grid
         self.slope_path = os.fspath(slope) if slope is not None else None
         self.voids_filled = False
@@ -76,13 +80,15 @@ class DEM(Closing):
         self.remarks: list[str] = []
         """What a user should know of how the elevations were understood, one sentence each."""
         self._resources = ExitStack()
+        self._handles = [self._resources.enter_context(ExitStack()) for _ in self.paths]
+        self._voids: dict[int, tuple[float, ...]] = {}
         try:
-            datasets = [self._open(path, "DEM") for path in self.paths]
+            datasets = [self._open(path, "DEM", files) for path, files in zip(self.paths, self._handles, strict=True)]
             self.remarks += outside(self.paths)
             self._own = _metric_grid([grid_of(d, "DEM", TerrainError) for d in datasets], grid)
-            known = map(self._without_voids, self.paths, datasets)
-            self._rasters = [self._on(self._own, d, Resampling.bilinear) for d in known]
-            self._slope = self._on(grid, self._open_slope(), Resampling.nearest) if self.slope_path else None
+            known = [self._without_voids(index, dataset) for index, dataset in enumerate(datasets)]
+            self._rasters = [self._on(self._own, d, f) for d, f in zip(known, self._handles, strict=True)]
+            self._slope = self._on(grid, self._open_slope()) if self.slope_path else None
             self.remarks += outside([self.slope_path] if self.slope_path else [])
             self.covered = self._coverage()
             self.remarks += self._doubts()
@@ -103,7 +109,7 @@ class DEM(Closing):
         elevation, computed = self._sampled(window)
         if self._slope is None:
             return elevation, computed
-        slope = self._read_raster(self._slope, window.ranges, "slope")
+        slope = self._read_raster(self._slope, window.ranges, "slope", str(self.slope_path))
         slope[~is_slope(slope)] = np.nan
         return elevation, np.where(is_void(slope, computed), computed, slope)
 
@@ -111,8 +117,8 @@ class DEM(Closing):
         """Close the DEM's files."""
         self._resources.close()
 
-    def _open(self, path: str, what: str) -> Any:
-        dataset = self._resources.enter_context(opened(path, what, TerrainError))
+    def _open(self, path: str, what: str, files: ExitStack) -> Any:
+        dataset = files.enter_context(opened(path, what, TerrainError))
         if dataset.count != 1:
             raise TerrainError(
                 f"The {what} {path} has {dataset.count} bands; expected one, so take it out (gdal_translate -b 1 FILE "
@@ -132,12 +138,13 @@ class DEM(Closing):
             )
         return dataset
 
-    def _without_voids(self, path: str, dataset: Any) -> Any:
+    def _without_voids(self, index: int, dataset: Any) -> Any:
         """Return a DEM without what is no elevation in it: itself if there is nothing of the kind, else a view."""
+        path = self.paths[index]
         pixel = PIXEL / math.sqrt(math.prod(_pixels(grid_of(dataset, "DEM", TerrainError), self.grid)))
         voids = find_voids(_Blocks(dataset, path, _window_around(self.grid, dataset)), pixel)
         if not voids.share:
-            return self._resources.enter_context(without_voids(dataset, ())) if is_scaled(dataset) else dataset
+            return self._view(index, dataset, ()) if is_scaled(dataset) else dataset
         values = ", ".join(f"{value:g}" for value in (*voids.constants, *voids.beyond))
         if voids.scaled:
             raise TerrainError(
@@ -149,10 +156,23 @@ class DEM(Closing):
             f"{voids.share:.2%} of the DEM {path} around the scene hold {values}, which no ground there can have; they "
             "count as unknown"
         )
-        return self._resources.enter_context(without_voids(dataset, voids.constants))
+        return self._view(index, dataset, voids.constants)
+
+    def _view(self, index: int, dataset: Any, constants: Sequence[float]) -> Any:
+        self._voids[index] = tuple(constants)
+        return self._handles[index].enter_context(without_voids(dataset, self._voids[index]))
+
+    def _open_anew(self, index: int) -> None:
+        """Open a file again whose connection broke, or whose signature is good no more."""
+        files = self._handles[index]
+        files.close()
+        dataset = files.enter_context(opened(self.paths[index], "DEM", TerrainError))
+        if index in self._voids:
+            dataset = self._view(index, dataset, self._voids[index])
+        self._rasters[index] = self._on(self._own, dataset, files)
 
     def _open_slope(self) -> Any:
-        dataset = self._open(str(self.slope_path), "slope")
+        dataset = self._open(str(self.slope_path), "slope", self._resources)
         grid_of(dataset, "slope", TerrainError)
         step = max(1, max(dataset.shape) // 512)
         shape = (-(-dataset.height // step), -(-dataset.width // step))
@@ -163,9 +183,11 @@ class DEM(Closing):
             raise TerrainError(f"The slope {dataset.name} holds nothing but nodata; give one in degrees.")
         return self._resources.enter_context(without_voids(dataset, ())) if is_scaled(dataset) else dataset
 
-    def _on(self, grid: Grid, dataset: Any, resampling: Resampling) -> Any:
+    def _on(self, grid: Grid, dataset: Any, files: ExitStack | None = None) -> Any:
+        """Return a DEM, with its own files, or a ready slope on a grid."""
+        resampling = Resampling.nearest if files is None else Resampling.bilinear
         try:
-            return self._resources.enter_context(exact_warp(dataset, grid, resampling))
+            return (files or self._resources).enter_context(exact_warp(dataset, grid, resampling))
         except SceneError as error:
             raise TerrainError(f"The DEM {dataset.name} does not lie where the scene does: {error}") from error
 
@@ -206,7 +228,9 @@ class DEM(Closing):
     def _check_slope(self) -> None:
         """Refuse a ready slope that is not in degrees, by its range and beside the slopes computed here."""
         windows = list(probe_windows(self.grid))
-        ready = [self._read_raster(self._slope, window.ranges, "slope").ravel() for window in windows]
+        ready = [
+            self._read_raster(self._slope, window.ranges, "slope", str(self.slope_path)).ravel() for window in windows
+        ]
         computed = np.concatenate([self._sampled(window)[1].ravel() for window in windows])
         stated = np.concatenate(ready)
         check_degrees(stated, computed, f"slope {self.slope_path}")
@@ -238,13 +262,25 @@ class DEM(Closing):
         if top >= bottom or left >= right:
             return out
         part = out[top - row0 : bottom - row0, left - col0 : right - col0]
-        for raster in self._rasters:
+        for index in range(len(self._rasters)):
             if (missing := np.isnan(part)).any():
-                part[missing] = self._read_raster(raster, ((top, bottom), (left, right)), "DEM")[missing]
+                part[missing] = self._read_dem(index, ((top, bottom), (left, right)))[missing]
         return out
 
-    def _read_raster(self, raster: Any, window: Any, what: str) -> NDArray[np.float32]:
-        path = self.paths[0] if what == "DEM" else str(self.slope_path)
+    def _read_dem(self, index: int, window: Any) -> NDArray[np.float32]:
+        """Read a window of a file, opening it anew where a network fails."""
+        path, started = self.paths[index], time.monotonic()
+        for further in reversed(range(1 + http.HTTP.retries)):
+            try:
+                return self._read_raster(self._rasters[index], window, "DEM", path)
+            except TerrainError:
+                if not further or not is_network(path) or time.monotonic() - started > http.HTTP.read:
+                    raise
+            http.wait_as_asked(path)
+            self._open_anew(index)
+        raise AssertionError("the last attempt returns or raises")
+
+    def _read_raster(self, raster: Any, window: Any, what: str, path: str) -> NDArray[np.float32]:
         with reading(path, what, TerrainError):
             values: NDArray[np.float32] = raster.read(1, out_dtype="float32", masked=True, window=window).filled(np.nan)
         values[~np.isfinite(values)] = np.nan
@@ -323,6 +359,16 @@ def _metres(unit: str) -> float:
         return _UNITS[unit]
     feet = unit.startswith("f") or "foot" in unit or "feet" in unit
     return _FOOT if feet else 1.0
+
+
+def _file_of(path: PathLike) -> str:
+    """Return the raster that a path is, or that a STAC item names."""
+    if not is_item(path):
+        return os.fspath(path)
+    try:
+        return elevation_file(path)
+    except SceneError as cause:
+        raise TerrainError(str(cause)) from cause
 
 
 def _unit(dataset: Any) -> str:

@@ -15,6 +15,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from time import monotonic
@@ -278,6 +279,69 @@ def _teach(params: Mapping[str, Any], reporter: MessageReporter) -> dict[str, An
     return {"bundle": str(bundle.location), "threshold": bundle.threshold, "scores": dict(bundle.scores)}
 
 
+def _event_new(params: Mapping[str, Any], reporter: MessageReporter) -> dict[str, Any]:
+    """Write an event file; the parameters are those of `l4s_geo.events.event_file.new_event`."""
+    reporter.stage("write")
+    from l4s_geo.events.event_file import new_event
+
+    return {"event": str(new_event(**_only(params, new_event)).path)}
+
+
+def _event_run(params: Mapping[str, Any], reporter: MessageReporter) -> dict[str, Any]:
+    """Map an event; the parameters are the keywords of `l4s_geo.map_event`."""
+    reporter.stage("open")
+    from l4s_geo.events.run import map_event
+
+    ran = map_event(**_only(params, map_event), reporter=reporter)
+    return {
+        "inventory": str(ran.merged) if ran.merged else None,
+        "features": ran.landslides,
+        "area_m2": ran.area_m2,
+        "units": [_job_facts(job) for job in ran.jobs],
+    }
+
+
+def _event_status(params: Mapping[str, Any], reporter: MessageReporter) -> dict[str, Any]:
+    """Say what has become of the units of an event; the parameters are those of `l4s_geo.events.run.event_status`."""
+    from l4s_geo.events.run import event_status
+
+    return {"units": [_job_facts(job) for job in event_status(**_only(params, event_status))]}
+
+
+def _job_facts(job: Any) -> dict[str, Any]:
+    facts = {name: getattr(job, name) for name in ("name", "state", "attempts", "seconds", "error")}
+    return {**facts, "out": job.unit.out, **job.result}
+
+
+def _event_search(params: Mapping[str, Any], reporter: MessageReporter) -> dict[str, Any]:
+    """Search scenes and elevations of an event; the parameters are the keywords of `l4s_geo.events.search`."""
+    reporter.stage("search")
+    from l4s_geo.events.scene_search import search
+
+    found = search(**_only(params, search), reporter=reporter)
+    return {
+        "scenes": [{**asdict(choice), "date": str(choice.date)} for choice in found.scenes],
+        "dem": list(found.dem),
+        "notes": list(found.notes),
+    }
+
+
+def _event_describe(params: Mapping[str, Any], reporter: MessageReporter) -> dict[str, Any]:
+    """Describe the results of an event as STAC; the parameter is that of `l4s_geo.events.describe`."""
+    reporter.stage("write")
+    from l4s_geo.events.stac_item import describe
+
+    return {"collection": str(describe(**_only(params, describe)))}
+
+
+def _export(params: Mapping[str, Any], reporter: MessageReporter) -> dict[str, Any]:
+    """Write an inventory in the fields of a catalogue; the parameters are those of `l4s_geo.events.export`."""
+    reporter.stage("write")
+    from l4s_geo.events.catalogue_export import export
+
+    return {"features": export(**_only(params, export))}
+
+
 def _only(params: Mapping[str, Any], function: Callable[..., Any], *others: str) -> dict[str, Any]:
     """Leave out other parameters, and check that the rest are those of a function.
 
@@ -337,6 +401,12 @@ _METHODS: dict[str, Callable[[Mapping[str, Any], MessageReporter], dict[str, Any
     "evaluate": _evaluate,
     "report": _report,
     "teach": _teach,
+    "event_new": _event_new,
+    "event_run": _event_run,
+    "event_status": _event_status,
+    "event_search": _event_search,
+    "event_describe": _event_describe,
+    "export": _export,
 }
 
 

@@ -16,6 +16,15 @@ several runs at once starts several workers. A line is at most `MAX_LINE` bytes 
 | evaluate | those of `l4s_geo.evaluate`, out, report | `l4s_geo.evaluation.summary.figures`, outputs |
 | report | those of `l4s_geo.report` but evaluation | outputs, bytes |
 | teach | those of `l4s_geo.teach` but reporter | bundle, threshold, scores, outputs |
+| event_new | those of `l4s_geo.events.event_file.new_event` | event |
+| event_run | those of `l4s_geo.map_event` but reporter | inventory, features, area_m2, units, outputs |
+| event_status | those of `l4s_geo.events.run.event_status` | units |
+| event_search | those of `l4s_geo.events.search` but reporter | scenes, dem, notes |
+| event_describe | that of `l4s_geo.events.describe` | collection |
+| export | those of `l4s_geo.events.export` | features, outputs |
+
+Of each unit of an event the result says name, state, attempts, seconds, error and out, and of one that is done
+features, area_m2 and valid_m2; a unit that failed is no error of the request.
 
 In a comparison's settings, an object, the sun is [azimuth, elevation].
 
@@ -66,7 +75,11 @@ PROTOCOL = 1
 MAX_LINE = 1 << 20
 """Length of the longest request, bytes."""
 
-METHODS = ("environment", "check", "map", "stack", "evaluate", "report", "teach")
+METHODS = (
+    *("environment", "check", "map", "stack", "evaluate", "report", "teach"),
+    *("event_new", "event_run", "event_status"),
+    *("event_search", "event_describe", "export"),
+)
 """Methods that a request may name."""
 
 _FOR_PEOPLE = ("text", "message", "detail")

@@ -29,6 +29,8 @@ from l4s_geo.pipeline import map_scene
 from l4s_geo.plan import Outputs, Plan, step_runs
 from l4s_geo.stack.open import Inputs
 
+OF_EVENTS = ("seen", "purpose")
+"""What the units of an event ask for, and no user of one scene."""
 KINDS = (Plan, VectorizeSettings, PredictSettings, Inputs, Dates)
 PRIOR = TerrainPrior((5.0, 25.0), (-4.0, 0.0), on=True)
 
@@ -69,6 +71,7 @@ def options() -> dict[str, object]:
         "vectorize",
         "threshold",
         "prior",
+        *OF_EVENTS,
     )
     return {name: field for name, field in found.items() if name not in decided}
 
@@ -76,7 +79,8 @@ def options() -> dict[str, object]:
 def test_every_keyword_has_a_field_with_its_default() -> None:
     """But those that `Plan.of` itself takes, which decide together."""
     signature = inspect.signature(map_scene).parameters
-    taken = {n: p for n, p in inspect.signature(Plan.of).parameters.items() if p.kind is p.KEYWORD_ONLY}
+    parameters = inspect.signature(Plan.of).parameters
+    taken = {n: p for n, p in parameters.items() if p.kind is p.KEYWORD_ONLY and n not in OF_EVENTS}
     assert {*options(), *taken, "reporter"} == set(signature)
     for name, field in options().items():
         default = signature[name].default
@@ -148,7 +152,7 @@ def test_the_smallest_landslide_and_the_largest_hole_in_pixels() -> None:
 
 class TestOutputs:
     def test_nothing_need_be_written(self) -> None:
-        assert Outputs().paths == (None, None, None, None)
+        assert Outputs().paths == (None,) * 5
         assert Outputs().first is None
 
     def test_the_first_is_where_work_is_kept(self, tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ from l4s_geo.inventory.table import (
     CHANGE_DTYPES,
     COLUMNS,
     DTYPES,
+    EVENT_COLUMNS,
+    EVENT_DTYPES,
     GROUPS,
     SHAPEFILE_NAMES,
     TERRAIN_COLUMNS,
@@ -33,10 +35,11 @@ def test_the_documentation_names_every_attribute() -> None:
 
 
 def test_every_column_is_described() -> None:
-    assert len(DTYPES | CHANGE_DTYPES) == len(COLUMNS) + len(CHANGE_COLUMNS)
-    assert {column.group for column in COLUMNS} == set(GROUPS) - {"Change"}
+    assert len(DTYPES | CHANGE_DTYPES | EVENT_DTYPES) == len(COLUMNS) + len(CHANGE_COLUMNS) + len(EVENT_COLUMNS)
+    assert {column.group for column in COLUMNS} == set(GROUPS) - {"Change", "Event"}
     assert {column.group for column in CHANGE_COLUMNS} == {"Change"}
-    for column in (*COLUMNS, *CHANGE_COLUMNS):
+    assert {column.group for column in EVENT_COLUMNS} == {"Event"}
+    for column in (*COLUMNS, *CHANGE_COLUMNS, *EVENT_COLUMNS):
         assert column.description
         assert column.how.endswith(".")
 

@@ -379,3 +379,37 @@ def test_a_bundle_is_taught(worker, tmp_path):
     worker.ask("teach", scene=str(scene), **files)
     assert worker.answer()["kind"] == "TeachingError"
     assert (tmp_path / "v2" / "bundle.json").exists()
+
+
+def test_exports_an_inventory_like_the_function(worker, tmp_path):
+    from l4s_geo import events
+
+    inventory, out = str(SAMPLE / "valley_reference.gpkg"), tmp_path / "Katalog ü.geojson"
+    worker.ask("export", inventory=inventory, schema="usgs", geometry="polygons", out=str(out))
+    answer = worker.answer()
+    count = events.export(inventory, schema="usgs", geometry="polygons", out=tmp_path / "same.geojson")
+    assert answer["result"] == {"features": count, "outputs": {"out": str(out)}}
+    assert gpd.read_file(out).equals(gpd.read_file(tmp_path / "same.geojson"))
+    worker.ask("export", inventory=inventory, schema="nasa", out=str(out))
+    assert worker.answer()["message"] == "There is no catalogue 'nasa'; expected one of coolr, uglc, usgs."
+
+
+def test_searches_scenes_of_an_event(worker, tmp_path, server):
+    from l4s_geo.events.event_file import new_event, read_event
+    from searched_scenes import add_scene, degrees
+    from stac_api import stac_api
+
+    event = tmp_path / "iburi.yaml"
+    new_event(event, area=[round(side, 4) for side in degrees()], date="2018-09-06", trigger="earthquake")
+    scenes = [add_scene(server.root, server.url, day) for day in ("2018-08-08", "2018-09-12")]
+    with stac_api(tmp_path / "catalogue", {"sentinel-2-l2a": scenes, "cop-dem-glo-30": []}) as (url, _):
+        worker.ask("event_search", event=str(event), api=url)
+        result = worker.answer()["result"]
+    assert [(scene["side"], scene["date"], scene["chosen"]) for scene in result["scenes"]] == [
+        ("before", "2018-08-08", True),
+        ("after", "2018-09-12", True),
+    ]
+    assert "has no elevations of the area" in result["notes"][0]
+    assert len(read_event(event).after) == 1
+    worker.ask("event_describe", event=str(event))
+    assert "has no results to describe" in worker.answer()["message"]
