@@ -208,6 +208,82 @@ Die Ausgabe enthält die Rutschungen beider Layer und was aus ihnen wurde: hit (
    <translation>Der Layer {} hat kein KBS, kann also nicht verglichen werden; legen Sie sein KBS in seinen Eigenschaften fest.</translation>
   </message>
   <message>
+   <source>Export to a catalogue</source>
+   <translation>In einen Katalog exportieren</translation>
+  </message>
+  <message>
+   <source>Writes an inventory in the fields of a landslide catalogue: COOLR, UGLC or the USGS's.</source>
+   <translation>Schreibt ein Inventar in den Feldern eines Rutschungskatalogs: COOLR, UGLC oder der des USGS.</translation>
+  </message>
+  <message>
+   <source>Writes the landslides of an inventory in the columns of a landslide catalogue, in longitude and latitude: NASA's COOLR and Global Landslide Catalog, the Unified Global Landslide Catalogue, or the Landslide Inventories across the United States of the USGS.
+
+What the inventory does not know stays empty, as does what the catalogue's keepers assign; nothing is invented. An &lt;b&gt;event file&lt;/b&gt; gives name, date, trigger and type to an inventory that does not carry them. Without one, the dates of a comparison of two dates bound the landslide.
+
+The documentation says of each field where it comes from.</source>
+   <translation>Schreibt die Rutschungen eines Inventars in den Spalten eines Rutschungskatalogs, in Länge und Breite: NASAs COOLR und Global Landslide Catalog, der Unified Global Landslide Catalogue oder die Landslide Inventories across the United States des USGS.
+
+Was das Inventar nicht weiß, bleibt leer, ebenso, was die Betreuer des Katalogs vergeben; nichts wird erfunden. Eine &lt;b&gt;Ereignisdatei&lt;/b&gt; gibt einem Inventar, das sie nicht trägt, Name, Datum, Auslöser und Art. Ohne sie grenzen die Daten eines Vergleichs zweier Zeitpunkte die Rutschung ein.
+
+Die Dokumentation sagt zu jedem Feld, woher es kommt.</translation>
+  </message>
+  <message>
+   <source>GeoPackage (*.gpkg);;GeoJSON (*.geojson);;Text (*.csv)</source>
+   <translation>GeoPackage (*.gpkg);;GeoJSON (*.geojson);;Text (*.csv)</translation>
+  </message>
+  <message>
+   <source>NASA COOLR / Global Landslide Catalog</source>
+   <translation>NASA COOLR / Global Landslide Catalog</translation>
+  </message>
+  <message>
+   <source>Unified Global Landslide Catalogue (UGLC)</source>
+   <translation>Unified Global Landslide Catalogue (UGLC)</translation>
+  </message>
+  <message>
+   <source>USGS Landslide Inventories across the United States</source>
+   <translation>USGS Landslide Inventories across the United States</translation>
+  </message>
+  <message>
+   <source>Points inside the landslides</source>
+   <translation>Punkte in den Rutschungen</translation>
+  </message>
+  <message>
+   <source>Outlines</source>
+   <translation>Umrisse</translation>
+  </message>
+  <message>
+   <source>Event file</source>
+   <translation>Ereignisdatei</translation>
+  </message>
+  <message>
+   <source>Event files (*.yaml *.yml)</source>
+   <translation>Ereignisdateien (*.yaml *.yml)</translation>
+  </message>
+  <message>
+   <source>inventory</source>
+   <translation>Inventar</translation>
+  </message>
+  <message>
+   <source>Catalogue</source>
+   <translation>Katalog</translation>
+  </message>
+  <message>
+   <source>Geometry</source>
+   <translation>Geometrie</translation>
+  </message>
+  <message>
+   <source>Leave out what was there before the event</source>
+   <translation>Weglassen, was schon vor dem Ereignis da war</translation>
+  </message>
+  <message>
+   <source>Catalogue's file</source>
+   <translation>Datei des Katalogs</translation>
+  </message>
+  <message>
+   <source>Number of landslides</source>
+   <translation>Zahl der Rutschungen</translation>
+  </message>
+  <message>
    <source>Make a report</source>
    <translation>Bericht erstellen</translation>
   </message>
@@ -246,10 +322,6 @@ Ohne Szene werden die Dateien versucht, die das Inventar nennt. Das &lt;b&gt;DEM
   <message>
    <source>Mask with which the scene was mapped (raster, not 0)</source>
    <translation>Maske, mit der die Szene kartiert wurde (Raster, nicht 0)</translation>
-  </message>
-  <message>
-   <source>inventory</source>
-   <translation>Inventar</translation>
   </message>
   <message>
    <source>Scene: a raster layer or file</source>
@@ -412,16 +484,72 @@ Jedes Polygon trägt Fläche, Länge, Breite, Richtung, mittlere und höchste Wa
    <translation>Veränderung der Vegetation seit den früheren Szenen</translation>
   </message>
   <message>
-   <source>Number of landslides</source>
-   <translation>Zahl der Rutschungen</translation>
-  </message>
-  <message>
    <source>Area of all landslides, m²</source>
    <translation>Fläche aller Rutschungen, m²</translation>
   </message>
   <message>
    <source>Provenance (JSON)</source>
    <translation>Herkunft (JSON)</translation>
+  </message>
+  <message>
+   <source>Search scenes</source>
+   <translation>Szenen suchen</translation>
+  </message>
+  <message>
+   <source>Searches scenes before and after an event, and elevations, in a STAC API, and writes them into its file.</source>
+   <translation>Sucht Szenen vor und nach einem Ereignis sowie Höhen in einer STAC-API und schreibt sie in dessen Datei.</translation>
+  </message>
+  <message>
+   <source>Asks a STAC API for Sentinel-2 scenes before and after the event of an &lt;b&gt;event file&lt;/b&gt; and for elevations of its area, ranks the scenes by how much of the area they show clearly, and writes the choice into the file, where you can change it. The log shows what was looked at; * marks what was chosen.
+
+The &lt;b&gt;API&lt;/b&gt; is earth-search, which needs no account, planetary-computer, cdse, or an address; left empty, it is that of the event file. What the file has of scenes or elevations stays, unless you ask to replace it. With a &lt;b&gt;folder&lt;/b&gt; the area's part of all that is chosen is copied there.
+
+No signature, key or password is written into the file or shown.</source>
+   <translation>Fragt eine STAC-API nach Sentinel-2-Szenen vor und nach dem Ereignis einer &lt;b&gt;Ereignisdatei&lt;/b&gt; und nach Höhen ihres Gebiets, ordnet die Szenen danach, wie viel vom Gebiet sie wolkenfrei zeigen, und schreibt die Auswahl in die Datei, wo Sie sie ändern können. Das Protokoll zeigt, was angesehen wurde; * heißt: ausgewählt.
+
+Die &lt;b&gt;API&lt;/b&gt; ist earth-search, die kein Konto verlangt, planetary-computer, cdse oder eine Adresse; bleibt sie leer, ist es die der Ereignisdatei. Was die Datei an Szenen oder Höhen hat, bleibt, wenn Sie es nicht ersetzen lassen. Mit einem &lt;b&gt;Ordner&lt;/b&gt; wird der Teil des Gebiets von allem Ausgewählten dorthin kopiert.
+
+Weder Signatur noch Schlüssel noch Passwort wird in die Datei geschrieben oder gezeigt.</translation>
+  </message>
+  <message>
+   <source>STAC API</source>
+   <translation>STAC-API</translation>
+  </message>
+  <message>
+   <source>Days before the event</source>
+   <translation>Tage vor dem Ereignis</translation>
+  </message>
+  <message>
+   <source>Days after the event</source>
+   <translation>Tage nach dem Ereignis</translation>
+  </message>
+  <message>
+   <source>Highest cloud cover of a scene (%)</source>
+   <translation>Höchste Bewölkung einer Szene (%)</translation>
+  </message>
+  <message>
+   <source>Replace scenes and elevations of the file</source>
+   <translation>Szenen und Höhen der Datei ersetzen</translation>
+  </message>
+  <message>
+   <source>Folder to copy the area's part into</source>
+   <translation>Ordner, in den der Teil des Gebiets kopiert wird</translation>
+  </message>
+  <message>
+   <source>Scenes before</source>
+   <translation>Szenen davor</translation>
+  </message>
+  <message>
+   <source>Scenes after</source>
+   <translation>Szenen danach</translation>
+  </message>
+  <message>
+   <source>Tiles of elevations</source>
+   <translation>Kacheln mit Höhen</translation>
+  </message>
+  <message>
+   <source>The event file {} does not exist; choose one.</source>
+   <translation>Die Ereignisdatei {} gibt es nicht; wählen Sie eine.</translation>
   </message>
   <message>
    <source>Set up environment</source>
@@ -1046,134 +1174,6 @@ Kartieren Sie die Szene noch einmal mit dem neuen Bundle: Wählen Sie seinen Ord
   <message>
    <source>The engine failed without a message.</source>
    <translation>Die Engine scheiterte ohne Meldung.</translation>
-  </message>
-  <message>
-   <source>Export to a catalogue</source>
-   <translation>In einen Katalog exportieren</translation>
-  </message>
-  <message>
-   <source>Writes an inventory in the fields of a landslide catalogue: COOLR, UGLC or the USGS's.</source>
-   <translation>Schreibt ein Inventar in den Feldern eines Rutschungskatalogs: COOLR, UGLC oder der des USGS.</translation>
-  </message>
-  <message>
-   <source>Writes the landslides of an inventory in the columns of a landslide catalogue, in longitude and latitude: NASA's COOLR and Global Landslide Catalog, the Unified Global Landslide Catalogue, or the Landslide Inventories across the United States of the USGS.
-
-What the inventory does not know stays empty, as does what the catalogue's keepers assign; nothing is invented. An &lt;b&gt;event file&lt;/b&gt; gives name, date, trigger and type to an inventory that does not carry them. Without one, the dates of a comparison of two dates bound the landslide.
-
-The documentation says of each field where it comes from.</source>
-   <translation>Schreibt die Rutschungen eines Inventars in den Spalten eines Rutschungskatalogs, in Länge und Breite: NASAs COOLR und Global Landslide Catalog, der Unified Global Landslide Catalogue oder die Landslide Inventories across the United States des USGS.
-
-Was das Inventar nicht weiß, bleibt leer, ebenso, was die Betreuer des Katalogs vergeben; nichts wird erfunden. Eine &lt;b&gt;Ereignisdatei&lt;/b&gt; gibt einem Inventar, das sie nicht trägt, Name, Datum, Auslöser und Art. Ohne sie grenzen die Daten eines Vergleichs zweier Zeitpunkte die Rutschung ein.
-
-Die Dokumentation sagt zu jedem Feld, woher es kommt.</translation>
-  </message>
-  <message>
-   <source>GeoPackage (*.gpkg);;GeoJSON (*.geojson);;Text (*.csv)</source>
-   <translation>GeoPackage (*.gpkg);;GeoJSON (*.geojson);;Text (*.csv)</translation>
-  </message>
-  <message>
-   <source>NASA COOLR / Global Landslide Catalog</source>
-   <translation>NASA COOLR / Global Landslide Catalog</translation>
-  </message>
-  <message>
-   <source>Unified Global Landslide Catalogue (UGLC)</source>
-   <translation>Unified Global Landslide Catalogue (UGLC)</translation>
-  </message>
-  <message>
-   <source>USGS Landslide Inventories across the United States</source>
-   <translation>USGS Landslide Inventories across the United States</translation>
-  </message>
-  <message>
-   <source>Points inside the landslides</source>
-   <translation>Punkte in den Rutschungen</translation>
-  </message>
-  <message>
-   <source>Outlines</source>
-   <translation>Umrisse</translation>
-  </message>
-  <message>
-   <source>Event file</source>
-   <translation>Ereignisdatei</translation>
-  </message>
-  <message>
-   <source>Event files (*.yaml *.yml)</source>
-   <translation>Ereignisdateien (*.yaml *.yml)</translation>
-  </message>
-  <message>
-   <source>Catalogue</source>
-   <translation>Katalog</translation>
-  </message>
-  <message>
-   <source>Geometry</source>
-   <translation>Geometrie</translation>
-  </message>
-  <message>
-   <source>Leave out what was there before the event</source>
-   <translation>Weglassen, was schon vor dem Ereignis da war</translation>
-  </message>
-  <message>
-   <source>Catalogue's file</source>
-   <translation>Datei des Katalogs</translation>
-  </message>
-  <message>
-   <source>Search scenes</source>
-   <translation>Szenen suchen</translation>
-  </message>
-  <message>
-   <source>Searches scenes before and after an event, and elevations, in a STAC API, and writes them into its file.</source>
-   <translation>Sucht Szenen vor und nach einem Ereignis sowie Höhen in einer STAC-API und schreibt sie in dessen Datei.</translation>
-  </message>
-  <message>
-   <source>Asks a STAC API for Sentinel-2 scenes before and after the event of an &lt;b&gt;event file&lt;/b&gt; and for elevations of its area, ranks the scenes by how much of the area they show clearly, and writes the choice into the file, where you can change it. The log shows what was looked at; * marks what was chosen.
-
-The &lt;b&gt;API&lt;/b&gt; is earth-search, which needs no account, planetary-computer, cdse, or an address; left empty, it is that of the event file. What the file has of scenes or elevations stays, unless you ask to replace it. With a &lt;b&gt;folder&lt;/b&gt; the area's part of all that is chosen is copied there.
-
-No signature, key or password is written into the file or shown.</source>
-   <translation>Fragt eine STAC-API nach Sentinel-2-Szenen vor und nach dem Ereignis einer &lt;b&gt;Ereignisdatei&lt;/b&gt; und nach Höhen ihres Gebiets, ordnet die Szenen danach, wie viel vom Gebiet sie wolkenfrei zeigen, und schreibt die Auswahl in die Datei, wo Sie sie ändern können. Das Protokoll zeigt, was angesehen wurde; * heißt: ausgewählt.
-
-Die &lt;b&gt;API&lt;/b&gt; ist earth-search, die kein Konto verlangt, planetary-computer, cdse oder eine Adresse; bleibt sie leer, ist es die der Ereignisdatei. Was die Datei an Szenen oder Höhen hat, bleibt, wenn Sie es nicht ersetzen lassen. Mit einem &lt;b&gt;Ordner&lt;/b&gt; wird der Teil des Gebiets von allem Ausgewählten dorthin kopiert.
-
-Weder Signatur noch Schlüssel noch Passwort wird in die Datei geschrieben oder gezeigt.</translation>
-  </message>
-  <message>
-   <source>STAC API</source>
-   <translation>STAC-API</translation>
-  </message>
-  <message>
-   <source>Days before the event</source>
-   <translation>Tage vor dem Ereignis</translation>
-  </message>
-  <message>
-   <source>Days after the event</source>
-   <translation>Tage nach dem Ereignis</translation>
-  </message>
-  <message>
-   <source>Highest cloud cover of a scene (%)</source>
-   <translation>Höchste Bewölkung einer Szene (%)</translation>
-  </message>
-  <message>
-   <source>Replace scenes and elevations of the file</source>
-   <translation>Szenen und Höhen der Datei ersetzen</translation>
-  </message>
-  <message>
-   <source>Folder to copy the area's part into</source>
-   <translation>Ordner, in den der Teil des Gebiets kopiert wird</translation>
-  </message>
-  <message>
-   <source>Scenes before</source>
-   <translation>Szenen davor</translation>
-  </message>
-  <message>
-   <source>Scenes after</source>
-   <translation>Szenen danach</translation>
-  </message>
-  <message>
-   <source>Tiles of elevations</source>
-   <translation>Kacheln mit Höhen</translation>
-  </message>
-  <message>
-   <source>The event file {} does not exist; choose one.</source>
-   <translation>Die Ereignisdatei {} gibt es nicht; wählen Sie eine.</translation>
   </message>
  </context>
 </TS>
