@@ -21,7 +21,7 @@ from l4s_training.data.roles import Role
 from l4s_training.files import check_apart, claimed_folder
 from l4s_training.models.pretrained import read_weights
 from l4s_training.runs.context import RunContext
-from l4s_training.runs.recipe_data import Sources, read_recipe_data
+from l4s_training.runs.recipe_data import Sources, read_recipe_data, target_is_unused
 from l4s_training.runs.record import begin_record, check_folder, finish_record
 from l4s_training.runs.result import Result, result_of_stage, scored
 from l4s_training.runs.smoke import smoke_form
@@ -91,6 +91,8 @@ def _run(
     folders = stage_folders(recipe, patches.identity, stages)
     context = RunContext(recipe, sources, patches, folders, hardware, quiet)
 
+    if target_is_unused(recipe, sources):
+        context.say(f"The images given with --target serve nothing: no stage of {recipe.name} adapts to its target.")
     _check_weights(recipe, folders)
     if any(isinstance(stage, CRF) for stage in recipe.stages):
         require_backend("cpu")

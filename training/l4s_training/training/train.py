@@ -194,8 +194,9 @@ def _run(
     config: NetworkConfig, data: TrainingData, statistics: Statistics, start: Path | None, folder: Path
 ) -> NetworkRun:
     """Return the record of a training that begins."""
-    before = read_network_run(start).learned_from.adapted_to if start is not None else ()
-    adapted_to = tuple(dict.fromkeys((*before, *data.learned_from.adapted_to)))
+    learned_from = data.learned_from
+    if start is not None:
+        learned_from = learned_from.adapting_as(read_network_run(start).learned_from)
     return NetworkRun(
         config,
         statistics,
@@ -204,7 +205,7 @@ def _run(
         {role: list(ids) for role, ids in data.ids.items()},
         {"torch": torch.__version__, "lightning": L.__version__},
         finished=False,
-        learned_from=replace(data.learned_from, adapted_to=adapted_to),
+        learned_from=learned_from,
         folder=folder,
     )
 

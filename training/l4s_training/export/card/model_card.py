@@ -163,6 +163,7 @@ def _precisions(bundle: Bundle) -> str:
 def _origins(exported: Exported) -> list[str]:
     """What the data of the trainings said of itself."""
     lines: dict[str, None] = {}
+    adapted_to = {image for run in exported.runs for image in run.learned_from.adapted_to}
     for run in exported.runs:
         record = run.learned_from
         origins = record.origins or {"data": tuple(Provenance(Path(path).name) for path in run.config.data)}
@@ -170,7 +171,7 @@ def _origins(exported: Exported) -> list[str]:
             what = {
                 "data": "labelled patches",
                 "negatives": f"windows without landslides, all of them for training ({record.negatives} in all)",
-                "target": f"images adapted to without their labels ({len(record.adapted_to)} in all)",
+                "target": f"images adapted to without their labels ({len(adapted_to)} in all)",
             }[name]
             for origin in sources:
                 note = origin.note or "It says nothing of where it comes from."
