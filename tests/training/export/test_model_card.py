@@ -290,6 +290,25 @@ def test_images_given_as_a_target_are_known_where_they_are_measured_on(official,
     assert read_bundle(tmp_path / "bundle").trained_on.startswith("Smoke run, not for use: 4 labelled patches (L4S)")
 
 
+@pytest.mark.parametrize("option", ["--at-once", "--batch"])
+def test_a_card_names_what_changed_its_recipe(official, tmp_path, option):
+    (tmp_path / "small.yaml").write_text(RECIPE)
+    call("run", tmp_path / "small.yaml", "--data", official, "--out", tmp_path / "run", option, 2)
+    card = export(tmp_path / "bundle", tmp_path / "run")
+    assert "--out runs/run --at-once 2\n" in card
+    assert "each batch in 2 parts" in card
+
+
+def test_a_batch_that_students_cannot_divide_is_refused_before_their_teachers_are_trained(official, tmp_path):
+    (tmp_path / "small.yaml").write_text(RECIPE)
+    given = [str(tmp_path / "small.yaml"), "--data", str(official), "--out", str(tmp_path / "run"), "--at-once", "1"]
+    refused = CliRunner().invoke(main, ["run", *given])
+    assert refused.exit_code == 2
+    assert "A batch of 2 + 2 patches cannot be divided into 4 passes of 1 processes" in refused.stderr
+    assert not (tmp_path / "run" / "stages").exists()
+    call("run", *given[1:3], given[0], *given[3:], "--smoke")  # four patches at once
+
+
 def test_without_validation_patches_nothing_is_said_to_be_chosen_on_them(numbered, tmp_path):
     (tmp_path / "small.yaml").write_text(
         "bands: RGB\nnormalization: fixed\nsplit: {plan: blocks, blocks: 4, validation: [], test: [3], guard: 0, "

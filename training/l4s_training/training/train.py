@@ -91,7 +91,8 @@ def _train(
     if earlier and earlier.finished and (folder / WEIGHTS).is_file():
         return _where_the_data_is_now(earlier, config)
     placement = place(hardware, config.precision)
-    order = _order(config, data, placement)
+    order = Order.of(tuple(map(len, data.domains)), config.batch, config.target_share, config.seed)
+    order.check_divisible(config.passes, placement.processes)
     start = start_of(config, folder)
     statistics = _source_statistics(config, data, earlier, start)
     going_on = resume and (folder / CHECKPOINT).is_file()
@@ -150,27 +151,6 @@ def _earlier(config: NetworkConfig, data: TrainingData, folder: Path) -> Network
             "folder."
         )
     return earlier
-
-
-def _order(config: NetworkConfig, data: TrainingData, placement: Placement) -> Order:
-    """Decide which patches each step takes.
-
-    Raises:
-        DataError: the processes cannot share a batch.
-    """
-    order = Order.of(tuple(map(len, data.domains)), config.batch, config.target_share, config.seed)
-    parts = placement.processes * config.passes
-    if config.passes > 1 and any(count % parts for count in order.counts):
-        raise DataError(
-            f"A batch of {' + '.join(map(str, order.counts))} patches cannot be divided into {config.passes} passes of "
-            f"{placement.processes} processes; choose a number of patches at once that divides each, with --batch."
-        )
-    if any(count % placement.processes for count in order.counts):
-        raise DataError(
-            f"A batch of {' + '.join(map(str, order.counts))} patches cannot be shared by {placement.processes} "
-            f"processes; choose a --batch that {placement.processes} divides."
-        )
-    return order
 
 
 def _source_statistics(
