@@ -57,4 +57,9 @@ def command(runs: tuple[Path, ...], out: Path, **settings: Any) -> None:
     for folder in exported.in_full:
         click.echo(f"{folder}: stored in full, because half precision changes a logit by more than 0.05.")
     figures = "  ".join(f"{key} {value:.4f}" for key, value in exported.bundle.scores.items())
+    lost = "those of the bundle that stood there are gone, and " if exported.newness_lost else ""
+    click.echo(
+        f"It has no models of newness (l4s-map --before): {lost}`l4s-train newness {out} --data PAIRS --infrared "
+        "PATCHES --write` fits them."
+    )
     click.echo(f"{out}: agrees with torch to {exported.parity:.2g} in a logit.  {figures}")

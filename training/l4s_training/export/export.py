@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from l4s_geo.bundles.bundle import Bundle
-from l4s_geo.bundles.install import check_place
+from l4s_geo.bundles.install import check_place, is_bundle
+from l4s_geo.bundles.item import read_bundle
 from l4s_geo.crf.parameters import CRFParameters
-from l4s_geo.errors import DataError
+from l4s_geo.errors import BundleError, DataError
 from l4s_training.export.calibrate import calibrate
 from l4s_training.export.ensemble import ExportedEnsemble
 from l4s_training.export.held_out import read_held_out
@@ -40,6 +41,8 @@ class ExportedBundle:
     """Network runs that weigh too little to count, see `l4s_training.adaptation.ensemble`."""
     in_full: tuple[Path, ...] = ()
     """Network runs whose weights are stored in full, because half precision changes what they compute."""
+    newness_lost: bool = False
+    """Whether the bundle took the place of one with models of newness, which were fitted to that one's networks."""
 
 
 def export(folders: Sequence[Path], out: Path, settings: ExportSettings) -> ExportedBundle:
@@ -73,11 +76,20 @@ def export(folders: Sequence[Path], out: Path, settings: ExportSettings) -> Expo
     cost = _check_cost(trained, prediction) if settings.storage == "int8" else None
     crf = trained.crf or (CRFParameters(bands=config.bands) if settings.crf else None)
     measured = measure(prediction, settings.flips, crf, settings.terrain_prior)
+    newness_lost = _has_newness(out)
     bundle = record(out, settings, folders, members, measured, cost)
     kept = {member.run.folder for member in members}
     left_out = tuple(member.run.folder for member in given.members if member.run.folder not in kept)
     in_full = tuple(member.run.folder for member in members if settings.storage == "half" != member.storage)
-    return ExportedBundle(bundle, max(member.parity for member in members), left_out, in_full)
+    return ExportedBundle(bundle, max(member.parity for member in members), left_out, in_full, newness_lost)
+
+
+def _has_newness(out: Path) -> bool:
+    """Whether a bundle stands in this place that has models of newness."""
+    try:
+        return is_bundle(out) and bool(read_bundle(out).newness)
+    except BundleError:
+        return False  # a damaged one is replaced
 
 
 def _check_cost(trained: TrainedEnsemble, prediction: HeldOutPrediction) -> float:

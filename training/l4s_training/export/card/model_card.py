@@ -18,6 +18,7 @@ from l4s_geo.bundles.bundle import CLASSES, Bundle
 from l4s_training.data.provenance import Provenance
 from l4s_training.export.card import networks, sets
 from l4s_training.export.card.commands import checks, commands
+from l4s_training.export.card.insert import NEWNESS
 from l4s_training.export.measure import WORTH, Measured, PatchScores
 from l4s_training.export.members import ExportedMember
 from l4s_training.export.settings import ExportSettings
@@ -110,6 +111,7 @@ def _facts(bundle: Bundle, exported: Exported) -> dict[str, Any]:
         "origins": _origins(exported),
         "split": sets.split_facts(exported.run),
         "trainings": [networks.training_line(member, exported.has_validation) for member in members],
+        "newness_heading": NEWNESS,
         "storage": networks.storage_line(members, exported.int8_cost, WORTH),
         "commands": commands(bundle, exported.folders, exported.settings),
         "terrain": bool({"slope", "DEM"} & set(config.bands)),
