@@ -135,6 +135,7 @@ def test_an_export_says_that_it_makes_no_models_of_newness(rgb_npz, tmp_path) ->
     export = ("export", tmp_path / "run", "--out", tmp_path / "b", "--name", "b", "--no-flips")
     said = call(*export)
     assert f"no models of newness (l4s-map --before): `l4s-train newness {tmp_path / 'b'} --data PAIRS" in said
+    assert "[1/1] unet-resnet18: written as ONNX and compared\nMeasuring on 4 patches\n" in said
     card = tmp_path / "b" / "README.md"
     text = card.read_text(encoding="utf-8")
     section = text[text.index(NEWNESS) : text.index("## Training data")]

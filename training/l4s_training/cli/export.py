@@ -51,7 +51,7 @@ def command(runs: tuple[Path, ...], out: Path, **settings: Any) -> None:
     from l4s_training.export.export import export
     from l4s_training.export.settings import ExportSettings
 
-    exported = export(runs, out, ExportSettings(**settings))
+    exported = export(runs, out, ExportSettings(**settings), say=click.echo)
     if exported.left_out:
         click.echo(f"Left out, because they weigh next to nothing: {', '.join(map(str, exported.left_out))}")
     for folder in exported.in_full:
