@@ -8,8 +8,12 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from click.testing import CliRunner, Result
 
 from l4s_geo.bands import BANDS
+from l4s_training import models
+from l4s_training.cli import main
+from small_training import build_small
 
 SIDE = 64
 
@@ -32,6 +36,22 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("L4S_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(scope="session")
+def run_small() -> Callable[[str, Path, Path], Result]:
+    """Return a function that runs a recipe's text on data, with small networks, into the folder ``out`` of another."""
+
+    def run(recipe: str, data: Path, folder: Path) -> Result:
+        (folder / "small.yaml").write_text(recipe, encoding="utf-8")
+        given = [folder / "small.yaml", "--data", data, "--out", folder / "out", "--precision", "32"]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(models, "build", build_small)
+            result = CliRunner().invoke(main, ["run", *map(str, given)])
+        assert result.exit_code == 0, result.output
+        return result
+
+    return run
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import shlex
+import shutil
 import subprocess
 import sys
 from dataclasses import fields
@@ -13,11 +14,13 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner, Result
+from safetensors.torch import save_file
 from scipy.special import logit
 
 from l4s_geo import load_bundle
 from l4s_geo.bands import RGB
 from l4s_geo.bundles.item import read_bundle
+from l4s_training import models
 from l4s_training.cli import main
 from l4s_training.cli.fit import command
 from l4s_training.config.hyperparameters import PRECISIONS
@@ -170,6 +173,10 @@ def test_the_options_of_fit_have_the_defaults_of_the_hyperparameters():
         (["--test-blocks", "2"], "must be different numbers"),
         (["--test-blocks", "x"], "--test-blocks is 'x'"),
         (["--validation-blocks", ""], "no validation patch"),
+        (["--pretrained", "nowhere"], "nowhere is neither a file of weights nor a folder that holds resnet18"),
+        (["--network", "unet", "--pretrained"], "'unet' has no published weights"),
+        (["--pretrained", "--imagenet"], "Both imagenet and pretrained"),
+        (["--at-once", 3, "--batch", 8], "cannot be divided into 3 passes"),
     ],
 )
 def test_a_mistake_is_one_sentence_on_stderr_and_exit_code_2(rgb_npz, tmp_path, arguments, message):
@@ -194,6 +201,57 @@ def test_a_damaged_checkpoint_is_named(run, tmp_path):
     result = call("export", tmp_path, "--out", tmp_path / "out", "--name", "x")
     assert result.exit_code == 2
     assert "best.safetensors cannot be read" in result.stderr
+
+
+GOES_ON = dict.fromkeys(("run", "reproduce", "crossvalidate"), "the same command goes on from here.")
+GOES_ON |= {
+    "fit": "the same command with --resume goes on from here.",
+    "patches": "patches that are in a folder already stay there, and the same command would add them again, so begin "
+    "with a new --out.",
+}
+
+
+@pytest.mark.parametrize("name", main.list_commands(None))
+def test_who_stops_a_command_is_told_what_the_same_one_does_then(name, monkeypatch):
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    stopped = main.get_command(None, name)
+    monkeypatch.setattr(stopped, "params", [])
+    monkeypatch.setattr(stopped, "callback", stop)
+    result = call(name)
+    assert result.exit_code == 130
+    assert result.stderr == f"Stopped; {GOES_ON.get(name, 'the same command starts from the beginning.')}\n"
+
+
+def test_fit_begins_with_published_weights_and_adds_gradients_up(rgb_npz, tmp_path, monkeypatch):
+    """With next to no learning rate the encoder is the published one; the card's command trains the same network."""
+    torch.manual_seed(1)
+    published = models.build("unet-resnet18", RGB, 64).encoder.state_dict()
+    path = tmp_path / "resnet18.a1_in1k.safetensors"
+    save_file({name: tensor.contiguous() for name, tensor in published.items()}, path)
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(rgb_npz, tmp_path)
+    given = ("--lr", 1e-9, "--pretrained", path.name, "--at-once", 2)
+    result = fit(Path(rgb_npz.name), tmp_path / "runs" / "published", *given)
+    assert result.exit_code == 0, result.output
+    record = read_network_run(tmp_path / "runs" / "published")
+    assert (record.config.batch, record.config.passes, record.config.pretrained) == (4, 2, str(path))
+    network = load_network(record)
+    for name, tensor in network.encoder.named_parameters():
+        torch.testing.assert_close(tensor, published[name])
+    exported = call("export", "runs/published", "--out", "bundle", "--name", "tiny", "--no-flips")
+    assert exported.exit_code == 0, exported.output
+    card = (tmp_path / "bundle" / "README.md").read_text()
+    assert "an encoder with published weights (`timm/resnet18.a1_in1k` on the Hugging Face Hub)" in card
+    assert "each batch in 2 parts" in card
+    command = next(part for part in card.split("```") if "l4s-train fit" in part).split("l4s-train export")[0]
+    (tmp_path / "runs").rename(tmp_path / "before")
+    again = call(*shlex.split(command.replace("\\\n", " "))[1:])
+    assert again.exit_code == 0, again.output
+    other = load_network(read_network_run(tmp_path / "runs" / "published")).state_dict()
+    for name, tensor in network.state_dict().items():
+        assert torch.equal(tensor, other[name])
 
 
 @pytest.mark.parametrize(

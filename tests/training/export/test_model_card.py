@@ -92,6 +92,15 @@ def check_commands(card: str, bundle: Path, data: Path) -> list[list[str]]:
     ]
 
 
+def write_images(folder: Path, count: int) -> Path:
+    """Write patches of no landslide, to adapt to."""
+    writer = PatchWriter(folder)
+    rng = np.random.default_rng(0)
+    for _ in range(count):
+        writer.add(rng.integers(5, 60, (14, SIDE, SIDE)).astype(np.uint16), np.zeros((SIDE, SIDE), bool))
+    return folder
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -162,7 +171,7 @@ def test_a_card_states_iterations_and_images_that_were_adapted_to(official, tmp_
     assert "epochs" not in card
     assert "Kept: the last weights" in card
     assert "| **TestData** (transductive: its images were adapted to) | 5 |" in card
-    assert "were shown 5 images without their labels" in card
+    assert "were shown 5 images (TestData) without their labels" in card
     assert "5 of the 5 of test. Scores there are *transductive*" in card
     assert "chose nothing" not in card
     assert "| ValidData (chose calibration and threshold) | 4 |" in card  # the last weights were kept
@@ -188,17 +197,85 @@ def test_images_that_teachers_were_adapted_to_are_the_students_too(official, tmp
     assert [run.learned_from.adapted_to for run in runs] == [(), validation, validation + test]
     card = export(tmp_path / "bundle", tmp_path / "run")
     assert "| ValidData (chose calibration and threshold; transductive: its images were adapted to) | 4 |" in card
-    assert "were shown 9 images without their labels" in card
+    assert "were shown 9 images (ValidData, TestData) without their labels" in card
     assert "4 of the 4 of validation, 5 of the 5 of test" in card
+
+
+CHAIN = (
+    RECIPE.replace(", init: first", "").replace("threshold: 0.4}", "threshold: 0.4, target: validation}")
+    + "  - {pseudo-label: labels, teachers: [second], threshold: 0.4}\n"
+    + "  - {train: third, network: unet-resnet18, labels: labels}\n"
+)
+"""A student of the validation images, and one of the test images that learns from it."""
+
+
+@pytest.mark.parametrize(
+    ("recipe", "given", "adapted_to"),
+    [
+        (RECIPE, False, [{}, {"TestData": 5}]),
+        (RECIPE, True, [{}, {"images": 2}]),
+        (RECIPE.replace("target: test", "target: validation"), False, [{}, {"ValidData": 4}]),
+        (RECIPE.replace("target: test", "target: [validation, test]"), False, [{}, {"ValidData": 4, "TestData": 5}]),
+        (RECIPE.replace("target: test", "target: [validation, test]"), True, [{}, {"images": 2}]),
+        (CHAIN, False, [{}, {"ValidData": 4}, {"ValidData": 4, "TestData": 5}]),
+        (CHAIN, True, [{}, {"ValidData": 4}, {"ValidData": 4, "images": 2}]),
+        (
+            CHAIN.replace(
+                "third, network: unet-resnet18, labels: labels", "third, network: unet-resnet18, init: second"
+            ),
+            False,
+            [{}, {"ValidData": 4}, {"ValidData": 4}],
+        ),
+    ],
+)
+def test_a_card_names_the_sources_of_the_images_that_its_own_networks_adapted_to(
+    official, tmp_path, recipe, given, adapted_to
+):
+    """Those of the network that is exported, not all that the recipe run was given."""
+    (tmp_path / "small.yaml").write_text(recipe)
+    target = write_images(tmp_path / "images", 2)
+    options = ["--target", target] if given else []
+    call("run", tmp_path / "small.yaml", "--data", official, "--out", tmp_path / "run", *options)
+    stages = json.loads((tmp_path / "run" / "run.json").read_text())["stages"]
+    trained = [name for name in ("first", "second", "third") if name in stages]
+    for name, expected in zip(trained, adapted_to, strict=True):
+        run = tmp_path / "run" / stages[name]
+        record = network_run.read_network_run(run).learned_from
+        assert [origin.source for origin in record.targets] == list(expected)
+        assert len(record.adapted_to) == sum(expected.values())
+        lines = [
+            line for line in export(tmp_path / name, run).splitlines() if "adapted to without their labels" in line
+        ]
+        count = sum(expected.values())
+        assert [line.split(". ")[0] for line in lines] == [
+            f"- `{source}`, images adapted to without their labels ({count} in all)" for source in expected
+        ]
+
+
+def test_images_of_patches_that_are_split_are_named_by_their_role(numbered, tmp_path):
+    (tmp_path / "small.yaml").write_text(
+        RECIPE.replace("split: official", "split: {plan: study, share: 1, train: 0.5, validation: 0.2}")
+    )
+    call("run", tmp_path / "small.yaml", "--data", numbered, "--out", tmp_path / "run")
+    card = export(tmp_path / "bundle", tmp_path / "run")
+    assert "- `test patches of forty.npz`, images adapted to without their labels (12 in all). Drawn by a test." in card
+    assert "were shown 12 images (test patches of forty.npz) without their labels" in card
+
+
+def test_a_target_that_no_stage_adapts_to_is_said_and_not_on_the_card(official, tmp_path):
+    (tmp_path / "small.yaml").write_text(RECIPE.replace("threshold: 0.4}", "threshold: 0.4, target: validation}"))
+    target = write_images(tmp_path / "images", 2)
+    said = call("run", tmp_path / "small.yaml", "--data", official, "--target", target, "--out", tmp_path / "run")
+    assert "The images given with --target serve nothing: no stage of small adapts to its target." in said.output
+    card = export(tmp_path / "bundle", tmp_path / "run")
+    assert "- `images`" not in card
+    assert "were shown 4 images (ValidData) without their labels" in card
 
 
 def test_images_given_as_a_target_are_known_where_they_are_measured_on(official, tmp_path):
     (tmp_path / "small.yaml").write_text(RECIPE)
     target = tmp_path / "images"
-    writer = PatchWriter(target)
-    rng = np.random.default_rng(0)
-    for _ in range(2):
-        writer.add(rng.integers(5, 60, (14, SIDE, SIDE)).astype(np.uint16), np.zeros((SIDE, SIDE), bool))
+    write_images(target, 2)
     for name in ("image", "mask"):
         folder = "img" if name == "image" else name
         shutil.copy(official / "TestData" / folder / f"{name}_2.h5", target / folder / f"{name}_3.h5")
@@ -211,6 +288,25 @@ def test_images_given_as_a_target_are_known_where_they_are_measured_on(official,
     assert card.split("\n\n")[1].startswith("**From a smoke run")
     assert "l4s-train evaluate" not in card  # four patches of each role were measured on
     assert read_bundle(tmp_path / "bundle").trained_on.startswith("Smoke run, not for use: 4 labelled patches (L4S)")
+
+
+@pytest.mark.parametrize("option", ["--at-once", "--batch"])
+def test_a_card_names_what_changed_its_recipe(official, tmp_path, option):
+    (tmp_path / "small.yaml").write_text(RECIPE)
+    call("run", tmp_path / "small.yaml", "--data", official, "--out", tmp_path / "run", option, 2)
+    card = export(tmp_path / "bundle", tmp_path / "run")
+    assert "--out runs/run --at-once 2\n" in card
+    assert "each batch in 2 parts" in card
+
+
+def test_a_batch_that_students_cannot_divide_is_refused_before_their_teachers_are_trained(official, tmp_path):
+    (tmp_path / "small.yaml").write_text(RECIPE)
+    given = [str(tmp_path / "small.yaml"), "--data", str(official), "--out", str(tmp_path / "run"), "--at-once", "1"]
+    refused = CliRunner().invoke(main, ["run", *given])
+    assert refused.exit_code == 2
+    assert "A batch of 2 + 2 patches cannot be divided into 4 passes of 1 processes" in refused.stderr
+    assert not (tmp_path / "run" / "stages").exists()
+    call("run", *given[1:3], given[0], *given[3:], "--smoke")  # four patches at once
 
 
 def test_without_validation_patches_nothing_is_said_to_be_chosen_on_them(numbered, tmp_path):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from scipy.special import expit
 
 from l4s_geo import load_bundle
@@ -13,10 +16,12 @@ from l4s_geo.bundles.bundle import Bundle
 from l4s_geo.bundles.item import read_bundle
 from l4s_geo.change.evidence import FEATURES, newness_for
 from l4s_geo.errors import DataError
+from l4s_training.cli import main
 from l4s_training.data.patches import Patches
-from l4s_training.export import newness
+from l4s_training.export import newness, newness_bundle
 from l4s_training.export.card.insert import NEWNESS, write_newness
 from l4s_training.export.newness import Logistic, PairEvidence, best_threshold, fit, gather, join, measure, to_onnx
+from support import add_newness
 
 
 def sample(rows: np.ndarray, truth: np.ndarray) -> PairEvidence:
@@ -78,8 +83,6 @@ def test_the_threshold_is_the_best_one() -> None:
 
 
 def test_the_file_computes_what_the_model_does(red_bundle: Path, tmp_path: Path) -> None:
-    from dataclasses import replace
-
     from l4s_geo.bundles.item import write_bundle
 
     model = Logistic(np.array([0.9, -0.7, -5.0, -2.0, 0.4, -3.0, -1.0]), -1.5)
@@ -109,6 +112,41 @@ def test_pairs_of_patches_are_predicted_and_compared(red_bundle: Path) -> None:
     scores = measure(found, model.of(found), 0.5, 0.5)
     assert scores.new.f1 > 0.9 > scores.without.f1
     assert scores.old.f1 > 0.9
+
+
+def test_a_bundle_of_another_split_is_told_what_its_figures_are_worth() -> None:
+    bundle = load_bundle("rgb", "cpu").bundle
+    assert newness_bundle.caution(bundle) == []
+    (said, why) = newness_bundle.caution(replace(bundle, trained_on="4 labelled patches (L4S), split official"))
+    assert said.startswith("The bundle was trained with the split 'official'")
+    assert why == "networks were trained on them, the figures of greenness are too good."
+
+
+def test_an_export_says_that_it_makes_no_models_of_newness(rgb_npz, tmp_path) -> None:
+    """Its card has the section that they are described in later, and who loses some is told."""
+
+    def call(*arguments: object) -> str:
+        result = CliRunner().invoke(main, [str(a) for a in arguments])
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    plan = "blocks:blocks=6,validation=2,test=5,guard=0,apart="
+    call("fit", "--data", rgb_npz, "--out", tmp_path / "run", "--epochs", 1, "--batch", 4, "--split-plan", plan)
+    export = ("export", tmp_path / "run", "--out", tmp_path / "b", "--name", "b", "--no-flips")
+    said = call(*export)
+    assert f"no models of newness (l4s-map --before): `l4s-train newness {tmp_path / 'b'} --data PAIRS" in said
+    assert "[1/1] unet-resnet18: written as ONNX and compared\nMeasuring on 4 patches\n" in said
+    card = tmp_path / "b" / "README.md"
+    text = card.read_text(encoding="utf-8")
+    section = text[text.index(NEWNESS) : text.index("## Training data")]
+    assert "`l4s-train newness b --data PAIRS --infrared PATCHES --write`" in section
+    write_newness(card, [NEWNESS, "", "Fitted.", ""])
+    assert card.read_text(encoding="utf-8") == text.replace(section, f"{NEWNESS}\n\nFitted.\n\n")
+    add_newness(tmp_path / "b", tmp_path / "with")
+    shutil.rmtree(tmp_path / "b")
+    (tmp_path / "with").rename(tmp_path / "b")
+    assert "those of the bundle that stood there are gone, and `l4s-train newness" in call(*export)
+    assert read_bundle(tmp_path / "b").newness == ()
 
 
 def test_the_section_is_written_once(tmp_path: Path) -> None:

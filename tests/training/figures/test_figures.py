@@ -43,13 +43,9 @@ def data(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def run(data, tmp_path_factory) -> Path:
+def run(data, tmp_path_factory, run_small) -> Path:
     folder = tmp_path_factory.mktemp("run")
-    (folder / "rounds.yaml").write_text(RECIPE)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(models, "build", build_small)
-        result = call("run", folder / "rounds.yaml", "--data", data, "--out", folder / "out", "--precision", "32")
-    assert result.exit_code == 0, result.output
+    run_small(RECIPE, data, folder)
     return folder / "out"
 
 

@@ -58,15 +58,10 @@ def data(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def finished(data, tmp_path_factory) -> Path:
+def finished(data, tmp_path_factory, run_small) -> Path:
     """A run of the recipe, with a small network in the place of its networks."""
     folder = tmp_path_factory.mktemp("run")
-    (folder / "small.yaml").write_text(RECIPE)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(models, "build", build_small)
-        result = call("run", folder / "small.yaml", "--data", data, "--out", folder / "out", "--precision", "32")
-        assert result.exit_code == 0, result.output
-        assert "test: F1 0." in result.output
+    assert "test: F1 0." in run_small(RECIPE, data, folder).output
     return folder / "out"
 
 

@@ -28,6 +28,18 @@ _COMMANDS = {
     "patches": "Cut a scene and an inventory into patches to train on.",
     "negatives": "Cut landslide-free scenes into patches to train on.",
 }
+_GOES_ON = "the same command goes on from here"
+_FROM_THE_BEGINNING = "the same command starts from the beginning"
+_AGAIN = {
+    "run": _GOES_ON,
+    "reproduce": _GOES_ON,
+    "crossvalidate": _GOES_ON,
+    "fit": "the same command with --resume goes on from here",
+    "patches": "patches that are in a folder already stay there, and the same command would add them again, so begin "
+    "with a new --out",
+}
+"""What comes of a command that was stopped when it is given again, where it does not start from the beginning."""
+
 EXTRA = (
     *("torch", "segmentation_models_pytorch", "timm", "lightning", "safetensors", "tensorboard", "yaml", "tqdm"),
     *("matplotlib", "jinja2", "onnx", "onnxscript"),
@@ -57,7 +69,7 @@ class _Commands(LazyGroup):
             )
             sys.exit(2)
         except KeyboardInterrupt:
-            click.echo("Stopped; the same command (of fit: with --resume) goes on from here.", err=True)
+            click.echo(f"Stopped; {_AGAIN.get(ctx.invoked_subcommand or '', _FROM_THE_BEGINNING)}.", err=True)
             sys.exit(130)
 
 

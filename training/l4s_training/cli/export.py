@@ -51,10 +51,15 @@ def command(runs: tuple[Path, ...], out: Path, **settings: Any) -> None:
     from l4s_training.export.export import export
     from l4s_training.export.settings import ExportSettings
 
-    exported = export(runs, out, ExportSettings(**settings))
+    exported = export(runs, out, ExportSettings(**settings), say=click.echo)
     if exported.left_out:
         click.echo(f"Left out, because they weigh next to nothing: {', '.join(map(str, exported.left_out))}")
     for folder in exported.in_full:
         click.echo(f"{folder}: stored in full, because half precision changes a logit by more than 0.05.")
     figures = "  ".join(f"{key} {value:.4f}" for key, value in exported.bundle.scores.items())
+    lost = "those of the bundle that stood there are gone, and " if exported.newness_lost else ""
+    click.echo(
+        f"It has no models of newness (l4s-map --before): {lost}`l4s-train newness {out} --data PAIRS --infrared "
+        "PATCHES --write` fits them."
+    )
     click.echo(f"{out}: agrees with torch to {exported.parity:.2g} in a logit.  {figures}")

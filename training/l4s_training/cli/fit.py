@@ -25,7 +25,8 @@ __all__ = ["command"]
 @click.option("--init", metavar="RUN", help="Start from the weights of a network run beside --out.")
 @options.folder("Folder of the network run.")
 @click.option("--network", default="unet-resnet18", show_default=True, help="Architecture; a wrong name lists all.")
-@click.option("--imagenet", is_flag=True, help="Begin with an encoder that has learned on ImageNet.")
+@click.option("--imagenet", is_flag=True, help="Begin with an encoder of EfficientNet-Lite's ImageNet weights.")
+@options.pretrained
 @click.option("--scale", default=1.0, show_default=True, help="Scale promotion: enlarge the windows so many times.")
 @click.option("--bands", default="B4,B3,B2", show_default=True, help="Input bands in order, or a set by name (all).")
 @click.option(
@@ -37,6 +38,7 @@ __all__ = ["command"]
 )
 @click.option("--epochs", default=40, show_default=True, type=click.IntRange(1))
 @click.option("--batch", default=16, show_default=True, type=click.IntRange(1), help="Patches per step.")
+@options.at_once()
 @click.option("--lr", default=1e-3, show_default=True, help="Peak learning rate of the one-cycle schedule.")
 @click.option("--weight-decay", default=1e-2, show_default=True)
 @click.option(
@@ -59,11 +61,13 @@ def command(
     out: Path,
     network: str,
     imagenet: bool,
+    pretrained: str | None,
     scale: float,
     bands: str,
     normalization: Normalization,
     epochs: int,
     batch: int,
+    at_once: int | None,
     lr: float,
     weight_decay: float,
     warm_start: float,
@@ -78,6 +82,7 @@ def command(
     The official folders keep their roles; other patches are split by blocks of id. Writes config.json, metrics.csv and
     best.safetensors to the folder of the network run.
     """
+    from l4s_training.config.adjusted import passes_of
     from l4s_training.data import bandsets, splits
     from l4s_training.data.readers import read as sources
     from l4s_training.export.exportable import check_exportable
@@ -92,6 +97,7 @@ def command(
         init=init,
         network=network,
         imagenet=imagenet,
+        pretrained=pretrained,
         scale=scale,
         bands=bandsets.parse(bands),
         components=bandsets.components(bands),
@@ -99,6 +105,7 @@ def command(
         plan=plan or splits.plan_for(sources.official_roles(data)),
         epochs=epochs,
         batch=batch,
+        passes=passes_of(batch, at_once),
         learning_rate=lr,
         weight_decay=weight_decay,
         warm_start=warm_start,

@@ -37,6 +37,6 @@ def command(bundle: str, data: Path, infrared: Path, seed: int, write: bool) -> 
     model = load_bundle(bundle, "cpu")
     fitted = list(newness_bundle.fit_all(model, data, infrared, seed))
     called = f"l4s-train newness {model.name} --data {data} --infrared {infrared} --write"
-    click.echo("\n".join(newness_bundle.card_section(fitted, called)))
+    click.echo("\n".join(newness_bundle.card_section(model.bundle, fitted, called)))
     if write:
         newness_bundle.write(model, fitted, called)

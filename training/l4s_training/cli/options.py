@@ -1,7 +1,7 @@
 """Options shared by commands, each stated once.
 
-Simple ones are decorators: ``data`` (``--data``, repeatable), ``negatives``, ``target``, ``smoke``, ``at_once``,
-``pretrained``, ``export_check``, ``run_or_bundle``, ``threshold``, ``flips``; ``folder`` and ``precision`` make one;
+Simple ones are decorators: ``data`` (``--data``, repeatable), ``negatives``, ``target``, ``smoke``, ``pretrained``,
+``export_check``, ``run_or_bundle``, ``threshold``, ``flips``; ``folder``, ``at_once`` and ``precision`` make one;
 ``changed`` gives a recipe what ``at_once`` and ``pretrained`` ask for. Blocks turn several options into one argument:
 ``split_plan`` turns ``--split-plan``, ``--blocks``, ``--validation-blocks``, ``--test-blocks``, ``--guard`` and
 ``--apart`` into ``plan``, which is None where none of them is given; ``hardware`` turns ``--accelerator``,
@@ -11,6 +11,7 @@ Simple ones are decorators: ``data`` (``--data``, repeatable), ``negatives``, ``
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -71,18 +72,12 @@ export_check = click.option(
     help="Before a long training, see that its networks can be exported.",
 )
 
-at_once = click.option(
-    "--batch",
-    "at_once",
-    type=click.IntRange(1),
-    help="Patches at once, where the recipe's batch does not fit into memory: gradients are added up to it.",
-)
-
 pretrained = click.option(
     "--pretrained",
     is_flag=False,
     flag_value="true",
     metavar="[PATH]",
+    callback=lambda context, option, given: given if given in (None, "true") else os.path.abspath(given),
     help="Encoders begin with published weights: downloaded, or PATH, their file or a folder of such files.",
 )
 
@@ -99,6 +94,17 @@ def folder(help: str, default: Path | None = None) -> Callable[[Command], Comman
     if default is None:
         return click.option("--out", type=kind, required=True, help=help)
     return click.option("--out", type=kind, default=default, show_default=True, help=help)
+
+
+def at_once(*names: str) -> Callable[[Command], Command]:
+    """Return the option ``--at-once``, with further names that it has."""
+    return click.option(
+        "--at-once",
+        *names,
+        "at_once",
+        type=click.IntRange(1),
+        help="Patches at once, where a step's batch does not fit into memory: gradients are added up to it.",
+    )
 
 
 def precision(default: str | None, help: str | None = None) -> Callable[[Command], Command]:

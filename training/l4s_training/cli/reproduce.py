@@ -27,7 +27,7 @@ __all__ = ["command"]
 )
 @click.option("--rows", metavar="TEXT", help="Only the rows whose recipe's name holds this.")
 @click.option("--cost", is_flag=True, help="Only count hours and memory on one GPU; nothing is trained.")
-@options.at_once
+@options.at_once("--batch")
 @options.pretrained
 @options.folder("Folder of the recipe runs; rows share the stages that they have in common.", Path("runs"))
 @options.smoke

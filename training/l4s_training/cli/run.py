@@ -24,7 +24,7 @@ __all__ = ["command"]
 @options.precision(None, "Instead of the recipe's.")
 @options.target
 @options.negatives
-@options.at_once
+@options.at_once("--batch")
 @options.pretrained
 @options.export_check
 @options.hardware

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 from l4s_geo.errors import DataError
 from l4s_training import models
@@ -10,7 +11,12 @@ from l4s_training.config.hyperparameters import Hyperparameters
 from l4s_training.config.recipe import Recipe, Train
 from l4s_training.models.pretrained import DOWNLOAD, WEIGHTS
 
-__all__ = ["has_published_weights", "in_passes", "with_pretrained"]
+__all__ = ["has_published_weights", "in_passes", "passes_of", "with_pretrained"]
+
+
+def passes_of(batch: int, at_once: int | None) -> int:
+    """Return in how many parts a batch goes through a network that takes so many patches at once; None for all."""
+    return 1 if at_once is None else -(-batch // at_once)
 
 
 def in_passes(recipe: Recipe, at_once: int) -> Recipe:
@@ -22,7 +28,7 @@ def in_passes(recipe: Recipe, at_once: int) -> Recipe:
     """
 
     def change(given: Hyperparameters) -> Hyperparameters:
-        return replace(given, passes=-(-given.batch // at_once))
+        return replace(given, passes=passes_of(given.batch, at_once))
 
     if all(stage.hyperparameters.batch <= at_once for stage in _trained(recipe)):
         return recipe
@@ -49,7 +55,7 @@ def with_pretrained(recipe: Recipe, source: str) -> Recipe:
             f"Recipe {recipe.name} trains no network with published weights; those that have are {', '.join(WEIGHTS)}. "
             "Leave --pretrained out."
         )
-    where = "downloaded" if source == DOWNLOAD else f"from {source}"
+    where = "downloaded" if source == DOWNLOAD else f"from {Path(source).name}"
     return _noted(recipe.with_hyperparameters(change), "initialisation", f"published ImageNet weights, {where}")
 
 

@@ -7,18 +7,19 @@ They must agree with the trained ones, or there is no bundle. Trained networks r
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from l4s_geo.bundles.bundle import Bundle
-from l4s_geo.bundles.install import check_place
+from l4s_geo.bundles.install import check_place, is_bundle
+from l4s_geo.bundles.item import read_bundle
 from l4s_geo.crf.parameters import CRFParameters
-from l4s_geo.errors import DataError
+from l4s_geo.errors import BundleError, DataError
 from l4s_training.export.calibrate import calibrate
 from l4s_training.export.ensemble import ExportedEnsemble
-from l4s_training.export.held_out import read_held_out
+from l4s_training.export.held_out import HeldOut, read_held_out
 from l4s_training.export.measure import WORTH, HeldOutPrediction, measure, predict_held_out
 from l4s_training.export.members import TrainedEnsemble, export_member, load_trained
 from l4s_training.export.record import record
@@ -40,15 +41,20 @@ class ExportedBundle:
     """Network runs that weigh too little to count, see `l4s_training.adaptation.ensemble`."""
     in_full: tuple[Path, ...] = ()
     """Network runs whose weights are stored in full, because half precision changes what they compute."""
+    newness_lost: bool = False
+    """Whether the bundle took the place of one with models of newness, which were fitted to that one's networks."""
 
 
-def export(folders: Sequence[Path], out: Path, settings: ExportSettings) -> ExportedBundle:
+def export(
+    folders: Sequence[Path], out: Path, settings: ExportSettings, say: Callable[[str], None] = lambda text: None
+) -> ExportedBundle:
     """Write the bundle of a run or of several, scored on their validation and test blocks.
 
     Args:
         folders: of runs or of recipes' runs; several make an ensemble, and must have the same bands, data and split.
         out: the bundle's folder.
         settings: what is asked for.
+        say: is told, in a line, what is under way; large networks take hours on a processor.
 
     Raises:
         DataError: there is no finished epoch, the data is gone, the runs do not fit together, or 8-bit weights cost too
@@ -68,16 +74,36 @@ def export(folders: Sequence[Path], out: Path, settings: ExportSettings) -> Expo
         )
     if len(held.validation):
         trained = calibrate(trained, held.validation, settings.fit_weights)
-    members = [export_member(member, settings.storage) for member in trained.members]
+    members = []
+    for number, member in enumerate(trained.members, start=1):
+        say(f"[{number}/{len(trained.members)}] {member.run.config.network}: written as ONNX and compared")
+        members.append(export_member(member, settings.storage))
+    say(_measuring(held, settings.flips))
     prediction = predict_held_out(ExportedEnsemble.of(members), held, trained.threshold)
     cost = _check_cost(trained, prediction) if settings.storage == "int8" else None
     crf = trained.crf or (CRFParameters(bands=config.bands) if settings.crf else None)
     measured = measure(prediction, settings.flips, crf, settings.terrain_prior)
+    newness_lost = _has_newness(out)
     bundle = record(out, settings, folders, members, measured, cost)
     kept = {member.run.folder for member in members}
     left_out = tuple(member.run.folder for member in given.members if member.run.folder not in kept)
     in_full = tuple(member.run.folder for member in members if settings.storage == "half" != member.storage)
-    return ExportedBundle(bundle, max(member.parity for member in members), left_out, in_full)
+    return ExportedBundle(bundle, max(member.parity for member in members), left_out, in_full, newness_lost)
+
+
+def _measuring(held: HeldOut, flips: bool) -> str:
+    """Say how many windows are predicted to measure a bundle."""
+    count = sum(map(len, held.sets.values()))
+    again = count - len(held.validation)
+    return f"Measuring on {count} patches" + (f", {again} of them in eight views as well (--no-flips)" if flips else "")
+
+
+def _has_newness(out: Path) -> bool:
+    """Whether a bundle stands in this place that has models of newness."""
+    try:
+        return is_bundle(out) and bool(read_bundle(out).newness)
+    except BundleError:
+        return False  # a damaged one is replaced
 
 
 def _check_cost(trained: TrainedEnsemble, prediction: HeldOutPrediction) -> float:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from l4s_geo.bundles.bundle import Bundle
 from l4s_geo.bundles.item import write_bundle
 from l4s_geo.bundles.newness import Newness
 from l4s_geo.change.evidence import FEATURES
@@ -17,11 +18,12 @@ from l4s_geo.inference.runtime import LoadedBundle
 from l4s_training.data import splits
 from l4s_training.data.patches import Patches
 from l4s_training.data.readers.read import read
+from l4s_training.export.card.blocks import stated_plan
 from l4s_training.export.card.insert import NEWNESS, card_of, write_newness
 from l4s_training.export.card.markdown import row
 from l4s_training.export.newness import Logistic, best_threshold, fit, gather, join, measure, newness_of
 
-__all__ = ["Fitted", "card_section", "fit_all", "write"]
+__all__ = ["Fitted", "card_section", "caution", "fit_all", "write"]
 
 _EVERY = 2
 """Every so many patches of the test blocks are enough to measure on."""
@@ -48,7 +50,7 @@ def fit_all(model: LoadedBundle, pairs: Path, infrared: Path, seed: int = 0) -> 
     patches of the second source, and measured with each of them left out in turn.
 
     Args:
-        model: the bundle; its networks must have been trained with that split.
+        model: the bundle; see `caution` for what its own split means.
         pairs: labelled patches with red, green and blue.
         infrared: labelled patches with near infrared as well, none of them trained on.
         seed: of all that is drawn.
@@ -62,6 +64,17 @@ def fit_all(model: LoadedBundle, pairs: Path, infrared: Path, seed: int = 0) -> 
     yield _left_out(model, read(infrared, _bands(model, "rdndvi", ("slope", "DEM"))), seed)
 
 
+def caution(bundle: Bundle) -> list[str]:
+    """Return what is to be said of a bundle whose own split may have trained on the patches of the first source."""
+    plan = splits.as_text(stated_plan(bundle))
+    if plan == splits.as_text(splits.DEFAULT):
+        return []
+    return [
+        f"The bundle was trained with the split {plan!r}, and these patches are divided by the default blocks: if its",
+        "networks were trained on them, the figures of greenness are too good.",
+    ]
+
+
 def write(model: LoadedBundle, fitted: Sequence[Fitted], command: str) -> None:
     """Write models into a bundle's folder and describe them in its card; its networks stay as they are.
 
@@ -73,12 +86,12 @@ def write(model: LoadedBundle, fitted: Sequence[Fitted], command: str) -> None:
     files = {member.file: bundle.network(member) for member in bundle.members}
     files |= {f.newness.file: f.file for f in fitted}
     write_bundle(replace(bundle, newness=tuple(f.newness for f in fitted)), files, bundle.location)
-    write_newness(card, card_section(fitted, command))
+    write_newness(card, card_section(bundle, fitted, command))
 
 
-def card_section(fitted: Sequence[Fitted], command: str) -> list[str]:
+def card_section(bundle: Bundle, fitted: Sequence[Fitted], command: str) -> list[str]:
     """Write the section of a model card."""
-    lines = [NEWNESS, "", *_INTRODUCTION, "", f"(`{command}`)", ""]
+    lines = [NEWNESS, "", *_INTRODUCTION, *caution(bundle), "", f"(`{command}`)", ""]
     lines += row("on pairs made of patches, F1 (precision / recall)", *(f.newness.index for f in fitted), head=True)
     for name, words in _FIGURES.items():
         lines += row(words, *(_figures(f.newness.scores, name) for f in fitted))

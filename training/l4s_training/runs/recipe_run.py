@@ -15,20 +15,21 @@ from pathlib import Path
 
 from l4s_geo.crf.mean_field import require_backend
 from l4s_training import models
-from l4s_training.config.recipe import CRF, Recipe, Train
+from l4s_training.config.recipe import CRF, PseudoLabel, Recipe, Train
 from l4s_training.data.patches import Patches
 from l4s_training.data.roles import Role
 from l4s_training.files import check_apart, claimed_folder
 from l4s_training.models.pretrained import read_weights
 from l4s_training.runs.context import RunContext
-from l4s_training.runs.recipe_data import Sources, read_recipe_data
+from l4s_training.runs.recipe_data import Sources, read_recipe_data, target_is_unused
 from l4s_training.runs.record import begin_record, check_folder, finish_record
 from l4s_training.runs.result import Result, result_of_stage, scored
 from l4s_training.runs.smoke import smoke_form
 from l4s_training.runs.stage_folders import stage_folders
 from l4s_training.runs.stages import network_config, run_stage
 from l4s_training.scoring.metrics import Scores
-from l4s_training.training.hardware import ANY, Hardware, is_first_process
+from l4s_training.training.batches import Order
+from l4s_training.training.hardware import ANY, Hardware, is_first_process, place
 from l4s_training.training.network_run import CONFIG, WEIGHTS, NetworkConfig
 
 __all__ = ["BeforeTraining", "run_recipe"]
@@ -91,7 +92,10 @@ def _run(
     folders = stage_folders(recipe, patches.identity, stages)
     context = RunContext(recipe, sources, patches, folders, hardware, quiet)
 
+    if target_is_unused(recipe, sources):
+        context.say(f"The images given with --target serve nothing: no stage of {recipe.name} adapts to its target.")
     _check_weights(recipe, folders)
+    _check_batches(context)
     if any(isinstance(stage, CRF) for stage in recipe.stages):
         require_backend("cpu")
     if before_training and is_first_process():
@@ -118,6 +122,20 @@ def _check_weights(recipe: Recipe, folders: Mapping[str, Path]) -> None:
     }
     for network, source in sorted((name, source) for name, source in wanted if source):
         read_weights(network, source)
+
+
+def _check_batches(context: RunContext) -> None:
+    """Check that every training can divide its batches, not only those before the first pseudo-labels."""
+    labelling = {stage.name: stage for stage in context.recipe.stages if isinstance(stage, PseudoLabel)}
+    for stage in context.recipe.stages:
+        if not isinstance(stage, Train):
+            continue
+        sizes: tuple[int, ...] = (len(context.data.roles["train"]),)
+        if stage.labels and (target := context.data.target_of(labelling[stage.labels], context.recipe)):
+            sizes += (len(target),)
+        given = stage.hyperparameters
+        order = Order.of(sizes, given.batch, given.target_share, given.seed)
+        order.check_divisible(given.passes, place(context.hardware, given.precision).processes)
 
 
 def _line(role: str, found: Scores, threshold: float) -> str:

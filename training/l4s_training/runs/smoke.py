@@ -16,10 +16,10 @@ _LARGEST_SCALE = 2.0
 
 
 def smoke_form(recipe: Recipe) -> Recipe:
-    """Return a recipe whose trainings take two steps of four patches, enlarged twice at most."""
+    """Return a recipe whose trainings take two steps of four patches, all at once, enlarged twice at most."""
     return recipe.with_hyperparameters(_short)
 
 
 def _short(full: Hyperparameters) -> Hyperparameters:
     scale = min(full.scale, _LARGEST_SCALE)
-    return replace(full, iterations=2, batch=4, evaluate_every=2, patience=None, scale=scale)
+    return replace(full, iterations=2, batch=4, passes=1, evaluate_every=2, patience=None, scale=scale)

@@ -27,7 +27,7 @@ from l4s_training.runs.ensembles import ensemble_weights
 from l4s_training.runs.pseudo_labelling import label_target, read_labels
 from l4s_training.runs.stage_folders import as_json
 from l4s_training.training.hardware import is_first_process
-from l4s_training.training.network_run import NetworkConfig
+from l4s_training.training.network_run import DataRecord, NetworkConfig
 from l4s_training.training.train import train
 from l4s_training.training.training_data import TrainingData
 
@@ -85,13 +85,14 @@ def _train(stage: Train, context: RunContext) -> None:
     folders, data = context.folders, context.data
     labelling = next((s for s in context.recipe.stages if s.name == stage.labels and isinstance(s, PseudoLabel)), None)
     target = _labelled_target(labelling, context) if labelling else None
+    learned_from = _adapted(data.learned_from, labelling, target, context) if labelling else data.learned_from
     patches = TrainingData(
         data.roles["train"],
         data.roles["validation"],
         target,
         data.counts,
         {role: part.ids.tolist() for role, part in data.roles.items()},
-        data.learned_from.adapting(_adapted_to(labelling, target, context)),
+        learned_from,
     )
     train(network_config(stage, context), patches, folders[stage.name], hardware=context.hardware, quiet=context.quiet)
 
@@ -102,12 +103,13 @@ def _labelled_target(labelling: PseudoLabel, context: RunContext) -> Patches | N
     return target.relabelled(*read_labels(context.folders[labelling.name])) if target else None
 
 
-def _adapted_to(labelling: PseudoLabel | None, target: Patches | None, context: RunContext) -> tuple[str, ...]:
-    """Return the digests of the images that a student adapts to: its own, and before them those of its teachers."""
-    if labelling is None or target is None:
-        return ()
-    taught = [image for name in labelling.teachers for image in context.network_run(name).learned_from.adapted_to]
-    return tuple(dict.fromkeys((*taught, *image_digests(target))))
+def _adapted(record: DataRecord, labelling: PseudoLabel, target: Patches | None, context: RunContext) -> DataRecord:
+    """Return what a student learns from: the images of its teachers, and its own."""
+    for teacher in labelling.teachers:
+        record = record.adapting_as(context.network_run(teacher).learned_from)
+    if target is None:
+        return record
+    return record.adapting(image_digests(target), context.data.origins_of(labelling, context.recipe))
 
 
 def _do(stage: Stage, context: RunContext) -> dict[str, Any]:

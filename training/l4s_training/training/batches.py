@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from l4s_geo.errors import DataError
 from l4s_training.data.patches import Patches
 
 __all__ = ["Batches", "Fixed", "Order", "Part", "Steps", "seed_of"]
@@ -71,6 +72,24 @@ class Order:
         share = sizes[1] / sum(sizes) if target_share is None else target_share
         target = min(max(round(batch * share), 1), max(batch - 1, 1))
         return cls(sizes, (min(max(batch - target, 1), sizes[0]), min(target, sizes[1])), seed)
+
+    def check_divisible(self, passes: int, processes: int) -> None:
+        """Check that each domain's share of a batch can be divided into parts, and among processes.
+
+        Raises:
+            DataError: it cannot.
+        """
+        shares = " + ".join(map(str, self.counts))
+        if passes > 1 and any(count % (processes * passes) for count in self.counts):
+            raise DataError(
+                f"A batch of {shares} patches cannot be divided into {passes} passes of {processes} processes; choose "
+                "a number of patches at once that divides each, with --at-once."
+            )
+        if any(count % processes for count in self.counts):
+            raise DataError(
+                f"A batch of {shares} patches cannot be shared by {processes} processes; choose a --batch that "
+                f"{processes} divides."
+            )
 
     @property
     def steps_per_pass(self) -> int:

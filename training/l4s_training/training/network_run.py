@@ -89,7 +89,8 @@ class DataRecord:
     fingerprints: Mapping[str, str] = field(default_factory=dict)
     """Digest of the patches of each role, see `l4s_training.data.fingerprint`; empty in records of earlier versions."""
     origins: Mapping[str, tuple[Provenance, ...]] = field(default_factory=dict)
-    """What the sources said of themselves, under ``data``, ``negatives`` and ``target``."""
+    """What the sources said of themselves: under ``data`` and ``negatives`` those of the patches trained on, under
+    ``target`` those of the images in `adapted_to`."""
     negatives: int = 0
     """Number of windows without landslides among the patches for training."""
     adapted_to: tuple[str, ...] = ()
@@ -98,10 +99,25 @@ class DataRecord:
     smoke: bool = False
     """Whether it is the smoke form: a few steps on four patches."""
 
-    def adapting(self, images: Sequence[str]) -> DataRecord:
-        """Return what a network learned from that was shown these images, by their digests, or none."""
-        origins = {name: origin for name, origin in self.origins.items() if images or name != "target"}
-        return replace(self, origins=origins, adapted_to=tuple(images))
+    @property
+    def targets(self) -> tuple[Provenance, ...]:
+        """What the sources of the images that were adapted to said of themselves."""
+        return self.origins.get("target", ())
+
+    def adapting(self, images: Sequence[str], targets: Sequence[Provenance]) -> DataRecord:
+        """Return what a network learned from that was shown further images without their labels.
+
+        Args:
+            images: their digests.
+            targets: where they come from.
+        """
+        together = tuple(dict.fromkeys((*self.targets, *targets)))
+        origins = {**self.origins, "target": together} if together else self.origins
+        return replace(self, origins=origins, adapted_to=tuple(dict.fromkeys((*self.adapted_to, *images))))
+
+    def adapting_as(self, other: DataRecord) -> DataRecord:
+        """Return what a network learned from that was shown all that another one was, too."""
+        return self.adapting(other.adapted_to, other.targets)
 
     @property
     def every_origin(self) -> tuple[Provenance, ...]:

@@ -91,7 +91,8 @@ def _train(
     if earlier and earlier.finished and (folder / WEIGHTS).is_file():
         return _where_the_data_is_now(earlier, config)
     placement = place(hardware, config.precision)
-    order = _order(config, data, placement)
+    order = Order.of(tuple(map(len, data.domains)), config.batch, config.target_share, config.seed)
+    order.check_divisible(config.passes, placement.processes)
     start = start_of(config, folder)
     statistics = _source_statistics(config, data, earlier, start)
     going_on = resume and (folder / CHECKPOINT).is_file()
@@ -152,27 +153,6 @@ def _earlier(config: NetworkConfig, data: TrainingData, folder: Path) -> Network
     return earlier
 
 
-def _order(config: NetworkConfig, data: TrainingData, placement: Placement) -> Order:
-    """Decide which patches each step takes.
-
-    Raises:
-        DataError: the processes cannot share a batch.
-    """
-    order = Order.of(tuple(map(len, data.domains)), config.batch, config.target_share, config.seed)
-    parts = placement.processes * config.passes
-    if config.passes > 1 and any(count % parts for count in order.counts):
-        raise DataError(
-            f"A batch of {' + '.join(map(str, order.counts))} patches cannot be divided into {config.passes} passes of "
-            f"{placement.processes} processes; choose a number of patches at once that divides each, with --batch."
-        )
-    if any(count % placement.processes for count in order.counts):
-        raise DataError(
-            f"A batch of {' + '.join(map(str, order.counts))} patches cannot be shared by {placement.processes} "
-            f"processes; choose a --batch that {placement.processes} divides."
-        )
-    return order
-
-
 def _source_statistics(
     config: NetworkConfig, data: TrainingData, earlier: NetworkRun | None, start: Path | None
 ) -> Statistics:
@@ -194,8 +174,9 @@ def _run(
     config: NetworkConfig, data: TrainingData, statistics: Statistics, start: Path | None, folder: Path
 ) -> NetworkRun:
     """Return the record of a training that begins."""
-    before = read_network_run(start).learned_from.adapted_to if start is not None else ()
-    adapted_to = tuple(dict.fromkeys((*before, *data.learned_from.adapted_to)))
+    learned_from = data.learned_from
+    if start is not None:
+        learned_from = learned_from.adapting_as(read_network_run(start).learned_from)
     return NetworkRun(
         config,
         statistics,
@@ -204,7 +185,7 @@ def _run(
         {role: list(ids) for role, ids in data.ids.items()},
         {"torch": torch.__version__, "lightning": L.__version__},
         finished=False,
-        learned_from=replace(data.learned_from, adapted_to=adapted_to),
+        learned_from=learned_from,
         folder=folder,
     )
 

@@ -22,7 +22,15 @@ from l4s_training.runs.prediction import bundle_predictor, predict_all, with_fli
 from l4s_training.scoring.metrics import Scores
 from l4s_training.scoring.objects import recall_by_size, references
 
-__all__ = ["BlockPrediction", "block_scores", "plan_of", "pooled_lines", "predict_test_blocks", "spread_lines"]
+__all__ = [
+    "BlockPrediction",
+    "block_scores",
+    "plan_of",
+    "pooled_lines",
+    "predict_test_blocks",
+    "spread_lines",
+    "stated_plan",
+]
 
 _SPLIT = re.compile(r", split (\S+)$")
 
@@ -41,14 +49,19 @@ class BlockPrediction:
     threshold: float
 
 
+def stated_plan(bundle: Bundle) -> splits.Plan:
+    """Return the split that a bundle was trained with, as its description names it."""
+    found = _SPLIT.search(bundle.trained_on)
+    return splits.from_text(found[1]) if found else splits.DEFAULT  # descriptions of earlier versions name none
+
+
 def plan_of(bundle: Bundle) -> splits.SplitPlan:
     """Return the split by blocks that a bundle was trained with, as its description names it.
 
     Raises:
         DataError: it was trained with a split of another kind, of which the test blocks may have been trained on.
     """
-    found = _SPLIT.search(bundle.trained_on)
-    plan = splits.from_text(found[1]) if found else splits.DEFAULT  # descriptions of earlier versions name none
+    plan = stated_plan(bundle)
     if not isinstance(plan, splits.SplitPlan):
         raise DataError(
             f"{bundle.name} was trained with the split {splits.as_text(plan)!r}, and a card is measured on the test "

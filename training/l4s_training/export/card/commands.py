@@ -14,6 +14,7 @@ from typing import Any
 from l4s_geo.bundles.bundle import Bundle
 from l4s_geo.errors import DataError
 from l4s_training.config import recipe_files
+from l4s_training.config.hyperparameters import Hyperparameters
 from l4s_training.config.recipe import Train
 from l4s_training.data import splits
 from l4s_training.export.measure import Measured
@@ -96,10 +97,9 @@ def _changes(folder: Path, record: dict[str, Any]) -> str:
         if trained.precision != said.precision:
             found[f" --precision {trained.precision}"] = None
         if trained.pretrained != said.pretrained and trained.pretrained:
-            own = "" if trained.pretrained == DOWNLOAD else f" {_name(trained.pretrained)}"
-            found[f" --pretrained{own}"] = None
+            found[f" {_pretrained(trained.pretrained)}"] = None
         if trained.passes != said.passes and not record.get("smoke"):
-            found[f" --batch {-(-trained.batch // trained.passes)}"] = None
+            found[f" {_at_once(trained)}"] = None
     return "".join(found)
 
 
@@ -121,14 +121,24 @@ def _fit_commands(run: NetworkRun) -> list[str]:
         *([f"--init {_run(Path(config.init))}"] if config.init else []),
         f"--network {config.network} --bands {_bands(run)} --normalization {config.normalization}",
         *["--imagenet"] * config.imagenet,
+        *([_pretrained(config.pretrained)] if config.pretrained else []),
         *[f"--scale {config.scale:g}"] * (config.scale != 1),
         f"--epochs {config.epochs} --batch {config.batch} --lr {config.learning_rate:g}",
+        *[_at_once(config)] * (config.passes > 1),
         f"--weight-decay {config.weight_decay:g} --warm-start {config.warm_start:g} --seed {config.seed}",
         *[f"--precision {config.precision}"] * (config.precision != "auto"),
         f"--split-plan {splits.as_text(config.plan)}",
         f"--out {_run(run.folder)}",
     ]
     return [*before, _AND.join(parts)]
+
+
+def _pretrained(source: str) -> str:
+    return "--pretrained" if source == DOWNLOAD else f"--pretrained {_name(source)}"
+
+
+def _at_once(trained: Hyperparameters) -> str:
+    return f"--at-once {-(-trained.batch // trained.passes)}"
 
 
 def _bands(run: NetworkRun) -> str:

@@ -13,7 +13,7 @@ from l4s_training.files import write_text
 __all__ = ["NEWNESS", "card_of", "write_newness", "write_section"]
 
 _AFTER = "## Training data"
-"""Heading before which the section stands."""
+"""Heading before which the sections stand."""
 
 NEWNESS = "## New landslides"
 """Heading of the section on the models of newness, which stands before that on whole scenes."""
@@ -36,7 +36,7 @@ def card_of(bundle: Bundle) -> Path:
 
 
 def write_section(path: Path, lines: Sequence[str]) -> None:
-    """Write a section into a card, before its training data, in the place of an earlier one.
+    """Write the section on whole scenes into a card, in the place of an earlier one.
 
     Args:
         path: the card, see `card_of`.
@@ -45,10 +45,7 @@ def write_section(path: Path, lines: Sequence[str]) -> None:
     Raises:
         OutputError: the card cannot be written.
     """
-    card = path.read_text(encoding="utf-8")
-    after = card.index(f"\n{_AFTER}\n") + 1
-    start = card.index(HEADING) if HEADING in card else after
-    write_text(path, card[:start] + "\n".join(lines) + "\n" + card[after:])
+    _write(path, lines, (_AFTER,))
 
 
 def write_newness(path: Path, lines: Sequence[str]) -> None:
@@ -61,7 +58,12 @@ def write_newness(path: Path, lines: Sequence[str]) -> None:
     Raises:
         OutputError: the card cannot be written.
     """
+    _write(path, lines, (HEADING, _AFTER))
+
+
+def _write(path: Path, lines: Sequence[str], before: Sequence[str]) -> None:
+    """Write a section, which begins with its heading, before the first of the headings that the card has."""
     card = path.read_text(encoding="utf-8")
-    end = card.index(f"\n{HEADING if HEADING in card else _AFTER}\n") + 1
-    start = card.index(NEWNESS) if NEWNESS in card else end
+    end = next(card.index(f"\n{heading}\n") + 1 for heading in before if f"\n{heading}\n" in card)
+    start = card.index(f"\n{lines[0]}\n") + 1 if f"\n{lines[0]}\n" in card else end
     write_text(path, card[:start] + "\n".join(lines) + "\n" + card[end:])

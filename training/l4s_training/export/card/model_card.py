@@ -18,6 +18,7 @@ from l4s_geo.bundles.bundle import CLASSES, Bundle
 from l4s_training.data.provenance import Provenance
 from l4s_training.export.card import networks, sets
 from l4s_training.export.card.commands import checks, commands
+from l4s_training.export.card.insert import NEWNESS
 from l4s_training.export.measure import WORTH, Measured, PatchScores
 from l4s_training.export.members import ExportedMember
 from l4s_training.export.settings import ExportSettings
@@ -110,6 +111,7 @@ def _facts(bundle: Bundle, exported: Exported) -> dict[str, Any]:
         "origins": _origins(exported),
         "split": sets.split_facts(exported.run),
         "trainings": [networks.training_line(member, exported.has_validation) for member in members],
+        "newness_heading": NEWNESS,
         "storage": networks.storage_line(members, exported.int8_cost, WORTH),
         "commands": commands(bundle, exported.folders, exported.settings),
         "terrain": bool({"slope", "DEM"} & set(config.bands)),
@@ -163,6 +165,7 @@ def _precisions(bundle: Bundle) -> str:
 def _origins(exported: Exported) -> list[str]:
     """What the data of the trainings said of itself."""
     lines: dict[str, None] = {}
+    adapted_to = {image for run in exported.runs for image in run.learned_from.adapted_to}
     for run in exported.runs:
         record = run.learned_from
         origins = record.origins or {"data": tuple(Provenance(Path(path).name) for path in run.config.data)}
@@ -170,7 +173,7 @@ def _origins(exported: Exported) -> list[str]:
             what = {
                 "data": "labelled patches",
                 "negatives": f"windows without landslides, all of them for training ({record.negatives} in all)",
-                "target": f"images adapted to without their labels ({len(record.adapted_to)} in all)",
+                "target": f"images adapted to without their labels ({len(adapted_to)} in all)",
             }[name]
             for origin in sources:
                 note = origin.note or "It says nothing of where it comes from."

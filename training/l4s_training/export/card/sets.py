@@ -90,7 +90,7 @@ def adapted_lines(runs: Sequence[NetworkRun], facts: Mapping[str, SetFacts]) -> 
     images = {digest for run in runs for digest in run.learned_from.adapted_to}
     if not images:
         return []
-    named = dict.fromkeys(o.source for run in runs for o in run.learned_from.origins.get("target", ()))
+    named = dict.fromkeys(origin.source for run in runs for origin in run.learned_from.targets)
     where = f" ({', '.join(named)})" if named else ""
     among = [f"{f.adapted_to} of the {f.patches} of {name}" for name, f in facts.items() if f.adapted_to]
     line = f"The networks were shown {len(images)} images{where} without their labels, and learned from pseudo-labels "
