@@ -23,21 +23,22 @@ from l4s_geo.progress import stages_line
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-__all__ = ["Console", "user_errors"]
+__all__ = ["UNITS_STAY", "Console", "user_errors"]
+
+UNITS_STAY = "units that are done stay, and the same command goes on from here"
+"""What whoever stops a run of many units is told."""
 
 
 @contextmanager
-def user_errors(
-    verbose: bool = False, resumes: bool = False, by: str = "the same command with --resume"
-) -> Iterator[None]:
+def user_errors(verbose: bool = False, resumes: bool = False, stopped: str = "") -> Iterator[None]:
     """End the command with one sentence on stderr and exit code 2 on a user's mistake, 130 on Ctrl-C.
 
     Whatever else happens is a bug, and ends in a traceback and exit code 1.
 
     Args:
         verbose: let through what libraries warn of and log, see `l4s_geo.chatter`.
-        resumes: the command can go on, which whoever stops it is told of.
-        by: what goes on.
+        resumes: the command has --resume, which whoever stops it is told of.
+        stopped: what whoever stops it is told instead.
     """
     try:
         with without_chatter(verbose):
@@ -46,8 +47,8 @@ def user_errors(
         click.echo(f"Error: {error}", err=True)
         sys.exit(2)
     except KeyboardInterrupt:
-        hint = f", and {by} goes on from here" if resumes else ""
-        click.echo(f"Stopped; no output was written{hint}.", err=True)
+        hint = ", and the same command with --resume goes on from here" if resumes else ""
+        click.echo(f"Stopped; {stopped or f'no output was written{hint}'}.", err=True)
         sys.exit(130)
     except BrokenPipeError:
         raise  # whoever read the output has gone; click ends without a word

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from l4s_geo.cli.console import Console, user_errors
+from l4s_geo.cli.console import UNITS_STAY, Console, user_errors
 from l4s_geo.cli.options import many_options
 
 __all__ = ["main"]
@@ -41,7 +41,7 @@ def main(
 
     The exit code is 1 if a unit failed; `l4s event status` tells why, and --retry tries it again.
     """  # noqa: D301
-    with user_errors(verbose, resumes=True, by="the same command"), Console(quiet, verbose) as console:
+    with user_errors(verbose, stopped=UNITS_STAY), Console(quiet, verbose) as console:
         from l4s_geo.events.run import map_event
 
         ran = map_event(event, workers=workers, shard=shard, retry=retry, report=report, reporter=console)

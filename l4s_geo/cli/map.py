@@ -10,7 +10,7 @@ import click
 
 from l4s_geo import defaults
 from l4s_geo.change.dates import SceneLike
-from l4s_geo.cli.console import Console, user_errors
+from l4s_geo.cli.console import UNITS_STAY, Console, user_errors
 from l4s_geo.cli.options import band_files, device_options, many_options, scene_options
 
 __all__ = ["main"]
@@ -217,11 +217,12 @@ def main(
     if bool(options["out"]) == bool(out_dir):
         raise click.UsageError("Give either --out INVENTORY, or --out-dir FOLDER for many scenes.")
     many = {"workers": workers, "shard": shard, "retry": retry}
+    many_given = {"workers": workers > 1, "shard": shard is not None, "retry": retry}
     earlier: list[SceneLike] = [*before, *([before_files] if before_files else [])]
     options |= {**inputs, "before": earlier or None, "connectivity": 4 if connectivity == "4" else 8}
     if out_dir:
         sys.exit(_map_many(out_dir, many, report, options, quiet, verbose))
-    if unused := [name for name, value in many.items() if value not in (1, None, False)]:
+    if unused := [name for name, given in many_given.items() if given]:
         raise click.UsageError(f"--{unused[0]} is for many scenes; give --out-dir FOLDER instead of --out.")
     with user_errors(verbose, resumes=True), Console(quiet, verbose) as console:
         from l4s_geo.pipeline import map_scene
@@ -246,7 +247,7 @@ def _map_many(
             f"--{unused[0]} is for one scene; leave it out with --out-dir, or write an event file (l4s event new), "
             "whose options can ask for rasters of each unit."
         )
-    with user_errors(verbose, resumes=True, by="the same command"), Console(quiet, verbose) as console:
+    with user_errors(verbose, stopped=UNITS_STAY), Console(quiet, verbose) as console:
         from l4s_geo.events.run import map_scenes
 
         ran = map_scenes(out_dir=out_dir, **many, report=report, **options, reporter=console)

@@ -66,7 +66,6 @@ class Contents:
             "before": [self._content(source, unit.files.get(source, ())) for source in unit.before],
             "dem": [self._content(path, map(str, files_of(path))) for path in unit.dem],
             "bundle": self._bundle(unit.bundle),
-            "event": dict(unit.event),
         }
         for name in _FILES:
             given = options.get(name)

@@ -71,7 +71,7 @@ class Job:
     error: str
     """Why it failed; "" if it did not."""
     owner: str
-    """The process that begun it last: "HOST PID"."""
+    """The process that began it last: "HOST PID"."""
     changed: str
     """When its row changed last, ISO 8601."""
     result: Mapping[str, Any]
@@ -152,7 +152,7 @@ class JobTable:
             "error = '', seconds = 0, owner = ?",
             key,
             died,
-            f"{socket.gethostname()} {os.getpid()}",
+            _own_name(),
         )
 
     def finish(self, name: str, key: str, seconds: float, result: Mapping[str, Any]) -> None:
@@ -172,6 +172,12 @@ class JobTable:
     def release(self, name: str) -> None:
         """Note that a unit was stopped, to be gone on with."""
         self._change(name, "state = 'open', deaths = 0")
+
+    def release_own(self) -> None:
+        """Note that what this process was at was stopped, to be gone on with."""
+        for job in self.jobs():
+            if job.state == "running" and job.owner == _own_name():
+                self.release(job.name)
 
     def digest(self, path: str, stamp: tuple[int, int, int]) -> str | None:
         """Return the digest of a file that had this size and these times; None if it is not known."""
@@ -285,6 +291,10 @@ class JobTable:
                 f"The job table {self.path} cannot be used ({error}); make room, and see that its folder can be "
                 "written to."
             ) from error
+
+
+def _own_name() -> str:
+    return f"{socket.gethostname()} {os.getpid()}"
 
 
 def _mode(path: Path, read_only: bool) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -24,6 +25,8 @@ from l4s_geo.progress import Silent
 __all__ = ["main", "work_in_processes"]
 
 
+_PATIENCE_S = 10.0
+"""What a process may take to note that its unit was stopped."""
 _PROGRAM = ("-m", "l4s_geo.events.process")
 
 
@@ -55,9 +58,11 @@ def work_in_processes(
         for process in running:
             if process.stdin:
                 process.stdin.close()
-            if process.poll() is None:
+            try:
+                process.wait(_PATIENCE_S)
+            except subprocess.TimeoutExpired:
                 process.kill()
-            process.wait()
+                process.wait()
     died = [f"a worker died ({_cause(process.returncode)})" for process in running if process.returncode not in (0, 2)]
     return [*told, *died]
 
@@ -65,7 +70,8 @@ def work_in_processes(
 def main() -> int:
     """Do what stdin says; the exit status is 0, or 2 if something kept the process from going on."""
     request: dict[str, Any] = json.loads(sys.stdin.buffer.readline())
-    threading.Thread(target=_exit_with_parent, daemon=True).start()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the first process, which then ends this one
+    threading.Thread(target=_exit_with_parent, args=(Path(request["table"]),), daemon=True).start()
     if (share := request["cpus"]) and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, share)
     stream = os.fdopen(os.dup(1), "w", encoding="utf-8")
@@ -137,10 +143,17 @@ def _shares(workers: int) -> list[list[int]]:
     return [cpus[place::workers] for place in range(workers)]
 
 
-def _exit_with_parent() -> None:
+def _exit_with_parent(table: Path) -> None:
+    """Wait for the end of stdin; then nobody waits for this process any more, whose unit another will go on with."""
+    from l4s_geo.events.job_table import JobTable
+
     while sys.stdin.buffer.read(4096):
         pass
-    os._exit(1)
+    try:
+        with JobTable(table) as jobs:
+            jobs.release_own()
+    finally:
+        os._exit(1)
 
 
 def _cause(status: int) -> str:

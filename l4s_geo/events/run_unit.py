@@ -41,7 +41,7 @@ def run_unit(
 
     what = unit if isinstance(unit, Unit) else Unit.of(unit)
     make_folder(Path(what.out).parent)
-    purpose = {"unit": what.name, "unit_key": key, **what.event}
+    purpose = {"unit": what.name, "unit_key": key}
     run_plan(Plan.of(**what.keywords(), resume=True, purpose=purpose), reporter, model)
     return _result(what)
 

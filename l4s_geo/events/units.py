@@ -90,8 +90,6 @@ class Unit:
     """The inventory to write."""
     files: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Files and folders of this machine that each scene is read from."""
-    event: Mapping[str, str] = field(default_factory=dict)
-    """Name, date, trigger and type of the event, for the provenance."""
 
     def json(self) -> dict[str, Any]:
         """Return all of it for JSON."""
@@ -337,7 +335,6 @@ def _unit(
     first = scenes[0]
     name = "-".join(filter(None, (first.tile, first.day))) if first.tile else _slug(first.name)
     free = next(n for n in (name, *(f"{name}-{number}" for number in range(2, len(taken) + 3))) if n not in taken)
-    event = request.event
     options = dict(request.options)
     if request.aoi and not _covered(scenes, request.area):
         options["aoi"] = request.aoi
@@ -352,9 +349,6 @@ def _unit(
         options=options,
         out=str(request.out / "units" / f"{free}.gpkg"),
         files={scene.source: scene.files for scene in (*scenes, *earlier)},
-        event={"event": event.name, "event_date": event.days, "trigger": event.trigger, "event_type": event.type}
-        if event
-        else {},
     )
 
 

@@ -36,7 +36,7 @@ Outcome = Literal["mapped", "kept", "failed", "elsewhere"]
 """What came of a unit: it was mapped, was done already (or had failed and is not to be tried again), failed now, or
 another process is at it."""
 
-_MOST_DEATHS = 3
+_MOST_DEATHS = 5
 """So many processes may die of a unit before it counts as failed."""
 
 
@@ -123,8 +123,9 @@ class Worker:
         died = same and job.state == "running"
         if died and job.deaths + 1 >= _MOST_DEATHS:
             reason = (
-                f"The processes that mapped it died {_MOST_DEATHS} times without a word ({job.owner}), as happens when "
-                "the memory is used up; close other programs, use fewer workers, and run again with --retry."
+                f"The processes that mapped it died {_MOST_DEATHS} times without a word (the last was {job.owner}), as "
+                "happens when the memory is used up or somebody kills them; close other programs, use fewer workers, "
+                "and run again with --retry."
             )
             return self._failed(name, key, started, reason)
         # A device that is not to be had is the user's to know of before the first unit, not after each.

@@ -155,6 +155,28 @@ def test_other_options_are_other_content_but_a_device_is_not(event, monkeypatch)
     assert ran.landslides == 2
 
 
+def test_what_a_file_says_of_the_event_is_merged_anew_and_nothing_is_mapped_for_it(event, monkeypatch):
+    map_event(event)
+    event.write_text(event.read_text().replace("trigger: earthquake", "trigger: heavy rain\ntype: debris flow"))
+    ran, mapped = again(event, monkeypatch)
+    assert mapped == []
+    merged = merged_of(ran)
+    assert (merged.trigger == "heavy rain").all()
+    assert (merged.event_type == "debris flow").all()
+    assert "earthquake" not in str(read_facts(ran.merged))
+
+
+def test_a_unit_that_somebody_corrected_is_merged_as_it_is_now(event, monkeypatch):
+    ran = map_event(event)
+    path = ran.jobs[2].unit.out
+    frame = gpd.read_file(path, layer="landslides")
+    frame = frame[frame.n_pixels != 100]
+    frame.to_file(path, layer="landslides", driver="GPKG", mode="w")
+    ran, mapped = again(event, monkeypatch)
+    assert mapped == []
+    assert ran.landslides == 2
+
+
 def test_a_result_that_is_gone_is_made_again(event, monkeypatch):
     first = map_event(event)
     before = merged_of(first)
@@ -347,14 +369,14 @@ def test_a_unit_that_was_whole_when_its_process_was_killed_is_not_mapped_again(e
     assert second.jobs[0].result == ran.jobs[0].result
 
 
-def test_a_unit_that_kills_its_processes_counts_as_failed_after_three(event, monkeypatch):
+def test_a_unit_that_kills_its_processes_counts_as_failed_in_the_end(event, monkeypatch):
     map_event(event)
     (event.parent / "quake" / "units" / f"{NAMES[0]}.gpkg").unlink()
     with sqlite3.connect(event.with_name("quake.jobs.sqlite")) as database:
-        database.execute("UPDATE job SET state = 'running', deaths = 2 WHERE name = ?", (NAMES[0],))
+        database.execute("UPDATE job SET state = 'running', deaths = 4 WHERE name = ?", (NAMES[0],))
     ran, mapped = again(event, monkeypatch)
     assert mapped == []
-    assert "died 3 times without a word" in ran.failed[0].error
+    assert "died 5 times without a word" in ran.failed[0].error
     ran, mapped = again(event, monkeypatch, retry=True)
     assert mapped == [NAMES[0]]
     assert not ran.failed
@@ -508,3 +530,40 @@ def test_a_page_about_the_event(event, tmp_path):
     assert "earthquake" in page
     with pytest.raises(OutputError, match="suffix"):
         map_event(event, report=tmp_path / "page.txt")
+
+
+STOPPED = """
+import os, sys, time
+from l4s_geo import pipeline
+from l4s_geo.events import process
+real = pipeline._write
+def write(run, *rest):
+    if "54TWN_20180920" in run.stack.scene.name:
+        open(os.environ["MARK"], "w").close()
+        time.sleep(600)
+    return real(run, *rest)
+pipeline._write = write
+os._exit(process.main())
+"""
+WITH_WORKERS = """
+import sys
+from l4s_geo.events import process
+from l4s_geo.events.run import map_event
+process._PROGRAM = ("-c", sys.argv[2])
+map_event(sys.argv[1], workers=2)
+"""
+
+
+def test_workers_end_with_the_process_that_started_them_and_their_units_go_on(event, tmp_path, monkeypatch):
+    mark = tmp_path / "mark"
+    environment = {**os.environ, "MARK": str(mark)}
+    first = subprocess.Popen([sys.executable, "-c", WITH_WORKERS, str(event), STOPPED], env=environment)
+    wait_for(mark.exists)
+    os.kill(first.pid, signal.SIGKILL)
+    first.wait()
+    wait_for(lambda: "running" not in {job.state for job in event_status(event)})
+    states = {job.name: (job.state, job.deaths) for job in event_status(event)}
+    assert states[NAMES[1]] == ("open", 0)
+    ran, mapped = again(event, monkeypatch)
+    assert NAMES[1] in mapped
+    assert not ran.failed

@@ -6,7 +6,7 @@ import pytest
 
 from l4s_geo.inventory import style
 from l4s_geo.inventory.style import inventory_style
-from l4s_geo.inventory.table import CHANGE_DTYPES, COLUMNS, DTYPES, GROUPS, Column
+from l4s_geo.inventory.table import CHANGE_DTYPES, COLUMNS, DTYPES, EVENT_DTYPES, GROUPS, Column
 
 
 def test_every_field_has_an_alias_at_its_place() -> None:
@@ -46,6 +46,15 @@ def test_what_is_not_new_is_grey_where_dates_are_compared() -> None:
     assert [page.get("name") for page in pages] == [group for group in GROUPS if group != "Event"]
     fields = sorted((int(f.get("index")), f.get("name")) for page in pages for f in page)
     assert [name for _, name in fields] == [*DTYPES, *CHANGE_DTYPES]
+
+
+def test_the_form_of_a_merged_inventory_shows_the_event() -> None:
+    pages = ET.fromstring(inventory_style(change=True, event=True)).findall(
+        "attributeEditorForm/attributeEditorContainer"
+    )
+    assert [page.get("name") for page in pages] == list(GROUPS)
+    fields = sorted((int(f.get("index")), f.get("name")) for page in pages for f in page)
+    assert [name for _, name in fields] == [*DTYPES, *CHANGE_DTYPES, *EVENT_DTYPES]
 
 
 def test_signs_that_xml_knows_are_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
