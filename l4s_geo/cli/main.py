@@ -14,6 +14,8 @@ _COMMANDS = {
     "stack": ("l4s_geo.cli.stack", "Write a scene and its terrain as one 14-band raster."),
     "event": ("l4s_geo.cli.event", "Map an event: from a place and a date to one inventory."),
     "export": ("l4s_geo.cli.export", "Write an inventory in the fields of a landslide catalogue."),
+    "inventory": ("l4s_geo.cli.inventory", "Make an inventory of a probability raster, at another threshold."),
+    "measure": ("l4s_geo.cli.measure", "Measure an inventory anew after somebody drew in it."),
     "teach": ("l4s_geo.cli.teach", "Teach a bundle from labels drawn on a scene."),
     "evaluate": ("l4s_geo.cli.evaluate", "Compare an inventory with a reference."),
     "report": ("l4s_geo.cli.report", "Write a page about an inventory, for people without a GIS."),
