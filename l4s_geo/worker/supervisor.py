@@ -2,7 +2,8 @@
 
 It speaks JSON lines (`l4s_geo.worker.protocol`). The worker itself does no work: it starts a process for each request
 (`l4s_geo.worker.methods`), which it can end at any moment, also while a library is busy and hears nobody; and it owns
-the hidden folders in which outputs are made, so that it can leave nothing behind.
+the hidden folders in which outputs are made, so that it can leave nothing behind. Quick requests without outputs go to a
+process that stays, since loading the libraries takes longer than they do.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -25,7 +26,7 @@ from l4s_geo.errors import L4SError
 from l4s_geo.output.claim import Claim, claimed
 from l4s_geo.output.siblings import RASTERS
 from l4s_geo.output.staging import check_output, staged
-from l4s_geo.worker.protocol import PROTOCOL, Channel, ProtocolError, Request, claim_stdout, read_lines
+from l4s_geo.worker.protocol import PROTOCOL, QUICK, Channel, ProtocolError, Request, claim_stdout, read_lines
 
 __all__ = ["Worker", "main"]
 
@@ -63,6 +64,7 @@ class Worker:
         self._lines: queue.SimpleQueue[bytes | ProtocolError | None] = queue.SimpleQueue()
         self._stopped = threading.Event()
         self._task: subprocess.Popen[bytes] | None = None
+        self._kept: subprocess.Popen[bytes] | None = None
 
     def serve(self) -> int:
         """Answer requests; return the exit status: 0, or 1 if a request was cut short."""
@@ -74,6 +76,9 @@ class Worker:
                 self._answer(line)
         except (_CancelledError, BrokenPipeError):
             return _CUT_SHORT
+        finally:
+            if (kept := self._kept) is not None:
+                _end(kept)
         return 0
 
     def stop(self) -> None:
@@ -107,31 +112,27 @@ class Worker:
             self._channel.send("error", id=id_, **error.fields)
 
     def _run(self, request: Request, names: Mapping[str, str], claims: Sequence[Claim]) -> dict[str, Any]:
-        """Do a request in a process of its own and pass on what it says."""
-        options = ["-I"] if sys.flags.isolated else []
-        command = [sys.executable, *options, "-m", "l4s_geo.worker.methods"]
-        with subprocess.Popen(  # noqa: S603
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-            # If this process is killed, the other one still holds the claims until it has cleared up.
-            pass_fds=[claim.descriptor for claim in claims] if os.name == "posix" else (),
-        ) as task:
-            self._task = task
-            if self._stopped.is_set():
-                task.kill()
-            try:
-                answer = self._follow(task, request, names, [str(claim.path) for claim in claims])
-            except BaseException:
-                task.kill()
-                raise
-            finally:
-                self._task = None
+        """Do a request in a process of its own, or in the one that stays, and pass on what it says."""
+        quick = request.method in QUICK and not names
+        task = self._kept if quick else None
+        if task is None or task.poll() is not None:
+            task = _start(claims)
+        self._task, self._kept = task, task if quick else self._kept
+        if self._stopped.is_set():
+            task.kill()
+        try:
+            answer = self._follow(task, request, names, [str(claim.path) for claim in claims])
+        except BaseException:
+            task.kill()
+            raise
+        finally:
+            self._task = None
+            if not quick:
+                _end(task)
         if self._stopped.is_set():
             raise _CancelledError
         if answer is None:
-            raise _FailedError("Crash", _epitaph(task.returncode))
+            raise _FailedError("Crash", _epitaph(_end(task)))
         if answer["type"] == "error":
             raise _FailedError(answer["kind"], answer["message"], answer["detail"])
         result: dict[str, Any] = answer["result"]
@@ -158,6 +159,27 @@ class Worker:
                 return message
             self._channel.send(message.pop("type"), **message)
         return None
+
+
+def _start(claims: Sequence[Claim]) -> subprocess.Popen[bytes]:
+    """Start a process that does requests."""
+    options = ["-I"] if sys.flags.isolated else []
+    return subprocess.Popen(  # noqa: S603
+        [sys.executable, *options, "-m", "l4s_geo.worker.methods"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+        # If this process is killed, the other one still holds the claims until it has cleared up.
+        pass_fds=[claim.descriptor for claim in claims] if os.name == "posix" else (),
+    )
+
+
+def _end(task: subprocess.Popen[bytes]) -> int:
+    """Let a process end, and return its exit status."""
+    with task, suppress(OSError):
+        if task.stdin is not None:
+            task.stdin.close()
+    return task.returncode
 
 
 @contextmanager
