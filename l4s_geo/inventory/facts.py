@@ -42,14 +42,18 @@ def parse_facts(text: str) -> dict[str, Any]:
     return facts if isinstance(facts, dict) else {}
 
 
-def terrain_files(facts: Mapping[str, Any]) -> list[str]:
+def terrain_files(facts: Mapping[str, Any], folder: Path) -> list[str]:
     """Return the DEM files that a run read, if all of them are still there on this machine; none otherwise.
 
     A file says them of itself, so nothing is fetched from elsewhere by their names.
+
+    Args:
+        facts: the run's provenance.
+        folder: that of the file that says so, for names that are relative to where the command ran.
     """
     named = facts.get("dem")
-    paths = [path for path in named if isinstance(path, str)] if isinstance(named, list) else []
-    return paths if all(os.path.isfile(path) for path in paths) else []
+    paths = [folder / path for path in named if isinstance(path, str)] if isinstance(named, list) else []
+    return [str(path) for path in paths] if all(path.is_file() for path in paths) else []
 
 
 def _from_geopackage(path: Path) -> str:

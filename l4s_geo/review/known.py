@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from l4s_geo.bundles.bundle import Bundle
 from l4s_geo.bundles.registry import find_bundle
 from l4s_geo.errors import BundleError
 from l4s_geo.inventory.facts import terrain_files
+from l4s_geo.sources.vectors import vector_file
 
 __all__ = ["bundle_of", "dem_of", "several"]
 
@@ -43,11 +45,22 @@ def bundle_of(facts: Mapping[str, Any], given: PathLike | None) -> tuple[Bundle 
     return found, ""
 
 
-def dem_of(facts: Mapping[str, Any], given: PathLike | Sequence[PathLike] | None) -> tuple[list[PathLike], str]:
-    """Return the DEM files to measure with, those given or else those of the run, and a sentence to say of them."""
+def dem_of(
+    facts: Mapping[str, Any], source: PathLike, given: PathLike | Sequence[PathLike] | None
+) -> tuple[list[PathLike], str]:
+    """Find the DEM files to measure with: those given, or else those of the run.
+
+    Args:
+        facts: the run's provenance.
+        source: the file that carries it.
+        given: what was given.
+
+    Returns:
+        The files, and a sentence to say of them.
+    """
     if given is not None:
         return several(given), ""
-    if known := terrain_files(facts):
+    if known := terrain_files(facts, Path(vector_file(source)).parent):
         return list(known), f"Terrain: {', '.join(known)}, which the map was made with"
     return [], "Terrain: none given, and none known that is still there; the terrain attributes are empty"
 

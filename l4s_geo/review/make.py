@@ -93,7 +93,7 @@ def make_inventory(
         chosen = threshold_of(surface.facts, surface.path, threshold)
         settings = VectorizeSettings(chosen, min_area, connectivity, fill_holes, simplify)
         known, said = bundle_of(surface.facts, bundle)
-        terrain, remark = dem_of(surface.facts, dem)
+        terrain, remark = dem_of(surface.facts, probability, dem)
         beside = [slope] if slope is not None else []
         if path:
             require_coordinates(surface.grid, surface.path, path, patch=True)

@@ -111,8 +111,9 @@ def measure(
     if slope is not None and dem is None:
         raise InventoryError("A slope was given without a DEM; give both, since elevations are needed too.")
     given = read_features(inventory, "inventory", InventoryError, attributes=None, local=True)
-    own = read_facts(facts if facts is not None else inventory)
-    terrain, remark = dem_of(own, dem)
+    source = facts if facts is not None else inventory
+    own = read_facts(source)
+    terrain, remark = dem_of(own, source, dem)
     if path:
         read = {"inventory": local_files(inventory)}
         if probability is not None:

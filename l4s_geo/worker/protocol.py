@@ -99,7 +99,7 @@ METHODS = (
 """Methods that a request may name."""
 
 QUICK = ("outlines", "measure")
-"""Methods that a person waits for at a slider or after a stroke: without outputs, one process does one after another."""
+"""Methods that a person waits for, at a slider or after a stroke: without outputs, one process does all of them."""
 
 _FOR_PEOPLE = ("text", "message", "detail")
 

@@ -2,8 +2,8 @@
 
 It speaks JSON lines (`l4s_geo.worker.protocol`). The worker itself does no work: it starts a process for each request
 (`l4s_geo.worker.methods`), which it can end at any moment, also while a library is busy and hears nobody; and it owns
-the hidden folders in which outputs are made, so that it can leave nothing behind. Quick requests without outputs go to a
-process that stays, since loading the libraries takes longer than they do.
+the hidden folders in which outputs are made, so that it can leave nothing behind. Quick requests without outputs go to
+a process that stays, since loading the libraries takes longer than they do.
 """
 
 from __future__ import annotations
@@ -31,13 +31,20 @@ from l4s_geo.worker.protocol import PROTOCOL, QUICK, Channel, ProtocolError, Req
 __all__ = ["Worker", "main"]
 
 _OUTPUTS = {
-    "out": "result",
-    "probability": "probability raster",
-    "spread": "spread raster",
-    "change": "change raster",
-    "report": "report",
-    "suggestions": "layer of suggestions",
+    "map": {
+        "out": "result",
+        "probability": "probability raster",
+        "spread": "spread raster",
+        "change": "change raster",
+    },
+    "stack": {"out": "result"},
+    "inventory": {"out": "result"},
+    "measure": {"out": "result"},
+    "evaluate": {"out": "result", "report": "report"},
+    "report": {"out": "result"},
+    "teach": {"out": "result", "suggestions": "layer of suggestions"},
 }
+"""The parameters that are outputs, by method; what one writes ("probability"), another may read."""
 _WHOLE_FOLDERS = {"teach": "out"}
 """Outputs that are folders, by method, which the methods put in their places whole by themselves."""
 _CUT_SHORT = 1
@@ -102,7 +109,8 @@ class Worker:
             id_ = request.id
             with _staging(request) as (params, names, claims):
                 result = self._run(Request(id_, request.method, params), names, claims)
-            outputs = {name: request.params[name] for name in _OUTPUTS if request.params.get(name)}
+            written = _OUTPUTS.get(request.method, {})
+            outputs = {name: request.params[name] for name in written if request.params.get(name)}
             self._channel.send("result", id=id_, result=result | ({"outputs": outputs} if outputs else {}))
         except ProtocolError as error:
             self._channel.send("error", id=error.id, kind="ProtocolError", message=str(error), detail="")
@@ -189,16 +197,16 @@ def _staging(request: Request) -> Iterator[tuple[dict[str, Any], dict[str, str],
     Yields:
         The parameters with the hidden paths, for each hidden folder the one it stands for, and the claims.
     """
-    params = request.params
-    for name in _OUTPUTS:
+    params, outputs = request.params, _OUTPUTS.get(request.method, {})
+    for name in outputs:
         if not isinstance(params.get(name, ""), str | None):
             raise ProtocolError(f"The parameter {name!r} is no path; give it as text.")
-    files = [name for name in _OUTPUTS if name != _WHOLE_FOLDERS.get(request.method)]
+    files = [name for name in outputs if name != _WHOLE_FOLDERS.get(request.method)]
     finals = {name: Path(params[name]).absolute() for name in files if params.get(name)}
     for name, final in finals.items():
         suffix = final.suffix.lower()
         # Whether the suffix is allowed is the method's to say; a result that is a raster is a stack.
-        check_output(final, (suffix,), _OUTPUTS[name], styled=name != "out" or suffix not in RASTERS)
+        check_output(final, (suffix,), outputs[name], styled=name != "out" or suffix not in RASTERS)
     with claimed(*finals.values()) as claims, staged(*finals.values()) as parts:
         paths = dict(zip(finals, filter(None, parts), strict=True))
         folders = {str(path.parent): str(finals[name].parent) for name, path in paths.items()}

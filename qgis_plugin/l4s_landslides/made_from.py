@@ -27,17 +27,20 @@ def facts_of(layer: QgsMapLayer) -> dict:
     return facts if isinstance(facts, dict) else {}
 
 
-def scene_parameters(facts: dict) -> dict:
+def scene_parameters(facts: dict, folder: Path) -> dict:
     """The parameters of the scene and its terrain for Map landslides and Teach from labels.
+
+    Args:
+        facts: the provenance.
+        folder: the inventory's, for files that are named relative to where the command ran.
 
     Files that are not there any more are left out.
     """
-    found = _scene(facts.get("bands"))
-    dem = [path for path in facts.get("dem") or [] if isinstance(path, str) and Path(path).exists()]
-    if dem:
+    found = _scene(facts.get("bands"), folder)
+    dem = [_found(path, folder) for path in facts.get("dem") or [] if isinstance(path, str)]
+    if dem and all(dem):
         found["DEM"] = dem[0]
-    if dem[1:]:
-        found["DEM_TILES"] = dem[1:]
+        found |= {"DEM_TILES": dem[1:]} if dem[1:] else {}
     if _told(facts, "order") and "INPUT" in found:
         found["BANDS"] = _names(facts["bands"])
     return found
@@ -67,25 +70,33 @@ def _of_file(path: Path) -> str:
     return next((html.unescape(entry.group(1)) for text in texts if (entry := _ENTRY.search(text))), "")
 
 
-def _scene(bands: object) -> dict:
+def _scene(bands: object, folder: Path) -> dict:
     """The scene as INPUT, a raster, or FILE, a product or a folder of band files; {} if it is not there any more."""
     if not isinstance(bands, dict) or not bands:
         return {}
     paths = sorted({str(place).rpartition("#")[0] for place in bands.values()})
     archive = re.match(r"/vsizip/(.+?\.zip)(?:/|$)", paths[0])
     product = next((p for p in (Path(paths[0]), *Path(paths[0]).parents) if p.suffix.upper() == ".SAFE"), None)
+    folders = {str(Path(path).parent) for path in paths}
     if archive:
-        return _there("FILE", Path(archive.group(1)))
-    if product:
-        return _there("FILE", product)
-    if len(paths) == 1:
-        return _there("INPUT", Path(paths[0]))
-    folders = {Path(path).parent for path in paths}
-    return _there("FILE", folders.pop()) if len(folders) == 1 else {}
+        name, path = "FILE", archive.group(1)
+    elif product:
+        name, path = "FILE", str(product)
+    elif len(paths) == 1:
+        name, path = "INPUT", paths[0]
+    elif len(folders) == 1:
+        name, path = "FILE", folders.pop()
+    else:
+        return {}
+    place = _found(path, folder)
+    return {name: place} if place else {}
 
 
-def _there(name: str, path: Path) -> dict:
-    return {name: str(path)} if path.exists() else {}
+def _found(path: str, folder: Path) -> str:
+    """A file or folder where it was, or beside the inventory if its name is relative; "" if it is not there."""
+    if Path(path).is_absolute():
+        return path if Path(path).exists() else ""
+    return str(folder / path) if (folder / path).exists() else ""
 
 
 def _told(facts: dict, name: str) -> bool:

@@ -1,4 +1,4 @@
-"""What the plugin adds to QGIS's window beside the toolbox: two panels and a map tool, each made when it is first used."""
+"""What the plugin adds to QGIS's window beside the toolbox: two panels and a map tool, made when first used."""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from qgis.core import (
     QgsCoordinateTransform,
     QgsFeature,
@@ -37,7 +39,7 @@ from .errors import InputError, PluginError
 from .layers import raster_file, vector_source
 from .live import LiveEngine
 from .made_from import bundle_name, facts_of, scene_parameters
-from .results import layers_of
+from .results import file_of, layers_of
 from .review import ACCEPTED, CLASSES, FIELD_CHECK, REJECTED, Filter, Review, add_fields, check_layer, missing_fields
 from .review_style import restore_style, show_decisions
 from .review_summary import summarise
@@ -201,20 +203,20 @@ class ReviewDock(QgsDockWidget):
         if self._review is None:
             self.tell(tr("No inventory is being reviewed; choose one and begin."))
             return
-        facts = facts_of(self._review.layer)
+        facts, scene = self._made_from()
         parameters = {"LABELS": self._review.layer.id(), "SUGGEST": _SUGGESTED, "SUGGESTIONS": "TEMPORARY_OUTPUT"}
         if bundle := bundle_name(facts):
             parameters["BUNDLE"] = bundle
-        self._open("teachfromlabels", {**scene_parameters(facts), **parameters}, self._taught)
+        self._open("teachfromlabels", {**scene, **parameters}, self._taught)
 
     def map_again(self) -> None:
         """Open Map landslides with the scene of the inventory, and the bundle that was taught if there is one."""
         if self._review is None:
             self.tell(tr("No inventory is being reviewed; choose one and begin."))
             return
-        facts = facts_of(self._review.layer)
+        facts, scene = self._made_from()
         bundle = self._bundle or facts.get("bundle") or ""
-        self._open("maplandslides", {**scene_parameters(facts), **({"BUNDLE": bundle} if bundle else {})})
+        self._open("maplandslides", {**scene, **({"BUNDLE": bundle} if bundle else {})})
 
     def next_window(self) -> None:
         """Show the next of the windows whose labels would teach most."""
@@ -422,8 +424,8 @@ class ReviewDock(QgsDockWidget):
     def _near(rows: list, place: float, by: int, undecided: bool = False):
         """The next one from a place on, in a direction, around the end if need be; None if there is no other."""
         count = len(rows)
-        places = sorted(range(count), key=lambda i: ((i - place) * by) % count if i != place else count)
-        return next((rows[i].fid for i in places if i != place and not (undecided and rows[i].review)), None)
+        places = sorted((((i - place) * by) % count or count, i) for i in range(count))
+        return next((rows[i].fid for _, i in places if i != place and not (undecided and rows[i].review)), None)
 
     def _go(self, fid) -> None:
         self._fid = fid
@@ -490,6 +492,12 @@ class ReviewDock(QgsDockWidget):
             if made and named and facts_of(other).get("created") == made:
                 self._probability.setLayer(other)
                 return
+
+    def _made_from(self) -> tuple:
+        """The provenance of the inventory, and the parameters of its scene."""
+        layer = self._review.layer
+        facts = facts_of(layer)
+        return facts, scene_parameters(facts, Path(file_of(layer)).parent)
 
     def _open(self, name: str, parameters: dict, then=None) -> None:
         import processing

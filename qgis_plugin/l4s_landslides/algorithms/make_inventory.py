@@ -28,9 +28,9 @@ class MakeInventory(LandslideAlgorithm):
     TITLE = "Make an inventory of probabilities"
     SUMMARY = "Makes an inventory of a probability raster, at another threshold; nothing is mapped again."
     TAGS = ("threshold", "probability", "vectorize", "polygons")
-    HELP = """Makes an inventory of a probability raster that Map landslides wrote, for instance at another threshold or \
-with another minimum area; nothing is mapped again. The panel <b>Threshold by eye</b> shows beforehand what a threshold \
-gives.
+    HELP = """Makes an inventory of a probability raster that Map landslides wrote, for instance at another threshold \
+or with another minimum area; nothing is mapped again. The panel <b>Threshold by eye</b> shows beforehand what a \
+threshold gives.
 
 With the threshold of the map, the landslides are those of the map, with the same attributes but for the spread of the \
 probability. The <b>DEM</b> gives them the terrain; without one, that of the map is taken if it is still there.

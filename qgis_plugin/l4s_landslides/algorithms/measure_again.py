@@ -25,10 +25,10 @@ class MeasureAgain(LandslideAlgorithm):
     TITLE = "Measure an inventory anew"
     SUMMARY = "Measures the polygons of an inventory anew, after somebody drew in it: shape, terrain, probability."
     TAGS = ("attributes", "area", "slope", "relief", "review")
-    HELP = """Measures polygons as Map landslides does: their shape always, the terrain with a <b>DEM</b> (without one, \
-that of the map is taken if it is still there), probability and confidence with the map's <b>probability raster</b>. \
-Without the raster these become empty where an outline has changed. All other attributes stay, among them review and \
-comment.
+    HELP = """Measures polygons as Map landslides does: their shape always, the terrain with a <b>DEM</b> (without \
+one, that of the map is taken if it is still there), probability and confidence with the map's <b>probability \
+raster</b>. Without the raster these become empty where an outline has changed. All other attributes stay, among them \
+review and comment.
 
 The panel <b>Review inventory</b> does this by itself for each polygon that is drawn."""
 
