@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 from l4s_geo import defaults
 from l4s_geo.errors import InventoryError
 from l4s_geo.grid import PIXEL, Grid, Window
-from l4s_geo.inventory.landslides import find_landslides, outline
+from l4s_geo.inventory.landslides import find_landslides
 from l4s_geo.inventory.surface import Surface, open_surface
-from l4s_geo.inventory.vectorize import Connectivity, VectorizeSettings
+from l4s_geo.inventory.vectorize import Connectivity, VectorizeSettings, polygons
+from l4s_geo.inventory.vectorize import simplify as simplify_outlines
 from l4s_geo.review.make import threshold_of
 
 __all__ = ["MOST_PIXELS", "Outlines", "outlines"]
@@ -112,10 +113,11 @@ def outlines(
     with TemporaryDirectory(prefix="l4s-") as folder:
         found = find_landslides(part, part.grid, Path(folder) / "labels.tif", seen)
         large = found.n_pixels * scale**2 >= settings.min_pixels
-        shapes, geometry = outline(found, settings.simplify)
-    kept = large | _cut(shapes, part)
-    area = float(geometry["area_m2"][kept].sum())
-    return Outlines(shapes[kept], area, chosen, part.grid.transform.a, part.grid.crs.to_wkt())
+        shapes = polygons(found)
+    if settings.simplify > 0 and found.count:
+        shapes = simplify_outlines(shapes, settings.simplify)
+    shapes = shapes[large | _cut(shapes, part)]
+    return Outlines(shapes, float(shapely.area(shapes).sum()), chosen, part.grid.transform.a, part.grid.crs.to_wkt())
 
 
 def _part(probability: str, extent: Sequence[float] | None) -> _Part:
