@@ -50,6 +50,8 @@ _CONTEXT = 3.0
 _LEAST_VIEW = 600.0
 """Metres that are shown at least."""
 _LARGEST = 1e9
+_WIDTH = 340
+"""Pixels of the screen that the panel needs."""
 _SUGGESTED = 8
 _ARROWS = {"Right": "next", "Left": "previous"}
 
@@ -290,14 +292,15 @@ class ReviewDock(QgsDockWidget):
             layout.addWidget(widget)
         layout.addWidget(self._buttons("PNARFCEDUZ"))
         layout.addWidget(self._comment)
-        layout.addWidget(self._filters())
         layout.addWidget(self._summary)
         layout.addWidget(self._more())
+        layout.addWidget(self._filters())
         layout.addStretch()
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setWidget(self._panel)
-        return area
+        self._area = QScrollArea()
+        self._area.setWidgetResizable(True)
+        self._area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._area.setWidget(self._panel)
+        return self._area
 
     def _buttons(self, keys: str) -> QWidget:
         box = QWidget()
@@ -315,6 +318,8 @@ class ReviewDock(QgsDockWidget):
     def _filters(self) -> QWidget:
         box = QGroupBox(tr("Walk through"))
         form = QFormLayout(box)
+        self._chosen = QLabel()
+        form.addRow(self._chosen)
         names = {"high": tr("High confidence"), "medium": tr("Medium confidence"), "low": tr("Low confidence")}
         self._classes = {name: QCheckBox(names.get(name, tr("Without confidence"))) for name in CLASSES}
         for check in self._classes.values():
@@ -332,6 +337,7 @@ class ReviewDock(QgsDockWidget):
             spin.setSingleStep(500)
             spin.setValue(value)
             spin.setGroupSeparatorShown(True)
+            spin.setSpecialValueText(tr("any") if not value else "")
             spin.valueChanged.connect(self._refresh)
         form.addRow(self._open_only)
         form.addRow(tr("Area from, m²"), self._least)
@@ -370,12 +376,11 @@ class ReviewDock(QgsDockWidget):
         decided = sum(1 for row in every if row.review)
         self._progress.setRange(0, max(1, len(every)))
         self._progress.setValue(decided)
-        self._progress.setFormat(
-            tr("{done} of {all} decided, {left} to walk through").format(
-                done=decided, all=len(every), left=len(self._rows())
-            )
-        )
+        self._progress.setFormat(tr("{done} of {all} decided").format(done=decided, all=len(every)))
+        self._chosen.setText(tr("{chosen} of {all} landslides").format(chosen=len(self._rows()), all=len(every)))
         self._summary.setText(_table(summarise(every)) if review else "")
+        bar = self._area.verticalScrollBar().sizeHint().width()
+        self._area.setMinimumWidth(max(_WIDTH, self._panel.minimumSizeHint().width() + bar))
         self._describe()
 
     def _describe(self) -> None:
@@ -555,24 +560,23 @@ def _confidence(name: str) -> str:
 
 def _table(summary) -> str:
     """The summary as a table: the accepted share of each class is the model's precision on this scene."""
-    heads = (tr("Confidence"), tr("mapped"), tr("right"), tr("wrong"), tr("field check"), tr("precision"))
-    rows = [
-        (_confidence(name).capitalize() if name else tr("None"), *_cells(count))
-        for name, count in summary.classes.items()
-    ]
+    names = {"high": tr("High"), "medium": tr("Medium"), "low": tr("Low"), "": tr("None")}
+    rows = [(names[name], *_cells(count)) for name, count in summary.classes.items()]
     rows.append((tr("All"), *_cells(summary.every)))
-    lines = ["".join(f"<td style='padding-right:8px'>{cell}</td>" for cell in row) for row in rows]
-    head = "".join(f"<th align='left' style='padding-right:8px'>{cell}</th>" for cell in heads)
+    heads = (tr("Confidence"), tr("mapped"), tr("right"), tr("wrong"), tr("precision"))
+    lines = ["".join(f"<td style='padding-right:6px'>{cell}</td>" for cell in row) for row in rows]
+    head = "".join(f"<th align='left' style='padding-right:6px'>{cell}</th>" for cell in heads)
     table = f"<table><tr>{head}</tr>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>"
-    return table + tr("Drawn by hand: {}").format(summary.added)
+    beside = tr("Field check: {doubtful}; drawn by hand: {added}")
+    return table + beside.format(doubtful=summary.every.doubtful, added=summary.added)
 
 
 def _cells(count) -> tuple:
     share = "–"
     if count.share is not None:
         low, high = count.interval
-        share = f"{count.share:.0%} ({low:.0%}–{high:.0%})"
-    return count.of, count.right, count.wrong, count.doubtful, share
+        share = f"{count.share:.0%} ({100 * low:.0f}–{100 * high:.0f}%)"
+    return count.of, count.right, count.wrong, share
 
 
 def _written(layer: QgsVectorLayer, fids: list) -> str:

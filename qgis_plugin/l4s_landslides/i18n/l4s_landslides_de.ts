@@ -1191,7 +1191,7 @@ With the threshold of the map, the landslides are those of the map, with the sam
 If the map held only what was new since earlier scenes, the raster does not tell new from old: all landslides of the later date come out.</source>
    <translation>Erstellt ein Inventar aus einem Wahrscheinlichkeitsraster, das „Rutschungen kartieren“ geschrieben hat, etwa bei anderer Schwelle oder mit anderer Mindestfläche; nichts wird neu kartiert. Das Bedienfeld &lt;b&gt;Schwelle nach Augenmaß&lt;/b&gt; zeigt vorher, was eine Schwelle ergibt.
 
-Mit der Schwelle der Kartierung sind es deren Rutschungen, mit denselben Attributen bis auf die Streuung der Wahrscheinlichkeit. Das &lt;b&gt;DGM&lt;/b&gt; gibt ihnen das Gelände; ohne eines wird das der Kartierung genommen, wenn es noch da ist.
+Mit der Schwelle der Kartierung sind es deren Rutschungen, mit denselben Attributen bis auf die Streuung der Wahrscheinlichkeit. Das &lt;b&gt;DEM&lt;/b&gt; gibt ihnen das Gelände; ohne eines wird das der Kartierung genommen, wenn es noch da ist.
 
 Enthielt die Kartierung nur, was seit früheren Szenen neu ist, so trennt das Raster nicht Neues von Altem: Alle Rutschungen des späteren Zeitpunkts kommen heraus.</translation>
   </message>
@@ -1215,7 +1215,7 @@ Enthielt die Kartierung nur, was seit früheren Szenen neu ist, so trennt das Ra
    <source>Measures polygons as Map landslides does: their shape always, the terrain with a &lt;b&gt;DEM&lt;/b&gt; (without one, that of the map is taken if it is still there), probability and confidence with the map's &lt;b&gt;probability raster&lt;/b&gt;. Without the raster these become empty where an outline has changed. All other attributes stay, among them review and comment.
 
 The panel &lt;b&gt;Review inventory&lt;/b&gt; does this by itself for each polygon that is drawn.</source>
-   <translation>Vermisst Polygone wie „Rutschungen kartieren“: ihre Form immer, das Gelände mit einem &lt;b&gt;DGM&lt;/b&gt; (ohne eines wird das der Kartierung genommen, wenn es noch da ist), Wahrscheinlichkeit und Zuverlässigkeit mit dem &lt;b&gt;Wahrscheinlichkeitsraster&lt;/b&gt; der Kartierung. Ohne das Raster werden diese leer, wo sich ein Umriss geändert hat. Alle anderen Attribute bleiben, auch review und comment.
+   <translation>Vermisst Polygone wie „Rutschungen kartieren“: ihre Form immer, das Gelände mit einem &lt;b&gt;DEM&lt;/b&gt; (ohne eines wird das der Kartierung genommen, wenn es noch da ist), Wahrscheinlichkeit und Zuverlässigkeit mit dem &lt;b&gt;Wahrscheinlichkeitsraster&lt;/b&gt; der Kartierung. Ohne das Raster werden diese leer, wo sich ein Umriss geändert hat. Alle anderen Attribute bleiben, auch review und comment.
 
 Das Bedienfeld &lt;b&gt;Inventar durchsehen&lt;/b&gt; tut das von selbst für jedes Polygon, das gezeichnet wird.</translation>
   </message>
@@ -1369,7 +1369,7 @@ Das Bedienfeld &lt;b&gt;Inventar durchsehen&lt;/b&gt; tut das von selbst für je
   </message>
   <message>
    <source>Measure and teach</source>
-   <translation>Vermessen und lehren</translation>
+   <translation>Vermessen und lernen</translation>
   </message>
   <message>
    <source>With it, the probability of outlines that were drawn is measured too.</source>
@@ -1409,7 +1409,7 @@ Das Bedienfeld &lt;b&gt;Inventar durchsehen&lt;/b&gt; tut das von selbst für je
   </message>
   <message>
    <source>No windows are suggested yet; run Teach with windows to suggest.</source>
-   <translation>Noch sind keine Fenster vorgeschlagen; führen Sie „Lehren“ mit vorzuschlagenden Fenstern aus.</translation>
+   <translation>Noch sind keine Fenster vorgeschlagen; führen Sie „Lernen“ mit vorzuschlagenden Fenstern aus.</translation>
   </message>
   <message>
    <source>Previous</source>
@@ -1453,7 +1453,7 @@ Das Bedienfeld &lt;b&gt;Inventar durchsehen&lt;/b&gt; tut das von selbst für je
   </message>
   <message>
    <source>Teach…</source>
-   <translation>Lehren…</translation>
+   <translation>Lernen…</translation>
   </message>
   <message>
    <source>Map again…</source>
@@ -1484,16 +1484,8 @@ Das Bedienfeld &lt;b&gt;Inventar durchsehen&lt;/b&gt; tut das von selbst für je
    <translation>Keine</translation>
   </message>
   <message>
-   <source>Drawn by hand: {}</source>
-   <translation>Von Hand gezeichnet: {}</translation>
-  </message>
-  <message>
    <source>Without confidence</source>
    <translation>Ohne Zuverlässigkeit</translation>
-  </message>
-  <message>
-   <source>{done} of {all} decided, {left} to walk through</source>
-   <translation>{done} von {all} entschieden, {left} durchzugehen</translation>
   </message>
   <message>
    <source>All landslides that the filters take are decided.</source>
@@ -1501,7 +1493,7 @@ Das Bedienfeld &lt;b&gt;Inventar durchsehen&lt;/b&gt; tut das von selbst für je
   </message>
   <message>
    <source>Taught: {}. Map again uses it; W shows the suggested windows.</source>
-   <translation>Gelehrt: {}. „Neu kartieren“ verwendet es; W zeigt die vorgeschlagenen Fenster.</translation>
+   <translation>Gelernt: {}. „Neu kartieren“ verwendet es; W zeigt die vorgeschlagenen Fenster.</translation>
   </message>
   <message>
    <source>not decided</source>
@@ -1550,6 +1542,34 @@ Das Bedienfeld &lt;b&gt;Inventar durchsehen&lt;/b&gt; tut das von selbst für je
   <message>
    <source>seen in pixels of {} m, as far away as this; the inventory has all of 10 m</source>
    <translation>aus dieser Entfernung in Pixeln von {} m gesehen; das Inventar hat alle zu 10 m</translation>
+  </message>
+  <message>
+   <source>Field check: {doubtful}; drawn by hand: {added}</source>
+   <translation>Im Gelände prüfen: {doubtful}; von Hand gezeichnet: {added}</translation>
+  </message>
+  <message>
+   <source>High</source>
+   <translation>Hoch</translation>
+  </message>
+  <message>
+   <source>Medium</source>
+   <translation>Mittel</translation>
+  </message>
+  <message>
+   <source>Low</source>
+   <translation>Gering</translation>
+  </message>
+  <message>
+   <source>any</source>
+   <translation>beliebig</translation>
+  </message>
+  <message>
+   <source>{done} of {all} decided</source>
+   <translation>{done} von {all} entschieden</translation>
+  </message>
+  <message>
+   <source>{chosen} of {all} landslides</source>
+   <translation>{chosen} von {all} Rutschungen</translation>
   </message>
  </context>
 </TS>

@@ -115,8 +115,12 @@ def test_bad_inventories_are_refused_in_a_sentence(mapped, tmp_path):
         l4s_geo.measure(points)
     far = tmp_path / "far.gpkg"
     gpd.GeoDataFrame(geometry=[shapely.box(0, 0, 1, 1)], crs=4326).to_file(far)
-    with pytest.raises(InventoryError, match="lies on the probability raster"):
+    with pytest.raises(InventoryError, match="cannot be brought to"):
         l4s_geo.measure(far, probability=mapped.probability)
+    beside = tmp_path / "beside.gpkg"
+    gpd.GeoDataFrame(geometry=[shapely.box(0, 0, 100, 100)], crs=UTM).to_file(beside)
+    with pytest.raises(InventoryError, match="lies on the probability raster"):
+        l4s_geo.measure(beside, probability=mapped.probability)
     with pytest.raises(InventoryError, match="without a DEM"):
         l4s_geo.measure(mapped.inventory, slope=mapped.dem)
 
