@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from qgis.core import (
-    Qgis,
     QgsFeature,
     QgsFillSymbol,
     QgsGeometry,
@@ -11,13 +10,13 @@ from qgis.core import (
     QgsProject,
     QgsSingleSymbolRenderer,
     QgsVectorLayer,
-    QgsWkbTypes,
 )
 from qgis.gui import QgsMapTool, QgsRubberBand
 from qgis.PyQt.QtCore import Qt, pyqtSignal
 from qgis.PyQt.QtGui import QColor
 from qgis.PyQt.QtWidgets import QPushButton
 
+from .map_enums import INFO, POLYGON, WARNING
 from .texts import tr
 
 _COLOUR = QColor(255, 127, 0)
@@ -35,7 +34,7 @@ class AreaTool(QgsMapTool):
         super().__init__(canvas)
         self.setCursor(Qt.CursorShape.CrossCursor)
         self._corners = []
-        self._band = QgsRubberBand(canvas, QgsWkbTypes.PolygonGeometry)
+        self._band = QgsRubberBand(canvas, POLYGON)
         self._band.setStrokeColor(_COLOUR)
         self._band.setFillColor(QColor(255, 127, 0, 40))
         self._band.setWidth(2)
@@ -91,13 +90,13 @@ class AreaTool(QgsMapTool):
         self.canvas().scene().removeItem(self._band)
 
     def _draw(self, point) -> None:
-        self._band.reset(QgsWkbTypes.PolygonGeometry)
+        self._band.reset(POLYGON)
         for corner in [*self._corners, *([QgsPointXY(point)] if point is not None else [])]:
             self._band.addPoint(corner)
 
     def _clear(self) -> None:
         self._corners = []
-        self._band.reset(QgsWkbTypes.PolygonGeometry)
+        self._band.reset(POLYGON)
 
 
 def area_layer(polygon: QgsGeometry, crs) -> QgsVectorLayer:
@@ -122,14 +121,14 @@ class AreaDrawing:
         self._before = None
         self.tool = AreaTool(iface.mapCanvas())
         self.tool.drawn.connect(self._drawn)
-        self.tool.refused.connect(lambda text: self._say(text, Qgis.Warning))
+        self.tool.refused.connect(lambda text: self._say(text, WARNING))
 
     def begin(self) -> None:
         """Take the tool into the hand."""
         self._before = self._iface.mapCanvas().mapTool()
         self._iface.mapCanvas().setMapTool(self.tool)
         self._iface.mapCanvas().setFocus()
-        self._say(tr("Click the corners of the area; right click or Enter closes it, Esc begins anew."), Qgis.Info)
+        self._say(tr("Click the corners of the area; right click or Enter closes it, Esc begins anew."), INFO)
 
     def unload(self) -> None:
         """Take everything back, with the plugin."""
@@ -150,7 +149,7 @@ class AreaDrawing:
         button = QPushButton(tr("Map landslides there…"))
         button.clicked.connect(lambda: _map(layer.id()))
         message.layout().addWidget(button)
-        bar.pushWidget(message, Qgis.Info)
+        bar.pushWidget(message, INFO)
 
     def _say(self, text: str, level) -> None:
         self._iface.messageBar().pushMessage("Landslide4Sense", text, level, 10)

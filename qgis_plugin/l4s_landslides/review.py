@@ -12,18 +12,15 @@ from dataclasses import dataclass, field
 
 from qgis.core import (
     NULL,
-    QgsEditFormConfig,
     QgsFeature,
     QgsFeatureRequest,
-    QgsField,
     QgsGeometry,
-    QgsVectorDataProvider,
     QgsVectorLayer,
-    QgsWkbTypes,
 )
-from qgis.PyQt.QtCore import QObject, QTimer, QVariant, pyqtSignal
+from qgis.PyQt.QtCore import QObject, QTimer, pyqtSignal
 
 from .errors import InputError
+from .map_enums import CHANGES, NO_FORM, NO_GEOMETRY, POLYGON
 from .results import file_of
 from .texts import tr
 
@@ -89,7 +86,7 @@ def check_layer(layer: QgsVectorLayer | None) -> None:
     if not isinstance(layer, QgsVectorLayer) or not layer.isValid():
         raise InputError(tr("No inventory is chosen; choose a layer that Map landslides made."))
     names = layer.fields().names()
-    if layer.geometryType() != QgsWkbTypes.PolygonGeometry or not set(_NEEDED) <= set(names):
+    if layer.geometryType() != POLYGON or not set(_NEEDED) <= set(names):
         lacks = ", ".join(name for name in _NEEDED if name not in names) or tr("polygons")
         raise InputError(
             tr("The layer {name} is no inventory (it lacks {lacks}); choose a layer that Map landslides made.").format(
@@ -112,9 +109,8 @@ def check_layer(layer: QgsVectorLayer | None) -> None:
 
 
 def _is_writable(layer: QgsVectorLayer) -> bool:
-    provider = QgsVectorDataProvider
-    needed = provider.ChangeAttributeValues | provider.ChangeGeometries | provider.AddFeatures
-    able = bool(layer.dataProvider().capabilities() & needed == needed) and not layer.readOnly()
+    allowed = layer.dataProvider().capabilities()
+    able = all(allowed & change for change in CHANGES) and not layer.readOnly()
     path = file_of(layer)
     return able and (not path or os.access(path, os.W_OK))
 
@@ -130,7 +126,9 @@ def add_fields(layer: QgsVectorLayer) -> None:
     Raises:
         InputError: the file takes no new fields.
     """
-    new = [QgsField(name, QVariant.String, "", _LENGTHS[name]) for name in missing_fields(layer)]
+    # A layer in memory makes fields of text in every version of QGIS.
+    wanted = "&".join(f"field={name}:string({_LENGTHS[name]})" for name in missing_fields(layer))
+    new = list(QgsVectorLayer(f"None?{wanted}", "", "memory").fields())
     if not layer.dataProvider().addAttributes(new):
         raise InputError(
             tr(
@@ -171,7 +169,7 @@ class Review(QObject):
             raise InputError(
                 tr("The layer {} cannot be edited; make its file writable, or review a copy.").format(layer.name())
             )
-        form.setSuppress(QgsEditFormConfig.SuppressOn)  # no dialog may stand between a stroke and its decision
+        form.setSuppress(NO_FORM)  # no dialog may stand between a stroke and its decision
         layer.setEditFormConfig(form)
         layer.geometryChanged.connect(self._on_geometry)
         layer.featureAdded.connect(self._on_added)
@@ -265,7 +263,7 @@ class Review(QObject):
         return stale
 
     def _read(self) -> dict[int, Row]:
-        request = QgsFeatureRequest().setFlags(QgsFeatureRequest.NoGeometry)
+        request = QgsFeatureRequest().setFlags(NO_GEOMETRY)
         return {feature.id(): _row(feature) for feature in self.layer.getFeatures(request)}
 
     def _change(self, fid: int, values: dict) -> bool:

@@ -7,14 +7,12 @@ from pathlib import Path
 from qgis.core import (
     QgsCoordinateTransform,
     QgsFeature,
-    QgsMapLayerProxyModel,
     QgsProcessingUtils,
     QgsProject,
     QgsRasterLayer,
     QgsRectangle,
     QgsVectorFileWriter,
     QgsVectorLayer,
-    QgsWkbTypes,
 )
 from qgis.gui import QgsDockWidget, QgsMapLayerComboBox, QgsRubberBand
 from qgis.PyQt.QtCore import QEvent, Qt
@@ -39,6 +37,7 @@ from .errors import InputError, PluginError
 from .layers import raster_file, vector_source
 from .live import LiveEngine
 from .made_from import bundle_name, facts_of, scene_parameters
+from .map_enums import POLYGON, POLYGON_LAYERS, RASTER_LAYERS
 from .results import file_of, layers_of
 from .review import ACCEPTED, CLASSES, FIELD_CHECK, REJECTED, Filter, Review, add_fields, check_layer, missing_fields
 from .review_style import restore_style, show_decisions
@@ -50,10 +49,10 @@ _CONTEXT = 3.0
 _LEAST_VIEW = 600.0
 """Metres that are shown at least."""
 _LARGEST = 1e9
+_KEYPAD = Qt.KeyboardModifier.KeypadModifier
 _WIDTH = 340
 """Pixels of the screen that the panel needs."""
 _SUGGESTED = 8
-_ARROWS = {"Right": "next", "Left": "previous"}
 
 
 class ReviewDock(QgsDockWidget):
@@ -99,8 +98,8 @@ class ReviewDock(QgsDockWidget):
         """Take the keys of the panel, in it and on the map, before QGIS's own shortcuts."""
         if event.type() not in (QEvent.Type.KeyPress, QEvent.Type.ShortcutOverride) or self._review is None:
             return super().eventFilter(watched, event)
-        plain = event.modifiers() in (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.KeypadModifier)
-        command = self._command_of(event.key()) if plain and self.isVisible() else None
+        plain = event.modifiers() in (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ShiftModifier, _KEYPAD)
+        command = self._command_of(event) if plain and self.isVisible() else None
         if command is None:
             return super().eventFilter(watched, event)
         event.accept()
@@ -259,21 +258,17 @@ class ReviewDock(QgsDockWidget):
             "W": (tr("Next window"), self.next_window),
         }
 
-    def _command_of(self, key: int):
-        for name, (_, command) in self._keys.items():
-            if key == getattr(Qt.Key, f"Key_{name}"):
-                return command
-        for name, command in _ARROWS.items():
-            if key == getattr(Qt.Key, f"Key_{name}"):
-                return getattr(self, command)
-        return None
+    def _command_of(self, event):
+        """What a key does; None if it is none of the panel's."""
+        arrows = {Qt.Key.Key_Right: self.next, Qt.Key.Key_Left: self.previous}
+        return arrows.get(event.key()) or self._keys.get(event.text().upper(), ("", None))[1]
 
     def _built(self) -> QWidget:
         self._panel = QWidget()
         self._panel.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         layout = QVBoxLayout(self._panel)
         self._layers = QgsMapLayerComboBox()
-        self._layers.setFilters(QgsMapLayerProxyModel.PolygonLayer)
+        self._layers.setFilters(POLYGON_LAYERS)
         self._start = QPushButton(tr("Begin"))
         self._start.clicked.connect(self.begin)
         self._message = QLabel()
@@ -349,7 +344,7 @@ class ReviewDock(QgsDockWidget):
         box = QGroupBox(tr("Measure and teach"))
         layout = QFormLayout(box)
         self._probability = QgsMapLayerComboBox()
-        self._probability.setFilters(QgsMapLayerProxyModel.RasterLayer)
+        self._probability.setFilters(RASTER_LAYERS)
         self._probability.setAllowEmptyLayer(True)
         self._probability.setCurrentIndex(0)
         self._probability.setToolTip(tr("With it, the probability of outlines that were drawn is measured too."))
@@ -527,7 +522,7 @@ class ReviewDock(QgsDockWidget):
         return self._iface.mapCanvas() if self._iface is not None else None
 
     def _outline(self) -> QgsRubberBand:
-        band = QgsRubberBand(self._canvas(), QgsWkbTypes.PolygonGeometry)
+        band = QgsRubberBand(self._canvas(), POLYGON)
         band.setStrokeColor(QColor(0, 255, 255))
         band.setFillColor(QColor(0, 0, 0, 0))
         band.setWidth(3)
@@ -535,7 +530,7 @@ class ReviewDock(QgsDockWidget):
 
     def _clear_outline(self) -> None:
         if self._band is not None:
-            self._band.reset(QgsWkbTypes.PolygonGeometry)
+            self._band.reset(POLYGON)
 
     def _show(self, box: QgsRectangle, crs, scale: float) -> None:
         canvas = self._canvas()

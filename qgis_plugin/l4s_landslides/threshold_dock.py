@@ -9,11 +9,9 @@ from qgis.core import (
     QgsCoordinateTransform,
     QgsCsException,
     QgsGeometry,
-    QgsMapLayerProxyModel,
     QgsProject,
     QgsRasterLayer,
     QgsRectangle,
-    QgsWkbTypes,
 )
 from qgis.gui import QgsDockWidget, QgsMapLayerComboBox, QgsRubberBand
 from qgis.PyQt.QtCore import Qt, QTimer
@@ -25,6 +23,7 @@ from .errors import InputError
 from .layers import raster_file
 from .live import LiveEngine
 from .made_from import facts_of
+from .map_enums import POLYGON, RASTER_LAYERS
 from .texts import tr
 
 _STEPS = 100
@@ -49,7 +48,7 @@ class ThresholdDock(QgsDockWidget):
         self._timer.setSingleShot(True)
         self._timer.setInterval(_WAIT_MS)
         self._timer.timeout.connect(self._ask)
-        self._band = QgsRubberBand(iface.mapCanvas(), QgsWkbTypes.PolygonGeometry)
+        self._band = QgsRubberBand(iface.mapCanvas(), POLYGON)
         self._band.setStrokeColor(QColor(255, 0, 140))
         self._band.setFillColor(QColor(255, 0, 140, 50))
         self._band.setWidth(2)
@@ -97,7 +96,7 @@ class ThresholdDock(QgsDockWidget):
         panel = QWidget()
         form = QFormLayout(panel)
         self._raster = QgsMapLayerComboBox()
-        self._raster.setFilters(QgsMapLayerProxyModel.RasterLayer)
+        self._raster.setFilters(RASTER_LAYERS)
         self._raster.layerChanged.connect(self._begin)
         self._slider = QSlider(Qt.Orientation.Horizontal)
         self._slider.setObjectName("threshold")
@@ -207,4 +206,4 @@ class ThresholdDock(QgsDockWidget):
         self._label.setText(text)
 
     def _clear(self) -> None:
-        self._band.reset(QgsWkbTypes.PolygonGeometry)
+        self._band.reset(POLYGON)

@@ -128,9 +128,9 @@ class Session:
 
     def press(self, key):
         """Press a key of the panel."""
-        code = getattr(Qt.Key, f"Key_{key}")
         for kind in (QEvent.Type.KeyPress, QEvent.Type.KeyRelease):
-            QgsApplication.sendEvent(self.dock._panel, QKeyEvent(kind, code, Qt.KeyboardModifier.NoModifier))
+            event = QKeyEvent(kind, Qt.Key.Key_unknown, Qt.KeyboardModifier.NoModifier, key)
+            QgsApplication.sendEvent(self.dock._panel, event)
 
     def mouse(self, kind, x, y):
         """Use the mouse on the map."""

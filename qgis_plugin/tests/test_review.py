@@ -71,8 +71,9 @@ def begun(dock, inventory):
 
 
 def press(dock, *keys: str) -> None:
+    arrows = {"Left": Qt.Key.Key_Left, "Right": Qt.Key.Key_Right}
     for key in keys:
-        QTest.keyClick(dock._panel, getattr(Qt.Key, f"Key_{key}"))
+        QTest.keyClick(dock._panel, arrows.get(key, key.lower()))
 
 
 def in_file(layer) -> dict[int, tuple]:

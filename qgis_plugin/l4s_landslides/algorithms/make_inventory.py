@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from qgis.core import (
-    QgsProcessing,
     QgsProcessingOutputNumber,
     QgsProcessingParameterBoolean,
     QgsProcessingParameterNumber,
@@ -15,6 +14,7 @@ from .. import defaults, results
 from ..base import LandslideAlgorithm, processing_errors
 from ..layers import raster_file
 from ..made_from import facts_of
+from ..map_enums import NUMBER, POLYGON_SOURCE
 from ..outputs import check_apart, check_replaceable, output_path
 from ..progress import Progress
 from ..scene_parameters import advanced
@@ -43,20 +43,18 @@ later date come out."""
         number = QgsProcessingParameterNumber
         self.addParameter(QgsProcessingParameterRasterLayer("PROBABILITY", tr("Probability raster")))
         threshold = tr("Threshold, a probability (empty: the map's)")
-        self.addParameter(
-            number("THRESHOLD", threshold, number.Double, None, optional=True, minValue=0.001, maxValue=0.999)
-        )
-        self.addParameter(number("MIN_AREA", tr("Minimum area, m²"), number.Double, defaults.MIN_AREA, minValue=0))
+        self.addParameter(number("THRESHOLD", threshold, NUMBER, None, optional=True, minValue=0.001, maxValue=0.999))
+        self.addParameter(number("MIN_AREA", tr("Minimum area, m²"), NUMBER, defaults.MIN_AREA, minValue=0))
         self.addParameter(QgsProcessingParameterRasterLayer("DEM", tr("DEM (elevations in metres)"), optional=True))
         holes, smooth = tr("Fill holes up to this area, m²"), tr("Smooth outlines to this tolerance, m")
         diagonal = tr("Pixels that touch at a corner are one landslide")
         for parameter in (
             QgsProcessingParameterBoolean("DIAGONAL", diagonal, defaults.CONNECTIVITY == 8),
-            number("FILL_HOLES", holes, number.Double, defaults.FILL_HOLES, minValue=0),
-            number("SIMPLIFY", smooth, number.Double, defaults.SIMPLIFY, minValue=0),
+            number("FILL_HOLES", holes, NUMBER, defaults.FILL_HOLES, minValue=0),
+            number("SIMPLIFY", smooth, NUMBER, defaults.SIMPLIFY, minValue=0),
         ):
             advanced(self, parameter)
-        polygons = QgsProcessing.TypeVectorPolygon
+        polygons = POLYGON_SOURCE
         self.addParameter(QgsProcessingParameterVectorDestination("OUTPUT", tr("Landslides"), polygons))
         self.addOutput(QgsProcessingOutputNumber("COUNT", tr("Number of landslides")))
         self.addOutput(QgsProcessingOutputNumber("AREA", tr("Area of all landslides, m²")))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from qgis.core import (
-    QgsProcessing,
     QgsProcessingOutputNumber,
     QgsProcessingParameterRasterLayer,
     QgsProcessingParameterVectorDestination,
@@ -14,6 +13,7 @@ from .. import results
 from ..base import LandslideAlgorithm, processing_errors
 from ..layers import raster_file, vector_source
 from ..made_from import facts_of
+from ..map_enums import POLYGON_SOURCE
 from ..outputs import check_apart, check_replaceable, output_path
 from ..texts import tr
 
@@ -34,7 +34,7 @@ The panel <b>Review inventory</b> does this by itself for each polygon that is d
 
     def initAlgorithm(self, configuration=None):  # noqa: N802
         """Declare the parameters."""
-        polygons = [QgsProcessing.TypeVectorPolygon]
+        polygons = [POLYGON_SOURCE]
         self.addParameter(QgsProcessingParameterVectorLayer("INVENTORY", tr("Inventory"), polygons))
         for name, text in (("DEM", tr("DEM (elevations in metres)")), ("PROBABILITY", tr("Probability raster"))):
             self.addParameter(QgsProcessingParameterRasterLayer(name, text, optional=True))
