@@ -16,6 +16,7 @@ _COMMANDS = {
     "export": ("l4s_geo.cli.export", "Write an inventory in the fields of a landslide catalogue."),
     "inventory": ("l4s_geo.cli.inventory", "Make an inventory of a probability raster, at another threshold."),
     "measure": ("l4s_geo.cli.measure", "Measure an inventory anew after somebody drew in it."),
+    "review": ("l4s_geo.cli.review", "Count the decisions of a reviewed inventory: the model's precision."),
     "teach": ("l4s_geo.cli.teach", "Teach a bundle from labels drawn on a scene."),
     "evaluate": ("l4s_geo.cli.evaluate", "Compare an inventory with a reference."),
     "report": ("l4s_geo.cli.report", "Write a page about an inventory, for people without a GIS."),

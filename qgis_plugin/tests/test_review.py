@@ -174,7 +174,7 @@ def test_filters_by_confidence_area_and_decision(begun, inventory):
     assert "no other landslide" in begun._message.text()
 
 
-def test_the_summary_is_the_precision_by_class(begun, inventory):
+def test_the_summary_is_the_precision_by_class(begun, inventory, engine):
     from l4s_landslides.review_summary import summarise
 
     by_class = {}
@@ -194,6 +194,19 @@ def test_the_summary_is_the_precision_by_class(begun, inventory):
     assert high == pytest.approx(0.9544, abs=5e-4)
     assert (found.every.right, found.every.wrong, found.added) == (3, 1, 0)
     assert "75% (30–95%)" in begun._summary.text()
+    # The command line, which takes the interval from a library, counts the same.
+    path = inventory.source().split("|")[0]
+    code = (
+        "import json, sys; from l4s_geo.review.decisions import count_decisions; "
+        "found, added = count_decisions(sys.argv[1]); "
+        "print(json.dumps([[name, c.mapped, c.right, c.wrong, c.doubtful, *c.interval] for name, c in found.items()]))"
+    )
+    said = subprocess.run([engine, "-c", code, path], capture_output=True, text=True, check=True).stdout
+    for known, *numbers in json.loads(said):
+        own = found.every if known == "all" else found.classes[known]
+        assert numbers[:4] == [own.of, own.right, own.wrong, own.doubtful]
+        if own.interval:
+            assert numbers[4:] == pytest.approx(own.interval)
 
 
 def test_an_edited_outline_is_a_decision_and_is_measured_by_the_engine(begun, inventory, mapped, engine):
