@@ -36,6 +36,7 @@ _OUTPUTS = {
         "probability": "probability raster",
         "spread": "spread raster",
         "change": "change raster",
+        "report": "report",
     },
     "stack": {"out": "result"},
     "inventory": {"out": "result"},
@@ -43,6 +44,8 @@ _OUTPUTS = {
     "evaluate": {"out": "result", "report": "report"},
     "report": {"out": "result"},
     "teach": {"out": "result", "suggestions": "layer of suggestions"},
+    "event_run": {"report": "report"},
+    "export": {"out": "result"},
 }
 """The parameters that are outputs, by method; what one writes ("probability"), another may read."""
 _WHOLE_FOLDERS = {"teach": "out"}
