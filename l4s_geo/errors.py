@@ -61,3 +61,7 @@ class TeachingError(L4SError, ValueError):
 
 class EventError(L4SError, ValueError):
     """An event file says what cannot be, or its scenes cannot be brought together."""
+
+
+class InventoryError(L4SError, ValueError):
+    """No inventory can be made of what was given, or what was given is none that can be measured."""

@@ -16,7 +16,7 @@ LAYERS = {
     "l4s_geo": (
         {"cli", "worker"},
         {"events"},
-        {"reporting", "teaching"},
+        {"reporting", "review", "teaching"},
         {"evaluation"},
         {"pipeline"},
         {"provenance"},

@@ -5,9 +5,8 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import shapely
@@ -21,8 +20,8 @@ from l4s_geo.evaluation.layers import Layers, read_layers
 from l4s_geo.evaluation.objects import Matching, Shared, crossing, intersect, match
 from l4s_geo.evaluation.pixels import Cover, Tally, blocks, look
 from l4s_geo.evaluation.sizes import Sizes, fit_sizes
-from l4s_geo.grid import Window, fits
-from l4s_geo.sources.rasters import grid_of, opened, reading
+from l4s_geo.grid import Window
+from l4s_geo.inventory.surface import Surface, open_surface
 from l4s_geo.stack.dem import DEM
 from l4s_geo.stack.sun import Sun
 
@@ -160,8 +159,8 @@ def evaluate(
             "The sun (--sun) lights nothing without elevations; give them with --dem, or leave the sun out."
         )
     with ExitStack() as files:
-        raster = files.enter_context(_opened_raster(probability)) if probability is not None else None
-        grid = grid_of(raster, "probability raster", EvaluationError) if raster is not None else None
+        raster = files.enter_context(open_surface(probability, EvaluationError)) if probability is not None else None
+        grid = raster.grid if raster is not None else None
         layers = read_layers(inventory, given.reference, area, given.doubtful, grid)
         if not (len(layers.mapped.shapes) or len(layers.reference.shapes)):
             raise EvaluationError(
@@ -190,28 +189,7 @@ def _several(paths: PathLike | Sequence[PathLike]) -> tuple[PathLike, ...]:
     return (paths,) if isinstance(paths, str | os.PathLike) else tuple(paths)
 
 
-@contextmanager
-def _opened_raster(path: PathLike) -> Iterator[Any]:
-    """Open a raster of probabilities, and check that it is one.
-
-    Raises:
-        EvaluationError: it is not, or its grid is none of 10 m.
-    """
-    with opened(os.fspath(path), "probability raster", EvaluationError) as dataset:
-        if dataset.count != 1 or not dataset.dtypes[0].startswith("float"):
-            raise EvaluationError(
-                f"The probability raster {path} has {dataset.count} bands of {dataset.dtypes[0]}; expected one of "
-                "floating-point probabilities, as l4s-map --probability writes it."
-            )
-        if not fits(grid_of(dataset, "probability raster", EvaluationError)):
-            raise EvaluationError(
-                f"The probability raster {path} has another grid than the mapper's; expected pixels of 10 m in a "
-                "metric CRS, as l4s-map --probability writes it."
-            )
-        yield dataset
-
-
-def _look(layers: Layers, raster: Any) -> tuple[Tally, Curve | None]:
+def _look(layers: Layers, raster: Surface | None) -> tuple[Tally, Curve | None]:
     """Count the pixels of the blocks that landslides meet, and the probabilities of all blocks."""
     mapped, reference = (Cover(side.shapes, layers.grid) for side in (layers.mapped, layers.reference))
     area = Cover(layers.area, layers.grid) if layers.area is not None else None
@@ -225,7 +203,7 @@ def _look(layers: Layers, raster: Any) -> tuple[Tally, Curve | None]:
     for window in blocks(layers.grid, where):
         block = look(window, mapped, reference, area, doubt)
         tallies.append(Tally.of(block))
-        if curve is not None:
+        if curve is not None and raster is not None:
             curve = _add_probabilities(curve, raster, window, block.judged, block.reference)
     tally = Tally.together(tallies)
     held = (tally.mapped > 0) | (tally.reference > 0)
@@ -233,16 +211,10 @@ def _look(layers: Layers, raster: Any) -> tuple[Tally, Curve | None]:
 
 
 def _add_probabilities(
-    curve: Curve, raster: Any, window: Window, judged: NDArray[np.bool_], reference: NDArray[np.bool_]
+    curve: Curve, raster: Surface, window: Window, judged: NDArray[np.bool_], reference: NDArray[np.bool_]
 ) -> Curve:
-    with reading(raster.name, "probability raster", EvaluationError):
-        values = raster.read(1, window=window.ranges)
-    known = judged & np.isfinite(values) & (values != raster.nodata)
-    if known.any() and not (values[known].min() >= 0 and values[known].max() <= 1):
-        raise EvaluationError(
-            f"The probability raster {raster.name} holds {values[known].min():g} to {values[known].max():g}; expected "
-            "probabilities, 0 to 1."
-        )
+    values = raster.read(window)[0]
+    known = judged & np.isfinite(values)
     return curve.adding(values[known], reference[known])
 
 

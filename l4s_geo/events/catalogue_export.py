@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from l4s_geo.errors import EventError
 from l4s_geo.events.catalogue_schemas import SCHEMAS, Record, Schema
 from l4s_geo.events.event_file import Event, read_event
+from l4s_geo.inventory.facts import read_facts
 from l4s_geo.inventory.table import SHAPEFILE_NAMES
 from l4s_geo.output.claim import claimed
 from l4s_geo.output.identity import check_apart
 from l4s_geo.output.staging import check_output, destination, staged
-from l4s_geo.reporting.landslides import read_facts
 from l4s_geo.sources.vectors import Features, read_features, vector_file
 from l4s_geo.stack.input_files import files_of
 

@@ -24,9 +24,9 @@ from l4s_geo.address import is_url, shown_all
 from l4s_geo.errors import EventError
 from l4s_geo.events.area import area_of
 from l4s_geo.events.event_file import Event, read_event
+from l4s_geo.inventory.facts import read_facts
 from l4s_geo.output.atomic import atomic_write
 from l4s_geo.output.siblings import PROVENANCE, RASTERS
-from l4s_geo.reporting.landslides import read_facts
 from l4s_geo.sources.rasters import grid_of, opened
 from l4s_geo.sources.vectors import read_features
 

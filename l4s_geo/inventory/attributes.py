@@ -8,19 +8,21 @@ atan(H / L) with the planimetric length L, the aspect is a circular mean.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import Protocol
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from l4s_geo.grid import Window
-from l4s_geo.inventory.vectorize import Components, MaskOf
-from l4s_geo.output.scratch_raster import ScratchRaster
+from l4s_geo.grid import Grid, Window
+from l4s_geo.inventory.surface import Layers
+from l4s_geo.inventory.vectorize import MaskOf
 from l4s_geo.stack.terrain import Terrain
 
 __all__ = [
     "Attributes",
+    "Labelled",
     "change_attributes",
     "detection_attributes",
     "geometry_attributes",
@@ -30,6 +32,28 @@ __all__ = [
 ]
 
 Attributes = dict[str, NDArray[np.float64]]
+
+
+class Labelled(Protocol):
+    """Landslides as pixels of a mapping grid: `Components` of a mask, or the `Footprints` of polygons."""
+
+    @property
+    def grid(self) -> Grid:
+        """The grid of the pixels."""
+
+    @property
+    def count(self) -> int:
+        """The number of landslides."""
+
+    @property
+    def n_pixels(self) -> NDArray[np.int64]:
+        """(count,) int64: the number of pixels of each."""
+
+    def strips(self) -> Iterator[tuple[Window, NDArray[np.int32]]]:
+        """Yield windows with their labels, (rows, cols) int32: 1…count, and 0 where there is none.
+
+        Windows may share pixels, as landslides of an inventory that somebody drew may; no landslide has a pixel twice.
+        """
 
 
 def geometry_attributes(polygons: NDArray[np.object_]) -> Attributes:
@@ -54,35 +78,39 @@ def geometry_attributes(polygons: NDArray[np.object_]) -> Attributes:
     }
 
 
-def detection_attributes(found: Components, layers: ScratchRaster) -> Attributes:
-    """Measure how sure the networks are of each component.
+def detection_attributes(found: Labelled, layers: Layers) -> Attributes:
+    """Measure how sure the networks are of each landslide.
 
     Args:
-        found: the components.
+        found: the landslides.
         layers: probability and, if it is known, spread; see `l4s_geo.inference.predict.Prediction`.
 
     Returns:
-        prob_mean, prob_max and prob_spread (the mean of the spread; NaN if unknown), each (count,) float64.
+        prob_mean, prob_max and prob_spread (the mean of the spread; NaN if unknown), each (count,) float64, over the
+        pixels that were mapped; NaN where none was.
     """
     n = found.count + 1
-    highest, sums = np.zeros(n), np.zeros((2, n))
+    highest, mapped, sums = np.full(n, -np.inf), np.zeros(n), np.zeros((2, n))
     for strip, labels in found.strips():
-        inside = labels > 0
+        values = layers.read(strip)
+        inside = (labels > 0) & np.isfinite(values[0])
         here = labels[inside]
-        values = layers.read(strip)[:, inside].astype(np.float64)
-        np.maximum.at(highest, here, values[0])
-        for total, value in zip(sums, values, strict=False):
+        known = values[:, inside].astype(np.float64)
+        np.maximum.at(highest, here, known[0])
+        mapped += np.bincount(here, minlength=n)
+        for total, value in zip(sums, known, strict=False):
             total += np.bincount(here, value, minlength=n)
-    mean, spread = sums[:, 1:] / found.n_pixels
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean, spread = sums[:, 1:] / mapped[1:]
     return {
         "prob_mean": mean,
-        "prob_max": highest[1:],
+        "prob_max": np.where(mapped[1:] > 0, highest[1:], np.nan),
         "prob_spread": spread if layers.bands > 1 else np.full(found.count, np.nan),
     }
 
 
 def terrain_attributes(
-    found: Components,
+    found: Labelled,
     read: Callable[[Window], Terrain | None],
 ) -> Attributes:
     """Measure the terrain under each component, strip by strip.
@@ -132,7 +160,7 @@ def terrain_attributes(
 
 
 def change_attributes(
-    found: Components,
+    found: Labelled,
     measured: Callable[[Window], Mapping[str, NDArray[np.float32]]],
     observations: Callable[[Window], Mapping[str, NDArray[np.int32]]],
 ) -> Attributes:
@@ -175,7 +203,7 @@ def reach_angle(relief_m: NDArray[np.float64], length_m: NDArray[np.float64]) ->
     return angle
 
 
-def touches(found: Components, pixels: MaskOf, border: bool = False) -> NDArray[np.bool_]:
+def touches(found: Labelled, pixels: MaskOf, border: bool = False) -> NDArray[np.bool_]:
     """Tell for each component whether it lies beside given pixels, so that it may go on there.
 
     Args:
@@ -189,9 +217,10 @@ def touches(found: Components, pixels: MaskOf, border: bool = False) -> NDArray[
     grid = found.grid
     touching = np.zeros(found.count + 1, bool)
     for strip, labels in found.strips():
-        top, bottom = max(strip.row - 1, 0), min(strip.row + strip.height + 1, grid.height)
+        around = strip.grown(1, grid.shape)
+        top, left = around.row - strip.row + 1, around.col - strip.col + 1
         near = np.full((strip.height + 2, strip.width + 2), border)
-        near[top - strip.row + 1 : bottom - strip.row + 1, 1:-1] = pixels(Window(top, 0, bottom - top, grid.width))
+        near[top : top + around.height, left : left + around.width] = pixels(around)
         beside = near[:-2, 1:-1] | near[2:, 1:-1] | near[1:-1, :-2] | near[1:-1, 2:]
         touching[labels[beside]] = True
     return touching[1:]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +24,7 @@ from l4s_geo.inventory.attributes import (
     touches,
 )
 from l4s_geo.inventory.plausible import check_terrain
+from l4s_geo.inventory.surface import Layers
 from l4s_geo.inventory.table import CHANGE_DTYPES, DTYPES, TERRAIN_COLUMNS
 from l4s_geo.inventory.vectorize import (
     Components,
@@ -32,16 +35,15 @@ from l4s_geo.inventory.vectorize import (
     simplify,
     without_small_holes,
 )
-from l4s_geo.output.scratch_raster import ScratchRaster
 from l4s_geo.stack.stack import Stack
 
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame
 
-__all__ = ["describe_landslides", "find_landslides"]
+__all__ = ["Parts", "describe_landslides", "find_landslides", "outline", "table_of"]
 
 
-def find_landslides(layers: ScratchRaster, grid: Grid, labels: Path, settings: VectorizeSettings) -> Components:
+def find_landslides(layers: Layers, grid: Grid, labels: Path, settings: VectorizeSettings) -> Components:
     """Find the landslides of a scene: connected pixels whose probability reaches the threshold.
 
     Args:
@@ -62,7 +64,7 @@ def find_landslides(layers: ScratchRaster, grid: Grid, labels: Path, settings: V
 
 def describe_landslides(
     found: Components,
-    layers: ScratchRaster,
+    layers: Layers,
     stack: Stack,
     bundle: Bundle,
     settings: VectorizeSettings,
@@ -88,14 +90,12 @@ def describe_landslides(
     Raises:
         L4SError: a file of the terrain or of a mask cannot be read, or the terrain gives attributes that cannot be.
     """
-    import geopandas as gpd
-
     hidden = compared.comparison.hidden if compared else stack.hidden
     masked = stack.masks or (compared and compared.comparison.before.masks)
     seen = compared.comparison.p_after if compared else layers
     unknown: MaskOf = lambda window: np.isnan(layers.read(window)[0])  # noqa: E731
     with ThreadPoolExecutor(2) as beside:
-        outlined = beside.submit(_outlines, found, settings.simplify)
+        outlined = beside.submit(outline, found, settings.simplify)
         detected = beside.submit(detection_attributes, found, seen)
         at_edges = beside.submit(touches, found, unknown, border=True)
         # The stack's files are read by this thread alone.
@@ -106,27 +106,73 @@ def describe_landslides(
         detection, edges = detected.result(), at_edges.result()
     # What is new is as sure as its newness: a cloud looks like a landslide, and not like a new one.
     trusted = change["p_new"] if compared and compared.only_new else detection["prob_mean"]
+    parts = Parts(
+        geometry=geometry,
+        detection={**detection, "confidence": bundle.confidence.classify(trusted) if bundle.confidence else ""},
+        terrain=terrain,
+        beside={"touches_edge": edges, "touches_mask": masks},
+        origin={
+            "scene": stack.scene.name,
+            "bundle": f"{bundle.name} {bundle.version} ({bundle.sha256[:12]})",
+            "threshold": settings.threshold,
+            "created": created,
+        },
+        change=change if compared else None,
+    )
+    return table_of(found, shapes, parts)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The columns of an inventory by where they come from; each (n,), or one value for all."""
+
+    geometry: Mapping[str, Any]
+    """What is measured on the outlines."""
+    detection: Mapping[str, Any]
+    """What the model says: probabilities and confidence."""
+    terrain: Mapping[str, Any]
+    """The columns of `terrain_attributes`; none if no elevations are known."""
+    beside: Mapping[str, Any]
+    """Whether a landslide lies beside what was not mapped, or what was masked."""
+    origin: Mapping[str, Any]
+    """Scene, bundle, threshold and time."""
+    change: Mapping[str, Any] | None = None
+    """The columns of a comparison with an earlier date; None if there is none."""
+
+
+def table_of(found: Components, shapes: NDArray[np.object_], parts: Parts) -> GeoDataFrame:
+    """Put the columns of an inventory together.
+
+    Args:
+        found: the landslides.
+        shapes: (count,) their outlines.
+        parts: their attributes.
+
+    Returns:
+        One row a landslide with the columns of `l4s_geo.inventory.table.COLUMNS`, with a comparison those of
+        `CHANGE_COLUMNS` too, in the CRS of the mapping grid.
+
+    Raises:
+        TerrainError: the terrain gives attributes that cannot be.
+    """
+    import geopandas as gpd
+
     columns: dict[str, Any] = {
         "id": np.arange(1, found.count + 1),
-        **geometry,
+        **parts.geometry,
         "n_pixels": found.n_pixels,
-        **detection,
-        "confidence": bundle.confidence.classify(trusted) if bundle.confidence else "",
+        **parts.detection,
         **dict.fromkeys(TERRAIN_COLUMNS, np.nan),
-        **terrain,
-        "touches_edge": edges,
-        "touches_mask": masks,
-        "scene": stack.scene.name,
-        "bundle": f"{bundle.name} {bundle.version} ({bundle.sha256[:12]})",
-        "threshold": settings.threshold,
-        "created": created,
-        **change,
+        **parts.terrain,
+        **parts.beside,
+        **parts.origin,
+        **(parts.change or {}),
     }
-    if terrain:
+    if parts.terrain:
         check_terrain(columns)
-        columns["reach_angle_deg"] = reach_angle(terrain["relief_m"], geometry["length_m"])
-    frame = gpd.GeoDataFrame(columns, geometry=shapes, crs=stack.grid.crs, index=range(found.count))
-    dtypes = DTYPES | CHANGE_DTYPES if compared else DTYPES
+        columns["reach_angle_deg"] = reach_angle(columns["relief_m"], columns["length_m"])
+    frame = gpd.GeoDataFrame(columns, geometry=shapes, crs=found.grid.crs, index=range(found.count))
+    dtypes = DTYPES | CHANGE_DTYPES if parts.change is not None else DTYPES
     return frame.astype(dtypes)[[*dtypes, "geometry"]]
 
 
@@ -142,8 +188,16 @@ def _change(found: Components, compared: Compared) -> dict[str, Any]:
     return {**columns, **counts, **dates, "is_new": columns["p_new"] >= compared.threshold}
 
 
-def _outlines(found: Components, tolerance: float) -> tuple[NDArray[np.object_], Attributes]:
-    """Trace landslides; return their outlines, simplified if a tolerance is given, and what is measured on them."""
+def outline(found: Components, tolerance: float = 0.0) -> tuple[NDArray[np.object_], Attributes]:
+    """Trace landslides.
+
+    Args:
+        found: the landslides.
+        tolerance: metres, to which the pixel steps are smoothed; 0 keeps them.
+
+    Returns:
+        (count,) outlines in the CRS of the mapping grid, and what `geometry_attributes` measures on them.
+    """
     outlines = polygons(found)
     if tolerance > 0 and found.count:
         outlines = simplify(outlines, tolerance)

@@ -1,4 +1,4 @@
-"""The landslides that a report shows: read back from any format, with what the inventory says of itself."""
+"""The landslides that a report shows, read back from any format."""
 
 from __future__ import annotations
 
@@ -17,11 +17,10 @@ from l4s_geo.errors import ReportError
 from l4s_geo.evaluation.evaluate import Evaluation
 from l4s_geo.evaluation.layers import metric_crs
 from l4s_geo.evaluation.matches import matches
-from l4s_geo.inventory.facts import read_facts
 from l4s_geo.inventory.table import SHAPEFILE_NAMES
 from l4s_geo.sources.vectors import read_features
 
-__all__ = ["Landslides", "read_facts", "read_landslides"]
+__all__ = ["Landslides", "read_landslides"]
 
 PathLike = str | os.PathLike[str]
 

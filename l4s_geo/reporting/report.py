@@ -18,13 +18,14 @@ from l4s_geo.evaluation.evaluate import Evaluation
 from l4s_geo.evaluation.facing import face
 from l4s_geo.evaluation.sizes import Sizes, fit_sizes
 from l4s_geo.grid import PIXEL, Grid
+from l4s_geo.inventory.facts import read_facts
 from l4s_geo.output.atomic import atomic_write
 from l4s_geo.output.identity import check_apart
 from l4s_geo.output.staging import check_output, destination
 from l4s_geo.reporting.commands import evaluate_command, map_command, report_command, shown_path
 from l4s_geo.reporting.facts import Number, Said, model_of, plain_number, warnings_of
 from l4s_geo.reporting.imagery import Picture, Reduced, masked_overlay, reduce_scene, take_picture
-from l4s_geo.reporting.landslides import Landslides, read_facts, read_landslides
+from l4s_geo.reporting.landslides import Landslides, read_landslides
 from l4s_geo.reporting.outlines import Outlines, draw_outlines
 from l4s_geo.reporting.page import Imagery, Page, render
 from l4s_geo.reporting.plots import evaluation_plots, inventory_plots

@@ -58,8 +58,9 @@ class _Layer:
     """None if the file does not say where it lies."""
     shapes: Callable[[Sequence[Box]], Iterable[shapely.Geometry]]
     """Gives the geometries whose bounds meet one of some boxes in the layer's CRS; all for no box."""
-    table: Callable[[Sequence[str]], tuple[NDArray[np.object_], Mapping[str, NDArray[Any]]]]
-    """Reads all geometries at once, None where a feature has none, with those of some attributes that there are."""
+    table: Callable[[Sequence[str] | None], tuple[NDArray[np.object_], Mapping[str, NDArray[Any]]]]
+    """Reads all geometries at once, None where a feature has none, with those of some attributes that there are, or
+    with all for None."""
     bounds: Box | None
     """The outer borders of all, in the layer's CRS; None if there is none."""
 
@@ -151,7 +152,7 @@ def read_features(
     source: PathLike,
     what: str,
     error: type[L4SError] = SceneError,
-    attributes: Sequence[str] = (),
+    attributes: Sequence[str] | None = (),
     local: bool = False,
 ) -> Features:
     """Read all polygons of a vector file, each feature as one.
@@ -160,7 +161,7 @@ def read_features(
         source: a vector file in any CRS; ``FILE|layername=NAME`` if the file has several layers.
         what: the file's part in the run, for messages.
         error: class to raise.
-        attributes: names of attributes to read besides.
+        attributes: names of attributes to read besides; None for all.
         local: whether a file without a CRS lies in the local coordinates of a scene that has no others
             (`l4s_geo.grid.LOCAL`).
 
@@ -178,7 +179,7 @@ def read_features(
             raise _without_crs(f"{what} {path}", error)
         _check_degrees(layer, f"{what} {path}", error)
         try:
-            given, table = layer.table(["id", *attributes])
+            given, table = layer.table(None if attributes is None else ["id", *attributes])
         except _UNREADABLE as cause:
             raise error(
                 f"The {what} {path} cannot be read to its end ({cause}); it seems to be damaged, so copy or download "
@@ -199,7 +200,7 @@ def read_features(
         ids=(table["id"].astype(np.int64) if whole else np.arange(1, len(given) + 1))[kept],
         others=int((there & ~kept).sum()),
         repaired=int((kept & ~valid).sum()),
-        attributes={name: table[name][kept] for name in attributes if name in table},
+        attributes={n: table[n][kept] for n in (table if attributes is None else attributes) if n in table},
     )
 
 
@@ -374,7 +375,7 @@ def _geoparquet(path: str, what: str, error: type[L4SError]) -> _Layer:
         meeting: NDArray[np.object_] = known[shapely.intersects(near, known)] if boxes else known
         return meeting
 
-    def table(names: Sequence[str]) -> tuple[NDArray[np.object_], Mapping[str, NDArray[Any]]]:
+    def table(names: Sequence[str] | None) -> tuple[NDArray[np.object_], Mapping[str, NDArray[Any]]]:
         return geometry.to_numpy(), _columns(frame, names)
 
     crs = geometry.crs if _is_defined(geometry.crs) else None
@@ -483,7 +484,7 @@ def _read(collection: Any, boxes: Sequence[Box], what: str, error: type[L4SError
         )
 
 
-def _read_table(collection: Any, names: Sequence[str]) -> tuple[NDArray[np.object_], Mapping[str, NDArray[Any]]]:
+def _read_table(collection: Any, names: Sequence[str] | None) -> tuple[NDArray[np.object_], Mapping[str, NDArray[Any]]]:
     """Read an open layer at once, with the library that reads in bulk, from the driver that opened it."""
     import pyogrio
     from pyogrio.errors import DataLayerError, DataSourceError
@@ -495,18 +496,19 @@ def _read_table(collection: Any, names: Sequence[str]) -> tuple[NDArray[np.objec
 
 
 def _read_bulk(
-    pyogrio: Any, collection: Any, names: Sequence[str]
+    pyogrio: Any, collection: Any, names: Sequence[str] | None
 ) -> tuple[NDArray[np.object_], Mapping[str, NDArray[Any]]]:
     if (driver := pyogrio.read_info(collection.path, layer=collection.name)["driver"]) != collection.driver:
         raise ValueError(f"it is read as {collection.driver} and as {driver}")
-    columns = [name for name in names if name in collection.schema["properties"]]
+    columns = None if names is None else [name for name in names if name in collection.schema["properties"]]
     frame = pyogrio.read_dataframe(collection.path, layer=collection.name, columns=columns)
     return frame.geometry.to_numpy(), _columns(frame, names)
 
 
-def _columns(frame: Any, names: Sequence[str]) -> Mapping[str, NDArray[Any]]:
-    """The columns of a table that have one of some names."""
-    return {name: frame[name].to_numpy() for name in names if name in frame.columns}
+def _columns(frame: Any, names: Sequence[str] | None) -> Mapping[str, NDArray[Any]]:
+    """The columns of a table that have one of some names; all but the geometries for None."""
+    chosen = [name for name in frame.columns if name != frame.geometry.name] if names is None else names
+    return {name: frame[name].to_numpy() for name in chosen if name in frame.columns}
 
 
 class _Complaints(logging.Handler):

@@ -22,7 +22,7 @@ from l4s_geo.stack.masks import Area, Mask
 from l4s_geo.stack.radiometry import Radiometry, settle
 from l4s_geo.stack.reader import Reader
 from l4s_geo.stack.slopes import check_degrees, is_slope, probe_windows
-from l4s_geo.stack.terrain import Terrain, horn, slope_of
+from l4s_geo.stack.terrain import Terrain, horn, slope_of, terrain_of
 from l4s_geo.stack.voids import impossible
 from l4s_geo.units import Units, raw_factors
 
@@ -174,12 +174,7 @@ class Stack(Closing):
         """Read the terrain of a window, or None if no elevations are known."""
         if not self.has_terrain:
             return None
-        grown, inner = _grow(window, self.grid)
-        elevation, slope = self._elevation_and_slope(grown)
-        around = np.full((window.height + 2, window.width + 2), np.nan, np.float32)
-        top, left = 1 - inner[0].start, 1 - inner[1].start
-        around[top : top + grown.height, left : left + grown.width] = elevation
-        return Terrain(around, slope[inner], self.grid.transform.a)
+        return terrain_of(self._elevation_and_slope, self.grid, window)
 
     def slope(self, window: Window) -> NDArray[np.float32]:
         """Read the slopes of a window: (rows, cols) float32, degrees, NaN where unknown.

@@ -6,13 +6,16 @@ linearly from those that are there, so a slope exists wherever an elevation does
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["MAX_VOID", "Terrain", "fill_voids", "horn", "slope_of"]
+from l4s_geo.grid import Grid, Window
+
+__all__ = ["MAX_VOID", "Terrain", "fill_voids", "horn", "slope_of", "terrain_of"]
 
 MAX_VOID = 10
 """Largest width, in pixels, of a void in the elevations that is filled."""
@@ -45,6 +48,25 @@ class Terrain:
             (2, n) metres per metre, towards the east and towards the north.
         """
         return _rise(self.around, rows + 1, cols + 1) / (8 * self.pixel)
+
+
+def terrain_of(
+    read: Callable[[Window], tuple[NDArray[np.float32], NDArray[np.float32]]], grid: Grid, window: Window
+) -> Terrain:
+    """Read the terrain of a window with the elevations of the pixels around it.
+
+    Args:
+        read: gives elevations in metres and slopes in degrees of a window, each (rows, cols) float32, NaN where
+            unknown; slopes along the window's border are not used.
+        grid: the grid; beyond it nothing is known.
+        window: the window.
+    """
+    grown = window.grown(1, grid.shape)
+    top, left = window.row - grown.row, window.col - grown.col
+    elevation, slope = read(grown)
+    around = np.full((window.height + 2, window.width + 2), np.nan, np.float32)
+    around[1 - top : 1 - top + grown.height, 1 - left : 1 - left + grown.width] = elevation
+    return Terrain(around, slope[top : top + window.height, left : left + window.width], grid.transform.a)
 
 
 def horn(elevation: NDArray[np.float32], pixel: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

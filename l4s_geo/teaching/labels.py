@@ -44,6 +44,7 @@ _DECISIONS: dict[str, bool | None] = {
     "added": True,
     "rejected": False,
     "": None,
+    "field check": None,
     "open": None,
 }
 """What a review makes of a landslide; None for one that nobody has looked at yet."""

@@ -1,19 +1,23 @@
-"""The process that does one request of a worker, in which the geodata libraries and the networks live.
+"""The process that does the requests of a worker, in which the geodata libraries and the networks live.
 
-It takes one request on stdin, with the hidden folders and files that the worker made for its outputs, and writes
-messages on stdout. When stdin ends, nobody waits for it any more: it removes those and exits.
+It takes requests on stdin one after another, mostly a single one, with the hidden folders and files that the worker
+made for its outputs, and writes messages on stdout. When stdin ends, nobody waits for it any more: it removes those of
+a request that is not answered and exits.
 """
 
 from __future__ import annotations
 
 import inspect
 import json
+import math
 import os
 import platform
+import queue
 import shutil
 import sys
 import threading
 import traceback
+from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
@@ -83,46 +87,77 @@ class MessageReporter:
 
 
 def main() -> int:
-    """Do the request on stdin; the exit status is 0 if it was answered."""
-    channel, requests = Channel(claim_stdout()), sys.stdin.buffer
-    request = json.loads(requests.readline())
-    hidden = [Path(path) for path in request["hidden"]]
-    answered = threading.Event()
-    threading.Thread(target=_watch, args=(requests, hidden, answered), daemon=True).start()
-    id_ = request["id"]
-    try:
-        with without_chatter():
-            result = _METHODS[request["method"]](request["params"], MessageReporter(channel, id_))
-        answered.set()
-    except L4SError as error:
-        channel.send("error", id=id_, kind=type(error).__name__, message=str(error), detail="")
-    except ProtocolError as error:
-        channel.send("error", id=id_, kind="ProtocolError", message=str(error), detail="")
-    except MemoryError:
-        text = "The memory is used up; close other programs, or map a part of the scene."
-        channel.send("error", id=id_, kind="MemoryError", message=text, detail="")
-    except Exception as error:
-        text = f"The engine failed: {type(error).__name__}: {error}"
-        channel.send("error", id=id_, kind="Bug", message=text, detail=traceback.format_exc())
-    else:
-        channel.send("result", id=id_, result=result)
+    """Do the requests on stdin until it ends."""
+    channel, lines = Channel(claim_stdout()), queue.SimpleQueue[bytes]()
+    busy = _Busy()
+    threading.Thread(target=_listen, args=(sys.stdin.buffer, lines, busy), daemon=True).start()
+    while line := lines.get():
+        request = json.loads(line)
+        kind, answer = _answer(request, channel)
+        busy.end()
+        channel.send(kind, id=request["id"], **answer)
     return 0
 
 
-def _watch(requests: BinaryIO, hidden: list[Path], answered: threading.Event) -> None:
-    """Wait for the end of stdin; without an answer by then, leave nothing and exit, whatever other threads are at."""
-    while requests.read(4096):
-        pass
-    if answered.is_set():
+def _answer(request: Mapping[str, Any], channel: Channel) -> tuple[str, dict[str, Any]]:
+    """Do a request; return the type of the answer and its fields."""
+    try:
+        with without_chatter():
+            result = _METHODS[request["method"]](request["params"], MessageReporter(channel, request["id"]))
+    except L4SError as error:
+        return "error", {"kind": type(error).__name__, "message": str(error), "detail": ""}
+    except ProtocolError as error:
+        return "error", {"kind": "ProtocolError", "message": str(error), "detail": ""}
+    except MemoryError:
+        text = "The memory is used up; close other programs, or map a part of the scene."
+        return "error", {"kind": "MemoryError", "message": text, "detail": ""}
+    except Exception as error:
+        text = f"The engine failed: {type(error).__name__}: {error}"
+        return "error", {"kind": "Bug", "message": text, "detail": traceback.format_exc()}
+    return "result", {"result": result}
+
+
+class _Busy:
+    """What has to be removed if nobody waits for the answer any more."""
+
+    def __init__(self) -> None:
+        self._hidden: list[Path] | None = None
+
+    def begin(self, hidden: list[Path]) -> None:
+        """Take note of a request that is to be done, whose outputs are made there."""
+        self._hidden = hidden
+
+    def end(self) -> None:
+        """Take note that it is done; what it made is the worker's to move or remove."""
+        self._hidden = None
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request is being done."""
+        return self._hidden is None
+
+    def abandon(self) -> None:
+        """Leave nothing of a request that is being done."""
+        hidden = self._hidden or []
+        for _ in range(20):  # another thread may just have written one more file
+            for path in hidden:
+                if path.is_dir():
+                    shutil.rmtree(path, ignore_errors=True)
+                else:
+                    path.unlink(missing_ok=True)
+            if not any(path.exists() for path in hidden):
+                break
+
+
+def _listen(requests: BinaryIO, lines: queue.SimpleQueue[bytes], busy: _Busy) -> None:
+    """Take requests until stdin ends; then leave nothing of one that is being done, whatever other threads are at."""
+    while line := requests.readline():
+        busy.begin([Path(path) for path in json.loads(line)["hidden"]])
+        lines.put(line)
+    if busy.is_idle:
+        lines.put(b"")
         return
-    for _ in range(20):  # another thread may just have written one more file
-        for path in hidden:
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink(missing_ok=True)
-        if not any(path.exists() for path in hidden):
-            break
+    busy.abandon()
     os._exit(1)
 
 
@@ -216,6 +251,50 @@ def _map(params: Mapping[str, Any], reporter: MessageReporter) -> dict[str, Any]
         "area_m2": round(float(mapped.landslides["area_m2"].sum()), 1),
         "provenance": dict(mapped.provenance),
     }
+
+
+def _inventory(params: Mapping[str, Any], reporter: MessageReporter) -> dict[str, Any]:
+    """Make an inventory of probabilities; the parameters are the keywords of `l4s_geo.make_inventory`."""
+    reporter.stage("open")
+    from l4s_geo.review.make import make_inventory
+
+    made = make_inventory(**_only(params, make_inventory), reporter=reporter)
+    return {"features": len(made), "area_m2": round(float(made["area_m2"].sum()), 1)}
+
+
+def _outlines(params: Mapping[str, Any], reporter: MessageReporter) -> dict[str, Any]:
+    """Outline a part of a probability raster; the parameters are those of `l4s_geo.review.outlines.outlines`."""
+    began = monotonic()
+    import shapely
+
+    from l4s_geo.review.outlines import outlines
+
+    found = outlines(**_only(params, outlines))
+    return {
+        "polygons": [b64encode(wkb).decode() for wkb in shapely.to_wkb(found.shapes)],
+        "area_m2": round(found.area_m2, 1),
+        "threshold": found.threshold,
+        "pixel": found.pixel,
+        "crs": found.crs,
+        "took_s": round(monotonic() - began, 3),
+    }
+
+
+def _measure(params: Mapping[str, Any], reporter: MessageReporter) -> dict[str, Any]:
+    """Measure an inventory anew; the parameters are the keywords of `l4s_geo.measure`."""
+    from l4s_geo.inventory.table import DTYPES
+    from l4s_geo.review.measure import measure
+
+    table = measure(**_only(params, measure), reporter=reporter)
+    columns = [name for name in DTYPES if name in table.columns]
+    rows = table[columns].to_dict("records")
+    return {"attributes": [{name: _plain(value) for name, value in row.items()} for row in rows]}
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON has it: NaN is null."""
+    value = value.item() if hasattr(value, "item") else value
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _stack(params: Mapping[str, Any], reporter: MessageReporter) -> dict[str, Any]:
@@ -398,6 +477,9 @@ _METHODS: dict[str, Callable[[Mapping[str, Any], MessageReporter], dict[str, Any
     "check": _check,
     "map": _map,
     "stack": _stack,
+    "inventory": _inventory,
+    "outlines": _outlines,
+    "measure": _measure,
     "evaluate": _evaluate,
     "report": _report,
     "teach": _teach,
@@ -418,5 +500,5 @@ def _version(package: str) -> str | None:
 
 
 if __name__ == "__main__":
-    # An ordinary exit would wait for the thread that watches stdin.
+    # An ordinary exit would wait for the thread that listens to stdin.
     os._exit(main())

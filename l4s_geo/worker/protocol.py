@@ -13,6 +13,9 @@ several runs at once starts several workers. A line is at most `MAX_LINE` bytes 
 | check | those of `l4s_geo.stack.open.Inputs`, bundle | scene, bands, level, crs, shape, assumptions, bundles |
 | map | those of `l4s_geo.map_scene` but reporter, and report | outputs, features, area_m2, provenance |
 | stack | those of `l4s_geo.stack.open.Inputs`, out | outputs |
+| inventory | those of `l4s_geo.make_inventory` but reporter | outputs, features, area_m2 |
+| outlines | those of `l4s_geo.review.outlines.outlines` | polygons, area_m2, threshold, pixel, crs, took_s |
+| measure | those of `l4s_geo.measure` but reporter | attributes, outputs |
 | evaluate | those of `l4s_geo.evaluate`, out, report | `l4s_geo.evaluation.summary.figures`, outputs |
 | report | those of `l4s_geo.report` but evaluation | outputs, bytes |
 | teach | those of `l4s_geo.teach` but reporter | bundle, threshold, scores, outputs |
@@ -26,7 +29,10 @@ several runs at once starts several workers. A line is at most `MAX_LINE` bytes 
 Of each unit of an event the result says name, state, attempts, seconds, error and out, and of one that is done
 features, area_m2 and valid_m2; a unit that failed is no error of the request.
 
-In a comparison's settings, an object, the sun is [azimuth, elevation].
+In a comparison's settings, an object, the sun is [azimuth, elevation]. The polygons of outlines are WKB in base64, in
+the CRS that is given as WKT; attributes are an object for each polygon, in the file's order, null where nothing is
+known. Outlines, and measure without out, are done in a process that stays, so that the next answer comes at once: ask
+for one after the other, and leave out what has been overtaken.
 
 So the keywords of `l4s_geo.map_scene` and the fields of `l4s_geo.stack.open.Inputs` are part of the protocol: to rename
 one, or to let it mean something else, takes a new version; new ones that may be left out do not.
@@ -67,7 +73,17 @@ from typing import Any, BinaryIO
 
 from l4s_geo.address import shown
 
-__all__ = ["MAX_LINE", "METHODS", "PROTOCOL", "Channel", "ProtocolError", "Request", "claim_stdout", "read_lines"]
+__all__ = [
+    "MAX_LINE",
+    "METHODS",
+    "PROTOCOL",
+    "QUICK",
+    "Channel",
+    "ProtocolError",
+    "Request",
+    "claim_stdout",
+    "read_lines",
+]
 
 PROTOCOL = 1
 """Version of the protocol; it changes when a driver of the old one would misunderstand."""
@@ -76,11 +92,14 @@ MAX_LINE = 1 << 20
 """Length of the longest request, bytes."""
 
 METHODS = (
-    *("environment", "check", "map", "stack", "evaluate", "report", "teach"),
+    *("environment", "check", "map", "stack", "inventory", "outlines", "measure", "evaluate", "report", "teach"),
     *("event_new", "event_run", "event_status"),
     *("event_search", "event_describe", "export"),
 )
 """Methods that a request may name."""
+
+QUICK = ("outlines", "measure")
+"""Methods that a person waits for, at a slider or after a stroke: without outputs, one process does all of them."""
 
 _FOR_PEOPLE = ("text", "message", "detail")
 

@@ -2,7 +2,8 @@
 
 It speaks JSON lines (`l4s_geo.worker.protocol`). The worker itself does no work: it starts a process for each request
 (`l4s_geo.worker.methods`), which it can end at any moment, also while a library is busy and hears nobody; and it owns
-the hidden folders in which outputs are made, so that it can leave nothing behind.
+the hidden folders in which outputs are made, so that it can leave nothing behind. Quick requests without outputs go to
+a process that stays, since loading the libraries takes longer than they do.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -25,18 +26,28 @@ from l4s_geo.errors import L4SError
 from l4s_geo.output.claim import Claim, claimed
 from l4s_geo.output.siblings import RASTERS
 from l4s_geo.output.staging import check_output, staged
-from l4s_geo.worker.protocol import PROTOCOL, Channel, ProtocolError, Request, claim_stdout, read_lines
+from l4s_geo.worker.protocol import PROTOCOL, QUICK, Channel, ProtocolError, Request, claim_stdout, read_lines
 
 __all__ = ["Worker", "main"]
 
 _OUTPUTS = {
-    "out": "result",
-    "probability": "probability raster",
-    "spread": "spread raster",
-    "change": "change raster",
-    "report": "report",
-    "suggestions": "layer of suggestions",
+    "map": {
+        "out": "result",
+        "probability": "probability raster",
+        "spread": "spread raster",
+        "change": "change raster",
+        "report": "report",
+    },
+    "stack": {"out": "result"},
+    "inventory": {"out": "result"},
+    "measure": {"out": "result"},
+    "evaluate": {"out": "result", "report": "report"},
+    "report": {"out": "result"},
+    "teach": {"out": "result", "suggestions": "layer of suggestions"},
+    "event_run": {"report": "report"},
+    "export": {"out": "result"},
 }
+"""The parameters that are outputs, by method; what one writes ("probability"), another may read."""
 _WHOLE_FOLDERS = {"teach": "out"}
 """Outputs that are folders, by method, which the methods put in their places whole by themselves."""
 _CUT_SHORT = 1
@@ -63,6 +74,7 @@ class Worker:
         self._lines: queue.SimpleQueue[bytes | ProtocolError | None] = queue.SimpleQueue()
         self._stopped = threading.Event()
         self._task: subprocess.Popen[bytes] | None = None
+        self._kept: subprocess.Popen[bytes] | None = None
 
     def serve(self) -> int:
         """Answer requests; return the exit status: 0, or 1 if a request was cut short."""
@@ -74,6 +86,9 @@ class Worker:
                 self._answer(line)
         except (_CancelledError, BrokenPipeError):
             return _CUT_SHORT
+        finally:
+            if (kept := self._kept) is not None:
+                _end(kept)
         return 0
 
     def stop(self) -> None:
@@ -97,7 +112,8 @@ class Worker:
             id_ = request.id
             with _staging(request) as (params, names, claims):
                 result = self._run(Request(id_, request.method, params), names, claims)
-            outputs = {name: request.params[name] for name in _OUTPUTS if request.params.get(name)}
+            written = _OUTPUTS.get(request.method, {})
+            outputs = {name: request.params[name] for name in written if request.params.get(name)}
             self._channel.send("result", id=id_, result=result | ({"outputs": outputs} if outputs else {}))
         except ProtocolError as error:
             self._channel.send("error", id=error.id, kind="ProtocolError", message=str(error), detail="")
@@ -107,31 +123,27 @@ class Worker:
             self._channel.send("error", id=id_, **error.fields)
 
     def _run(self, request: Request, names: Mapping[str, str], claims: Sequence[Claim]) -> dict[str, Any]:
-        """Do a request in a process of its own and pass on what it says."""
-        options = ["-I"] if sys.flags.isolated else []
-        command = [sys.executable, *options, "-m", "l4s_geo.worker.methods"]
-        with subprocess.Popen(  # noqa: S603
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-            # If this process is killed, the other one still holds the claims until it has cleared up.
-            pass_fds=[claim.descriptor for claim in claims] if os.name == "posix" else (),
-        ) as task:
-            self._task = task
-            if self._stopped.is_set():
-                task.kill()
-            try:
-                answer = self._follow(task, request, names, [str(claim.path) for claim in claims])
-            except BaseException:
-                task.kill()
-                raise
-            finally:
-                self._task = None
+        """Do a request in a process of its own, or in the one that stays, and pass on what it says."""
+        quick = request.method in QUICK and not names
+        task = self._kept if quick else None
+        if task is None or task.poll() is not None:
+            task = _start(claims)
+        self._task, self._kept = task, task if quick else self._kept
+        if self._stopped.is_set():
+            task.kill()
+        try:
+            answer = self._follow(task, request, names, [str(claim.path) for claim in claims])
+        except BaseException:
+            task.kill()
+            raise
+        finally:
+            self._task = None
+            if not quick:
+                _end(task)
         if self._stopped.is_set():
             raise _CancelledError
         if answer is None:
-            raise _FailedError("Crash", _epitaph(task.returncode))
+            raise _FailedError("Crash", _epitaph(_end(task)))
         if answer["type"] == "error":
             raise _FailedError(answer["kind"], answer["message"], answer["detail"])
         result: dict[str, Any] = answer["result"]
@@ -160,6 +172,27 @@ class Worker:
         return None
 
 
+def _start(claims: Sequence[Claim]) -> subprocess.Popen[bytes]:
+    """Start a process that does requests."""
+    options = ["-I"] if sys.flags.isolated else []
+    return subprocess.Popen(  # noqa: S603
+        [sys.executable, *options, "-m", "l4s_geo.worker.methods"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+        # If this process is killed, the other one still holds the claims until it has cleared up.
+        pass_fds=[claim.descriptor for claim in claims] if os.name == "posix" else (),
+    )
+
+
+def _end(task: subprocess.Popen[bytes]) -> int:
+    """Let a process end, and return its exit status."""
+    with task, suppress(OSError):
+        if task.stdin is not None:
+            task.stdin.close()
+    return task.returncode
+
+
 @contextmanager
 def _staging(request: Request) -> Iterator[tuple[dict[str, Any], dict[str, str], tuple[Claim, ...]]]:
     """Claim a request's outputs, give them hidden folders, and move them to their places at the end.
@@ -167,16 +200,16 @@ def _staging(request: Request) -> Iterator[tuple[dict[str, Any], dict[str, str],
     Yields:
         The parameters with the hidden paths, for each hidden folder the one it stands for, and the claims.
     """
-    params = request.params
-    for name in _OUTPUTS:
+    params, outputs = request.params, _OUTPUTS.get(request.method, {})
+    for name in outputs:
         if not isinstance(params.get(name, ""), str | None):
             raise ProtocolError(f"The parameter {name!r} is no path; give it as text.")
-    files = [name for name in _OUTPUTS if name != _WHOLE_FOLDERS.get(request.method)]
+    files = [name for name in outputs if name != _WHOLE_FOLDERS.get(request.method)]
     finals = {name: Path(params[name]).absolute() for name in files if params.get(name)}
     for name, final in finals.items():
         suffix = final.suffix.lower()
         # Whether the suffix is allowed is the method's to say; a result that is a raster is a stack.
-        check_output(final, (suffix,), _OUTPUTS[name], styled=name != "out" or suffix not in RASTERS)
+        check_output(final, (suffix,), outputs[name], styled=name != "out" or suffix not in RASTERS)
     with claimed(*finals.values()) as claims, staged(*finals.values()) as parts:
         paths = dict(zip(finals, filter(None, parts), strict=True))
         folders = {str(path.parent): str(finals[name].parent) for name, path in paths.items()}

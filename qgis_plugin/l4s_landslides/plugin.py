@@ -1,4 +1,4 @@
-"""The plugin: it adds the provider to Processing and an entry to the Plugins menu."""
+"""The plugin: it adds the provider to Processing, and panels and entries to the Plugins menu."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ class LandslidesPlugin:
         self._iface = iface
         self._provider = None
         self._actions = []
+        self._panels = None
         self._translator = _translator()
 
     def initProcessing(self):  # noqa: N802
@@ -43,12 +44,19 @@ class LandslidesPlugin:
             action.triggered.connect(lambda _=False, name=algorithm: _open(name))
             self._iface.addPluginToMenu(_MENU, action)
             self._actions.append(action)
+        from .panels import Panels  # with their widgets, which qgis_process does without
+
+        self._panels = Panels(self._iface, _MENU)
+        self._panels.add()
 
     def unload(self):
         """Take everything back."""
         for action in self._actions:
             self._iface.removePluginMenu(_MENU, action)
         self._actions.clear()
+        if self._panels is not None:
+            self._panels.remove()
+            self._panels = None
         if self._provider is not None:
             QgsApplication.processingRegistry().removeProvider(self._provider)
             self._provider = None

@@ -12,7 +12,7 @@ from qgis.core import QgsApplication, QgsProcessingParameterDefinition
 PLUGIN = Path(__file__).parents[1] / "l4s_landslides"
 NAMES = {
     *("maplandslides", "mapfolder", "buildstack", "teachfromlabels", "comparereference", "makereport"),
-    *("searchscenes", "exportcatalogue"),
+    *("searchscenes", "exportcatalogue", "makeinventory", "measureagain"),
     *("checkenvironment", "setupenvironment"),
 }
 

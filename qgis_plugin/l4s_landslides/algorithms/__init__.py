@@ -4,9 +4,11 @@ from .build_stack import BuildStack
 from .check_environment import CheckEnvironment
 from .compare import CompareReference
 from .export_catalogue import ExportCatalogue
+from .make_inventory import MakeInventory
 from .make_report import MakeReport
 from .map_folder import MapFolder
 from .map_landslides import MapLandslides
+from .measure_again import MeasureAgain
 from .search_scenes import SearchScenes
 from .setup_environment import SetUpEnvironment
 from .teach import TeachFromLabels
@@ -15,6 +17,8 @@ ALGORITHMS = (
     MapLandslides,
     MapFolder,
     BuildStack,
+    MakeInventory,
+    MeasureAgain,
     TeachFromLabels,
     CompareReference,
     MakeReport,

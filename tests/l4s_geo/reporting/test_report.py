@@ -24,13 +24,14 @@ from l4s_geo.cli.report import main
 from l4s_geo.errors import OutputError, ReportError
 from l4s_geo.evaluation.evaluate import Settings
 from l4s_geo.evaluation.summary import tables
+from l4s_geo.inventory.facts import read_facts
 from l4s_geo.inventory.formats import FORMATS
 from l4s_geo.reporting import report as module
 from l4s_geo.reporting.commands import evaluate_command as evaluate_command_of
 from l4s_geo.reporting.commands import map_command as map_command_of
 from l4s_geo.reporting.commands import report_command
 from l4s_geo.reporting.german import SENTENCES, sentence, table_words
-from l4s_geo.reporting.landslides import read_facts, read_landslides
+from l4s_geo.reporting.landslides import read_landslides
 from l4s_geo.reporting.texts import LANGUAGES, SCRIPT, TEXTS
 from l4s_geo.reporting.view import Scenes
 from l4s_geo.stack.sun import Sun
