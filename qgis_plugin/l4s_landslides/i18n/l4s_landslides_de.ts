@@ -284,6 +284,66 @@ Die Dokumentation sagt zu jedem Feld, woher es kommt.</translation>
    <translation>Zahl der Rutschungen</translation>
   </message>
   <message>
+   <source>Make an inventory of probabilities</source>
+   <translation>Inventar aus Wahrscheinlichkeiten erstellen</translation>
+  </message>
+  <message>
+   <source>Makes an inventory of a probability raster, at another threshold; nothing is mapped again.</source>
+   <translation>Erstellt aus einem Wahrscheinlichkeitsraster ein Inventar bei anderer Schwelle; nichts wird neu kartiert.</translation>
+  </message>
+  <message>
+   <source>Makes an inventory of a probability raster that Map landslides wrote, for instance at another threshold or with another minimum area; nothing is mapped again. The panel &lt;b&gt;Threshold by eye&lt;/b&gt; shows beforehand what a threshold gives.
+
+With the threshold of the map, the landslides are those of the map, with the same attributes but for the spread of the probability. The &lt;b&gt;DEM&lt;/b&gt; gives them the terrain; without one, that of the map is taken if it is still there.
+
+If the map held only what was new since earlier scenes, the raster does not tell new from old: all landslides of the later date come out.</source>
+   <translation>Erstellt ein Inventar aus einem Wahrscheinlichkeitsraster, das „Rutschungen kartieren“ geschrieben hat, etwa bei anderer Schwelle oder mit anderer Mindestfläche; nichts wird neu kartiert. Das Bedienfeld &lt;b&gt;Schwelle nach Augenmaß&lt;/b&gt; zeigt vorher, was eine Schwelle ergibt.
+
+Mit der Schwelle der Kartierung sind es deren Rutschungen, mit denselben Attributen bis auf die Streuung der Wahrscheinlichkeit. Das &lt;b&gt;DEM&lt;/b&gt; gibt ihnen das Gelände; ohne eines wird das der Kartierung genommen, wenn es noch da ist.
+
+Enthielt die Kartierung nur, was seit früheren Szenen neu ist, so trennt das Raster nicht Neues von Altem: Alle Rutschungen des späteren Zeitpunkts kommen heraus.</translation>
+  </message>
+  <message>
+   <source>Threshold, a probability (empty: the map's)</source>
+   <translation>Schwelle, eine Wahrscheinlichkeit (leer: die der Kartierung)</translation>
+  </message>
+  <message>
+   <source>Pixels that touch at a corner are one landslide</source>
+   <translation>Pixel, die sich an einer Ecke berühren, sind eine Rutschung</translation>
+  </message>
+  <message>
+   <source>Fill holes up to this area, m²</source>
+   <translation>Löcher bis zu dieser Fläche füllen, m²</translation>
+  </message>
+  <message>
+   <source>Smooth outlines to this tolerance, m</source>
+   <translation>Umrisse mit dieser Toleranz glätten, m</translation>
+  </message>
+  <message>
+   <source>Probability raster</source>
+   <translation>Wahrscheinlichkeitsraster</translation>
+  </message>
+  <message>
+   <source>Minimum area, m²</source>
+   <translation>Mindestfläche, m²</translation>
+  </message>
+  <message>
+   <source>DEM (elevations in metres)</source>
+   <translation>DEM (Höhen in Metern)</translation>
+  </message>
+  <message>
+   <source>Landslides</source>
+   <translation>Rutschungen</translation>
+  </message>
+  <message>
+   <source>Area of all landslides, m²</source>
+   <translation>Fläche aller Rutschungen, m²</translation>
+  </message>
+  <message>
+   <source>Landslides {}</source>
+   <translation>Rutschungen {}</translation>
+  </message>
+  <message>
    <source>Make a report</source>
    <translation>Bericht erstellen</translation>
   </message>
@@ -404,10 +464,6 @@ Frühere Szenen, DEM, Gebiet, Maske und Optionen gelten für alle Szenen; frühe
    <translation>{} Szenen kartiert, {} misslungen</translation>
   </message>
   <message>
-   <source>Landslides {}</source>
-   <translation>Rutschungen {}</translation>
-  </message>
-  <message>
    <source>The folder {} holds no scene; expected rasters, SAFE products or STAC items in it.</source>
    <translation>Der Ordner {} enthält keine Szene; erwartet werden Raster, SAFE-Produkte oder STAC-Items darin.</translation>
   </message>
@@ -472,10 +528,6 @@ Jedes Polygon trägt Fläche, Länge, Breite, Richtung, mittlere und höchste Wa
    <translation>Veränderung der Vegetation {}</translation>
   </message>
   <message>
-   <source>Landslides</source>
-   <translation>Rutschungen</translation>
-  </message>
-  <message>
    <source>Probability of landslide</source>
    <translation>Wahrscheinlichkeit einer Rutschung</translation>
   </message>
@@ -484,12 +536,24 @@ Jedes Polygon trägt Fläche, Länge, Breite, Richtung, mittlere und höchste Wa
    <translation>Veränderung der Vegetation seit den früheren Szenen</translation>
   </message>
   <message>
-   <source>Area of all landslides, m²</source>
-   <translation>Fläche aller Rutschungen, m²</translation>
-  </message>
-  <message>
    <source>Provenance (JSON)</source>
    <translation>Herkunft (JSON)</translation>
+  </message>
+  <message>
+   <source>Measure an inventory anew</source>
+   <translation>Inventar neu vermessen</translation>
+  </message>
+  <message>
+   <source>Measures the polygons of an inventory anew, after somebody drew in it: shape, terrain, probability.</source>
+   <translation>Vermisst die Polygone eines Inventars neu, nachdem jemand darin gezeichnet hat: Form, Gelände, Wahrscheinlichkeit.</translation>
+  </message>
+  <message>
+   <source>Measures polygons as Map landslides does: their shape always, the terrain with a &lt;b&gt;DEM&lt;/b&gt; (without one, that of the map is taken if it is still there), probability and confidence with the map's &lt;b&gt;probability raster&lt;/b&gt;. Without the raster these become empty where an outline has changed. All other attributes stay, among them review and comment.
+
+The panel &lt;b&gt;Review inventory&lt;/b&gt; does this by itself for each polygon that is drawn.</source>
+   <translation>Vermisst Polygone wie „Rutschungen kartieren“: ihre Form immer, das Gelände mit einem &lt;b&gt;DEM&lt;/b&gt; (ohne eines wird das der Kartierung genommen, wenn es noch da ist), Wahrscheinlichkeit und Zuverlässigkeit mit dem &lt;b&gt;Wahrscheinlichkeitsraster&lt;/b&gt; der Kartierung. Ohne das Raster werden diese leer, wo sich ein Umriss geändert hat. Alle anderen Attribute bleiben, auch review und comment.
+
+Das Bedienfeld &lt;b&gt;Inventar durchsehen&lt;/b&gt; tut das von selbst für jedes Polygon, das gezeichnet wird.</translation>
   </message>
   <message>
    <source>Search scenes</source>
@@ -772,12 +836,28 @@ Kartieren Sie die Szene noch einmal mit dem neuen Bundle: Wählen Sie seinen Ord
    <translation>Versatz der digitalen Werte (-1000 ab Baseline 04.00, 0 für keinen)</translation>
   </message>
   <message>
-   <source>DEM (elevations in metres)</source>
-   <translation>DEM (Höhen in Metern)</translation>
-  </message>
-  <message>
    <source>Engine: {} (from {})</source>
    <translation>Engine: {} (aus: {})</translation>
+  </message>
+  <message>
+   <source>Area of interest</source>
+   <translation>Gebiet</translation>
+  </message>
+  <message>
+   <source>The area is a temporary layer; choose it as the area of interest, under “…or the polygons of a layer”.</source>
+   <translation>Das Gebiet ist ein temporärer Layer; wählen Sie ihn als Gebiet, unter „…oder die Polygone eines Layers“.</translation>
+  </message>
+  <message>
+   <source>Click the corners of the area; right click or Enter closes it, Esc begins anew.</source>
+   <translation>Klicken Sie die Ecken des Gebiets; Rechtsklick oder Enter schließt es, Esc fängt neu an.</translation>
+  </message>
+  <message>
+   <source>Map landslides there…</source>
+   <translation>Dort Rutschungen kartieren…</translation>
+  </message>
+  <message>
+   <source>What was drawn is no area; expected three corners or more whose sides do not cross, so take the last ones back (Backspace) and draw on.</source>
+   <translation>Was gezeichnet wurde, ist keine Fläche; erwartet werden drei Ecken oder mehr, deren Seiten sich nicht kreuzen. Nehmen Sie die letzten zurück (Rücktaste) und zeichnen Sie weiter.</translation>
   </message>
   <message>
    <source>run “Set up environment” from the toolbox (Landslide4Sense), or name an interpreter that has the package l4s-geo in Settings → Options → Processing → Providers → Landslide4Sense or in the environment variable L4S_PYTHON</source>
@@ -872,6 +952,14 @@ Kartieren Sie die Szene noch einmal mit dem neuen Bundle: Wählen Sie seinen Ord
    <translation>Der Layer {} enthält kein Polygon; wählen Sie einen, der eines hat, oder wählen Sie Objekte in ihm.</translation>
   </message>
   <message>
+   <source>The engine at {} ended without an answer; try again, or run “Check environment”.</source>
+   <translation>Die Engine in {} hat ohne Antwort geendet; versuchen Sie es noch einmal oder führen Sie „Umgebung prüfen“ aus.</translation>
+  </message>
+  <message>
+   <source>The engine failed without a message.</source>
+   <translation>Die Engine scheiterte ohne Meldung.</translation>
+  </message>
+  <message>
    <source>none</source>
    <translation>nichts</translation>
   </message>
@@ -936,10 +1024,6 @@ Kartieren Sie die Szene noch einmal mit dem neuen Bundle: Wählen Sie seinen Ord
    <translation>8 Ansichten (Spiegelungen und Drehungen)</translation>
   </message>
   <message>
-   <source>Minimum area, m²</source>
-   <translation>Mindestfläche, m²</translation>
-  </message>
-  <message>
    <source>No bundle is named; give the name of an installed one (rgb), or a path.</source>
    <translation>Kein Modell ist genannt; geben Sie den Namen eines installierten (rgb) oder einen Pfad an.</translation>
   </message>
@@ -950,18 +1034,6 @@ Kartieren Sie die Szene noch einmal mit dem neuen Bundle: Wählen Sie seinen Ord
   <message>
    <source>Skip windows that are flatter than this, degrees</source>
    <translation>Fenster überspringen, die flacher sind als dies, Grad</translation>
-  </message>
-  <message>
-   <source>Pixels that touch at a corner are one landslide</source>
-   <translation>Pixel, die sich an einer Ecke berühren, sind eine Rutschung</translation>
-  </message>
-  <message>
-   <source>Fill holes up to this area, m²</source>
-   <translation>Löcher bis zu dieser Fläche füllen, m²</translation>
-  </message>
-  <message>
-   <source>Smooth outlines to this tolerance, m</source>
-   <translation>Umrisse mit dieser Toleranz glätten, m</translation>
   </message>
   <message>
    <source>Map a scene without coordinates (.h5) from its own corner</source>
@@ -978,6 +1050,18 @@ Kartieren Sie die Szene noch einmal mit dem neuen Bundle: Wählen Sie seinen Ord
   <message>
    <source>The output {path} is the file of the layer {name}, which is read and would be lost; give the result another file.</source>
    <translation>Die Ausgabe {path} ist die Datei des Layers {name}, der gelesen wird und verloren ginge; geben Sie dem Ergebnis eine andere Datei.</translation>
+  </message>
+  <message>
+   <source>Review inventory</source>
+   <translation>Inventar durchsehen</translation>
+  </message>
+  <message>
+   <source>Threshold by eye</source>
+   <translation>Schwelle nach Augenmaß</translation>
+  </message>
+  <message>
+   <source>Draw the area of interest</source>
+   <translation>Gebiet zeichnen</translation>
   </message>
   <message>
    <source>Map landslides…</source>
@@ -1026,6 +1110,298 @@ Kartieren Sie die Szene noch einmal mit dem neuen Bundle: Wählen Sie seinen Ord
   <message>
    <source>Landslides mapped by {software} with the bundle {bundle} from the scene {scene}.</source>
    <translation>Rutschungen, von {software} mit dem Modell {bundle} aus der Szene {scene} kartiert.</translation>
+  </message>
+  <message>
+   <source>No inventory is chosen; choose a layer that Map landslides made.</source>
+   <translation>Kein Inventar ist gewählt; wählen Sie einen Layer, den „Rutschungen kartieren“ erstellt hat.</translation>
+  </message>
+  <message>
+   <source>polygons</source>
+   <translation>Polygone</translation>
+  </message>
+  <message>
+   <source>The layer {name} is no inventory (it lacks {lacks}); choose a layer that Map landslides made.</source>
+   <translation>Der Layer {name} ist kein Inventar (ihm fehlen: {lacks}); wählen Sie einen Layer, den „Rutschungen kartieren“ erstellt hat.</translation>
+  </message>
+  <message>
+   <source>The layer {name} cannot be changed, since its file or the layer is read-only; make it writable, or export it to a GeoPackage and review that.</source>
+   <translation>Der Layer {name} lässt sich nicht ändern, da er oder seine Datei schreibgeschützt ist; heben Sie den Schutz auf oder exportieren Sie ihn in ein GeoPackage und sehen Sie dieses durch.</translation>
+  </message>
+  <message>
+   <source>The layer {name} holds edits that are not saved; save or discard them before the review.</source>
+   <translation>Der Layer {name} enthält ungespeicherte Änderungen; speichern oder verwerfen Sie sie vor der Durchsicht.</translation>
+  </message>
+  <message>
+   <source>The layer {name} takes no new fields, and the review writes {fields}; export it to a GeoPackage and review that.</source>
+   <translation>Der Layer {name} nimmt keine neuen Felder an, und die Durchsicht schreibt {fields}; exportieren Sie ihn in ein GeoPackage und sehen Sie dieses durch.</translation>
+  </message>
+  <message>
+   <source>The layer {} cannot be edited; make its file writable, or review a copy.</source>
+   <translation>Der Layer {} lässt sich nicht bearbeiten; machen Sie seine Datei beschreibbar oder sehen Sie eine Kopie durch.</translation>
+  </message>
+  <message>
+   <source>The decision is not saved ({}); free the file or the disk, and decide again.</source>
+   <translation>Die Entscheidung ist nicht gespeichert ({}); geben Sie die Datei oder Speicherplatz frei und entscheiden Sie noch einmal.</translation>
+  </message>
+  <message>
+   <source>Field check: {doubtful}; drawn by hand: {added}</source>
+   <translation>Im Gelände prüfen: {doubtful}; von Hand gezeichnet: {added}</translation>
+  </message>
+  <message>
+   <source>high confidence</source>
+   <translation>hohe Zuverlässigkeit</translation>
+  </message>
+  <message>
+   <source>medium confidence</source>
+   <translation>mittlere Zuverlässigkeit</translation>
+  </message>
+  <message>
+   <source>low confidence</source>
+   <translation>geringe Zuverlässigkeit</translation>
+  </message>
+  <message>
+   <source>without confidence</source>
+   <translation>ohne Zuverlässigkeit</translation>
+  </message>
+  <message>
+   <source>High</source>
+   <translation>Hoch</translation>
+  </message>
+  <message>
+   <source>Medium</source>
+   <translation>Mittel</translation>
+  </message>
+  <message>
+   <source>Low</source>
+   <translation>Gering</translation>
+  </message>
+  <message>
+   <source>None</source>
+   <translation>Keine</translation>
+  </message>
+  <message>
+   <source>Confidence</source>
+   <translation>Zuverlässigkeit</translation>
+  </message>
+  <message>
+   <source>mapped</source>
+   <translation>kartiert</translation>
+  </message>
+  <message>
+   <source>right</source>
+   <translation>richtig</translation>
+  </message>
+  <message>
+   <source>wrong</source>
+   <translation>falsch</translation>
+  </message>
+  <message>
+   <source>precision</source>
+   <translation>Genauigkeit</translation>
+  </message>
+  <message>
+   <source>Begin</source>
+   <translation>Beginnen</translation>
+  </message>
+  <message>
+   <source>Comment; Enter saves it</source>
+   <translation>Kommentar; Enter speichert ihn</translation>
+  </message>
+  <message>
+   <source>Walk through</source>
+   <translation>Durchgehen</translation>
+  </message>
+  <message>
+   <source>High confidence</source>
+   <translation>Hohe Zuverlässigkeit</translation>
+  </message>
+  <message>
+   <source>Medium confidence</source>
+   <translation>Mittlere Zuverlässigkeit</translation>
+  </message>
+  <message>
+   <source>Low confidence</source>
+   <translation>Geringe Zuverlässigkeit</translation>
+  </message>
+  <message>
+   <source>Only what is not decided</source>
+   <translation>Nur, was nicht entschieden ist</translation>
+  </message>
+  <message>
+   <source>Go on after a decision</source>
+   <translation>Nach einer Entscheidung weitergehen</translation>
+  </message>
+  <message>
+   <source>Area from, m²</source>
+   <translation>Fläche ab, m²</translation>
+  </message>
+  <message>
+   <source>Area to, m²</source>
+   <translation>Fläche bis, m²</translation>
+  </message>
+  <message>
+   <source>Measure and teach</source>
+   <translation>Vermessen und lernen</translation>
+  </message>
+  <message>
+   <source>With it, the probability of outlines that were drawn is measured too.</source>
+   <translation>Mit ihm wird auch die Wahrscheinlichkeit gezeichneter Umrisse gemessen.</translation>
+  </message>
+  <message>
+   <source>accepted</source>
+   <translation>angenommen</translation>
+  </message>
+  <message>
+   <source>rejected</source>
+   <translation>abgelehnt</translation>
+  </message>
+  <message>
+   <source>field check</source>
+   <translation>im Gelände prüfen</translation>
+  </message>
+  <message>
+   <source>accepted with another outline</source>
+   <translation>angenommen mit anderem Umriss</translation>
+  </message>
+  <message>
+   <source>drawn by hand</source>
+   <translation>von Hand gezeichnet</translation>
+  </message>
+  <message>
+   <source>All</source>
+   <translation>Alle</translation>
+  </message>
+  <message>
+   <source>The layer {name} gets the fields {fields}, in which the review is kept. Go on?</source>
+   <translation>Der Layer {name} bekommt die Felder {fields}, in denen die Durchsicht steht. Fortfahren?</translation>
+  </message>
+  <message>
+   <source>There is nothing to undo.</source>
+   <translation>Es gibt nichts rückgängig zu machen.</translation>
+  </message>
+  <message>
+   <source>No inventory is being reviewed; choose one and begin.</source>
+   <translation>Kein Inventar wird durchgesehen; wählen Sie eines und beginnen Sie.</translation>
+  </message>
+  <message>
+   <source>No windows are suggested yet; run Teach with windows to suggest.</source>
+   <translation>Noch sind keine Fenster vorgeschlagen; führen Sie „Lernen“ mit vorzuschlagenden Fenstern aus.</translation>
+  </message>
+  <message>
+   <source>Previous</source>
+   <translation>Voriges</translation>
+  </message>
+  <message>
+   <source>Next</source>
+   <translation>Nächstes</translation>
+  </message>
+  <message>
+   <source>Accept</source>
+   <translation>Annehmen</translation>
+  </message>
+  <message>
+   <source>Reject</source>
+   <translation>Ablehnen</translation>
+  </message>
+  <message>
+   <source>Field check</source>
+   <translation>Im Gelände prüfen</translation>
+  </message>
+  <message>
+   <source>Comment</source>
+   <translation>Kommentar</translation>
+  </message>
+  <message>
+   <source>Edit outline</source>
+   <translation>Umriss ändern</translation>
+  </message>
+  <message>
+   <source>Draw a new one</source>
+   <translation>Neue zeichnen</translation>
+  </message>
+  <message>
+   <source>Undo</source>
+   <translation>Rückgängig</translation>
+  </message>
+  <message>
+   <source>Zoom</source>
+   <translation>Zoomen</translation>
+  </message>
+  <message>
+   <source>Teach…</source>
+   <translation>Lernen…</translation>
+  </message>
+  <message>
+   <source>Map again…</source>
+   <translation>Neu kartieren…</translation>
+  </message>
+  <message>
+   <source>Next window</source>
+   <translation>Nächstes Fenster</translation>
+  </message>
+  <message>
+   <source>Begin anew</source>
+   <translation>Neu beginnen</translation>
+  </message>
+  <message>
+   <source>&lt;b&gt;No. {number}&lt;/b&gt;, {confidence}, {area} m²: {decision}</source>
+   <translation>&lt;b&gt;Nr. {number}&lt;/b&gt;, {confidence}, {area} m²: {decision}</translation>
+  </message>
+  <message>
+   <source>The field review says {}, which is no decision; these landslides count as not decided.</source>
+   <translation>Im Feld review steht {}, was keine Entscheidung ist; diese Rutschungen zählen als nicht entschieden.</translation>
+  </message>
+  <message>
+   <source>There is no other landslide that the filters take.</source>
+   <translation>Es gibt keine andere Rutschung, die die Filter durchlassen.</translation>
+  </message>
+  <message>
+   <source>Without confidence</source>
+   <translation>Ohne Zuverlässigkeit</translation>
+  </message>
+  <message>
+   <source>any</source>
+   <translation>beliebig</translation>
+  </message>
+  <message>
+   <source>{done} of {all} decided</source>
+   <translation>{done} von {all} entschieden</translation>
+  </message>
+  <message>
+   <source>{chosen} of {all} landslides</source>
+   <translation>{chosen} von {all} Rutschungen</translation>
+  </message>
+  <message>
+   <source>All landslides that the filters take are decided.</source>
+   <translation>Alle Rutschungen, die die Filter durchlassen, sind entschieden.</translation>
+  </message>
+  <message>
+   <source>Taught: {}. Map again uses it; W shows the suggested windows.</source>
+   <translation>Gelernt: {}. „Neu kartieren“ verwendet es; W zeigt die vorgeschlagenen Fenster.</translation>
+  </message>
+  <message>
+   <source>not decided</source>
+   <translation>nicht entschieden</translation>
+  </message>
+  <message>
+   <source>Accepted</source>
+   <translation>Angenommen</translation>
+  </message>
+  <message>
+   <source>Accepted with another outline</source>
+   <translation>Angenommen mit anderem Umriss</translation>
+  </message>
+  <message>
+   <source>Drawn by hand</source>
+   <translation>Von Hand gezeichnet</translation>
+  </message>
+  <message>
+   <source>Rejected</source>
+   <translation>Abgelehnt</translation>
+  </message>
+  <message>
+   <source>Not decided</source>
+   <translation>Nicht entschieden</translation>
   </message>
   <message>
    <source>With earlier scenes, map old landslides too, and flag new ones</source>
@@ -1140,6 +1516,30 @@ Kartieren Sie die Szene noch einmal mit dem neuen Bundle: Wählen Sie seinen Ord
    <translation>Die Maskenklassen {!r} sind keine Liste von Nummern; erwartet wird zum Beispiel 3,8,9,10 oder none.</translation>
   </message>
   <message>
+   <source>Make inventory…</source>
+   <translation>Inventar erstellen…</translation>
+  </message>
+  <message>
+   <source>Threshold</source>
+   <translation>Schwelle</translation>
+  </message>
+  <message>
+   <source>No probability raster is chosen; map a scene with one, or open its file.</source>
+   <translation>Kein Wahrscheinlichkeitsraster ist gewählt; kartieren Sie eine Szene mit einem oder öffnen Sie seine Datei.</translation>
+  </message>
+  <message>
+   <source>The map shows none of the probability raster; move it there, or zoom to the layer.</source>
+   <translation>Die Karte zeigt nichts vom Wahrscheinlichkeitsraster; verschieben Sie sie dorthin oder zoomen Sie auf den Layer.</translation>
+  </message>
+  <message>
+   <source>{count} landslides, {area} km² where the map is</source>
+   <translation>{count} Rutschungen, {area} km² im Kartenausschnitt</translation>
+  </message>
+  <message>
+   <source>seen in pixels of {} m, as far away as this; the inventory has all of 10 m</source>
+   <translation>aus dieser Entfernung in Pixeln von {} m gesehen; das Inventar hat alle zu 10 m</translation>
+  </message>
+  <message>
    <source>crashed</source>
    <translation>ist abgestürzt</translation>
   </message>
@@ -1170,406 +1570,6 @@ Kartieren Sie die Szene noch einmal mit dem neuen Bundle: Wählen Sie seinen Ord
   <message>
    <source>The engine at {python} does not answer within {seconds:.0f} s; try again, or {remedy}.</source>
    <translation>Die Engine in {python} antwortet nicht innerhalb von {seconds:.0f} s; versuchen Sie es noch einmal, oder {remedy}.</translation>
-  </message>
-  <message>
-   <source>The engine failed without a message.</source>
-   <translation>Die Engine scheiterte ohne Meldung.</translation>
-  </message>
-  <message>
-   <source>Make an inventory of probabilities</source>
-   <translation>Inventar aus Wahrscheinlichkeiten erstellen</translation>
-  </message>
-  <message>
-   <source>Makes an inventory of a probability raster, at another threshold; nothing is mapped again.</source>
-   <translation>Erstellt aus einem Wahrscheinlichkeitsraster ein Inventar bei anderer Schwelle; nichts wird neu kartiert.</translation>
-  </message>
-  <message>
-   <source>Makes an inventory of a probability raster that Map landslides wrote, for instance at another threshold or with another minimum area; nothing is mapped again. The panel &lt;b&gt;Threshold by eye&lt;/b&gt; shows beforehand what a threshold gives.
-
-With the threshold of the map, the landslides are those of the map, with the same attributes but for the spread of the probability. The &lt;b&gt;DEM&lt;/b&gt; gives them the terrain; without one, that of the map is taken if it is still there.
-
-If the map held only what was new since earlier scenes, the raster does not tell new from old: all landslides of the later date come out.</source>
-   <translation>Erstellt ein Inventar aus einem Wahrscheinlichkeitsraster, das „Rutschungen kartieren“ geschrieben hat, etwa bei anderer Schwelle oder mit anderer Mindestfläche; nichts wird neu kartiert. Das Bedienfeld &lt;b&gt;Schwelle nach Augenmaß&lt;/b&gt; zeigt vorher, was eine Schwelle ergibt.
-
-Mit der Schwelle der Kartierung sind es deren Rutschungen, mit denselben Attributen bis auf die Streuung der Wahrscheinlichkeit. Das &lt;b&gt;DEM&lt;/b&gt; gibt ihnen das Gelände; ohne eines wird das der Kartierung genommen, wenn es noch da ist.
-
-Enthielt die Kartierung nur, was seit früheren Szenen neu ist, so trennt das Raster nicht Neues von Altem: Alle Rutschungen des späteren Zeitpunkts kommen heraus.</translation>
-  </message>
-  <message>
-   <source>Threshold, a probability (empty: the map's)</source>
-   <translation>Schwelle, eine Wahrscheinlichkeit (leer: die der Kartierung)</translation>
-  </message>
-  <message>
-   <source>Probability raster</source>
-   <translation>Wahrscheinlichkeitsraster</translation>
-  </message>
-  <message>
-   <source>Measure an inventory anew</source>
-   <translation>Inventar neu vermessen</translation>
-  </message>
-  <message>
-   <source>Measures the polygons of an inventory anew, after somebody drew in it: shape, terrain, probability.</source>
-   <translation>Vermisst die Polygone eines Inventars neu, nachdem jemand darin gezeichnet hat: Form, Gelände, Wahrscheinlichkeit.</translation>
-  </message>
-  <message>
-   <source>Measures polygons as Map landslides does: their shape always, the terrain with a &lt;b&gt;DEM&lt;/b&gt; (without one, that of the map is taken if it is still there), probability and confidence with the map's &lt;b&gt;probability raster&lt;/b&gt;. Without the raster these become empty where an outline has changed. All other attributes stay, among them review and comment.
-
-The panel &lt;b&gt;Review inventory&lt;/b&gt; does this by itself for each polygon that is drawn.</source>
-   <translation>Vermisst Polygone wie „Rutschungen kartieren“: ihre Form immer, das Gelände mit einem &lt;b&gt;DEM&lt;/b&gt; (ohne eines wird das der Kartierung genommen, wenn es noch da ist), Wahrscheinlichkeit und Zuverlässigkeit mit dem &lt;b&gt;Wahrscheinlichkeitsraster&lt;/b&gt; der Kartierung. Ohne das Raster werden diese leer, wo sich ein Umriss geändert hat. Alle anderen Attribute bleiben, auch review und comment.
-
-Das Bedienfeld &lt;b&gt;Inventar durchsehen&lt;/b&gt; tut das von selbst für jedes Polygon, das gezeichnet wird.</translation>
-  </message>
-  <message>
-   <source>Area of interest</source>
-   <translation>Gebiet</translation>
-  </message>
-  <message>
-   <source>The area is a temporary layer; choose it as the area of interest, under “…or the polygons of a layer”.</source>
-   <translation>Das Gebiet ist ein temporärer Layer; wählen Sie ihn als Gebiet, unter „…oder die Polygone eines Layers“.</translation>
-  </message>
-  <message>
-   <source>Click the corners of the area; right click or Enter closes it, Esc begins anew.</source>
-   <translation>Klicken Sie die Ecken des Gebiets; Rechtsklick oder Enter schließt es, Esc fängt neu an.</translation>
-  </message>
-  <message>
-   <source>Map landslides there…</source>
-   <translation>Dort Rutschungen kartieren…</translation>
-  </message>
-  <message>
-   <source>What was drawn is no area; expected three corners or more whose sides do not cross, so take the last ones back (Backspace) and draw on.</source>
-   <translation>Was gezeichnet wurde, ist keine Fläche; erwartet werden drei Ecken oder mehr, deren Seiten sich nicht kreuzen. Nehmen Sie die letzten zurück (Rücktaste) und zeichnen Sie weiter.</translation>
-  </message>
-  <message>
-   <source>The engine at {} ended without an answer; try again, or run “Check environment”.</source>
-   <translation>Die Engine in {} hat ohne Antwort geendet; versuchen Sie es noch einmal oder führen Sie „Umgebung prüfen“ aus.</translation>
-  </message>
-  <message>
-   <source>Review inventory</source>
-   <translation>Inventar durchsehen</translation>
-  </message>
-  <message>
-   <source>Threshold by eye</source>
-   <translation>Schwelle nach Augenmaß</translation>
-  </message>
-  <message>
-   <source>Draw the area of interest</source>
-   <translation>Gebiet zeichnen</translation>
-  </message>
-  <message>
-   <source>No inventory is chosen; choose a layer that Map landslides made.</source>
-   <translation>Kein Inventar ist gewählt; wählen Sie einen Layer, den „Rutschungen kartieren“ erstellt hat.</translation>
-  </message>
-  <message>
-   <source>polygons</source>
-   <translation>Polygone</translation>
-  </message>
-  <message>
-   <source>The layer {name} is no inventory (it lacks {lacks}); choose a layer that Map landslides made.</source>
-   <translation>Der Layer {name} ist kein Inventar (ihm fehlen: {lacks}); wählen Sie einen Layer, den „Rutschungen kartieren“ erstellt hat.</translation>
-  </message>
-  <message>
-   <source>The layer {name} cannot be changed, since its file or the layer is read-only; make it writable, or export it to a GeoPackage and review that.</source>
-   <translation>Der Layer {name} lässt sich nicht ändern, da er oder seine Datei schreibgeschützt ist; heben Sie den Schutz auf oder exportieren Sie ihn in ein GeoPackage und sehen Sie dieses durch.</translation>
-  </message>
-  <message>
-   <source>The layer {name} holds edits that are not saved; save or discard them before the review.</source>
-   <translation>Der Layer {name} enthält ungespeicherte Änderungen; speichern oder verwerfen Sie sie vor der Durchsicht.</translation>
-  </message>
-  <message>
-   <source>The layer {name} takes no new fields, and the review writes {fields}; export it to a GeoPackage and review that.</source>
-   <translation>Der Layer {name} nimmt keine neuen Felder an, und die Durchsicht schreibt {fields}; exportieren Sie ihn in ein GeoPackage und sehen Sie dieses durch.</translation>
-  </message>
-  <message>
-   <source>The layer {} cannot be edited; make its file writable, or review a copy.</source>
-   <translation>Der Layer {} lässt sich nicht bearbeiten; machen Sie seine Datei beschreibbar oder sehen Sie eine Kopie durch.</translation>
-  </message>
-  <message>
-   <source>The decision is not saved ({}); free the file or the disk, and decide again.</source>
-   <translation>Die Entscheidung ist nicht gespeichert ({}); geben Sie die Datei oder Speicherplatz frei und entscheiden Sie noch einmal.</translation>
-  </message>
-  <message>
-   <source>high confidence</source>
-   <translation>hohe Zuverlässigkeit</translation>
-  </message>
-  <message>
-   <source>medium confidence</source>
-   <translation>mittlere Zuverlässigkeit</translation>
-  </message>
-  <message>
-   <source>low confidence</source>
-   <translation>geringe Zuverlässigkeit</translation>
-  </message>
-  <message>
-   <source>without confidence</source>
-   <translation>ohne Zuverlässigkeit</translation>
-  </message>
-  <message>
-   <source>Confidence</source>
-   <translation>Zuverlässigkeit</translation>
-  </message>
-  <message>
-   <source>mapped</source>
-   <translation>kartiert</translation>
-  </message>
-  <message>
-   <source>right</source>
-   <translation>richtig</translation>
-  </message>
-  <message>
-   <source>wrong</source>
-   <translation>falsch</translation>
-  </message>
-  <message>
-   <source>field check</source>
-   <translation>im Gelände prüfen</translation>
-  </message>
-  <message>
-   <source>precision</source>
-   <translation>Genauigkeit</translation>
-  </message>
-  <message>
-   <source>Begin</source>
-   <translation>Beginnen</translation>
-  </message>
-  <message>
-   <source>Comment; Enter saves it</source>
-   <translation>Kommentar; Enter speichert ihn</translation>
-  </message>
-  <message>
-   <source>Walk through</source>
-   <translation>Durchgehen</translation>
-  </message>
-  <message>
-   <source>High confidence</source>
-   <translation>Hohe Zuverlässigkeit</translation>
-  </message>
-  <message>
-   <source>Medium confidence</source>
-   <translation>Mittlere Zuverlässigkeit</translation>
-  </message>
-  <message>
-   <source>Low confidence</source>
-   <translation>Geringe Zuverlässigkeit</translation>
-  </message>
-  <message>
-   <source>Only what is not decided</source>
-   <translation>Nur, was nicht entschieden ist</translation>
-  </message>
-  <message>
-   <source>Go on after a decision</source>
-   <translation>Nach einer Entscheidung weitergehen</translation>
-  </message>
-  <message>
-   <source>Area from, m²</source>
-   <translation>Fläche ab, m²</translation>
-  </message>
-  <message>
-   <source>Area to, m²</source>
-   <translation>Fläche bis, m²</translation>
-  </message>
-  <message>
-   <source>Measure and teach</source>
-   <translation>Vermessen und lernen</translation>
-  </message>
-  <message>
-   <source>With it, the probability of outlines that were drawn is measured too.</source>
-   <translation>Mit ihm wird auch die Wahrscheinlichkeit gezeichneter Umrisse gemessen.</translation>
-  </message>
-  <message>
-   <source>accepted</source>
-   <translation>angenommen</translation>
-  </message>
-  <message>
-   <source>rejected</source>
-   <translation>abgelehnt</translation>
-  </message>
-  <message>
-   <source>accepted with another outline</source>
-   <translation>angenommen mit anderem Umriss</translation>
-  </message>
-  <message>
-   <source>drawn by hand</source>
-   <translation>von Hand gezeichnet</translation>
-  </message>
-  <message>
-   <source>All</source>
-   <translation>Alle</translation>
-  </message>
-  <message>
-   <source>The layer {name} gets the fields {fields}, in which the review is kept. Go on?</source>
-   <translation>Der Layer {name} bekommt die Felder {fields}, in denen die Durchsicht steht. Fortfahren?</translation>
-  </message>
-  <message>
-   <source>There is nothing to undo.</source>
-   <translation>Es gibt nichts rückgängig zu machen.</translation>
-  </message>
-  <message>
-   <source>No inventory is being reviewed; choose one and begin.</source>
-   <translation>Kein Inventar wird durchgesehen; wählen Sie eines und beginnen Sie.</translation>
-  </message>
-  <message>
-   <source>No windows are suggested yet; run Teach with windows to suggest.</source>
-   <translation>Noch sind keine Fenster vorgeschlagen; führen Sie „Lernen“ mit vorzuschlagenden Fenstern aus.</translation>
-  </message>
-  <message>
-   <source>Previous</source>
-   <translation>Voriges</translation>
-  </message>
-  <message>
-   <source>Next</source>
-   <translation>Nächstes</translation>
-  </message>
-  <message>
-   <source>Accept</source>
-   <translation>Annehmen</translation>
-  </message>
-  <message>
-   <source>Reject</source>
-   <translation>Ablehnen</translation>
-  </message>
-  <message>
-   <source>Field check</source>
-   <translation>Im Gelände prüfen</translation>
-  </message>
-  <message>
-   <source>Comment</source>
-   <translation>Kommentar</translation>
-  </message>
-  <message>
-   <source>Edit outline</source>
-   <translation>Umriss ändern</translation>
-  </message>
-  <message>
-   <source>Draw a new one</source>
-   <translation>Neue zeichnen</translation>
-  </message>
-  <message>
-   <source>Undo</source>
-   <translation>Rückgängig</translation>
-  </message>
-  <message>
-   <source>Zoom</source>
-   <translation>Zoomen</translation>
-  </message>
-  <message>
-   <source>Teach…</source>
-   <translation>Lernen…</translation>
-  </message>
-  <message>
-   <source>Map again…</source>
-   <translation>Neu kartieren…</translation>
-  </message>
-  <message>
-   <source>Next window</source>
-   <translation>Nächstes Fenster</translation>
-  </message>
-  <message>
-   <source>Begin anew</source>
-   <translation>Neu beginnen</translation>
-  </message>
-  <message>
-   <source>&lt;b&gt;No. {number}&lt;/b&gt;, {confidence}, {area} m²: {decision}</source>
-   <translation>&lt;b&gt;Nr. {number}&lt;/b&gt;, {confidence}, {area} m²: {decision}</translation>
-  </message>
-  <message>
-   <source>The field review says {}, which is no decision; these landslides count as not decided.</source>
-   <translation>Im Feld review steht {}, was keine Entscheidung ist; diese Rutschungen zählen als nicht entschieden.</translation>
-  </message>
-  <message>
-   <source>There is no other landslide that the filters take.</source>
-   <translation>Es gibt keine andere Rutschung, die die Filter durchlassen.</translation>
-  </message>
-  <message>
-   <source>None</source>
-   <translation>Keine</translation>
-  </message>
-  <message>
-   <source>Without confidence</source>
-   <translation>Ohne Zuverlässigkeit</translation>
-  </message>
-  <message>
-   <source>All landslides that the filters take are decided.</source>
-   <translation>Alle Rutschungen, die die Filter durchlassen, sind entschieden.</translation>
-  </message>
-  <message>
-   <source>Taught: {}. Map again uses it; W shows the suggested windows.</source>
-   <translation>Gelernt: {}. „Neu kartieren“ verwendet es; W zeigt die vorgeschlagenen Fenster.</translation>
-  </message>
-  <message>
-   <source>not decided</source>
-   <translation>nicht entschieden</translation>
-  </message>
-  <message>
-   <source>Accepted</source>
-   <translation>Angenommen</translation>
-  </message>
-  <message>
-   <source>Accepted with another outline</source>
-   <translation>Angenommen mit anderem Umriss</translation>
-  </message>
-  <message>
-   <source>Drawn by hand</source>
-   <translation>Von Hand gezeichnet</translation>
-  </message>
-  <message>
-   <source>Rejected</source>
-   <translation>Abgelehnt</translation>
-  </message>
-  <message>
-   <source>Not decided</source>
-   <translation>Nicht entschieden</translation>
-  </message>
-  <message>
-   <source>Make inventory…</source>
-   <translation>Inventar erstellen…</translation>
-  </message>
-  <message>
-   <source>Threshold</source>
-   <translation>Schwelle</translation>
-  </message>
-  <message>
-   <source>No probability raster is chosen; map a scene with one, or open its file.</source>
-   <translation>Kein Wahrscheinlichkeitsraster ist gewählt; kartieren Sie eine Szene mit einem oder öffnen Sie seine Datei.</translation>
-  </message>
-  <message>
-   <source>The map shows none of the probability raster; move it there, or zoom to the layer.</source>
-   <translation>Die Karte zeigt nichts vom Wahrscheinlichkeitsraster; verschieben Sie sie dorthin oder zoomen Sie auf den Layer.</translation>
-  </message>
-  <message>
-   <source>{count} landslides, {area} km² where the map is</source>
-   <translation>{count} Rutschungen, {area} km² im Kartenausschnitt</translation>
-  </message>
-  <message>
-   <source>seen in pixels of {} m, as far away as this; the inventory has all of 10 m</source>
-   <translation>aus dieser Entfernung in Pixeln von {} m gesehen; das Inventar hat alle zu 10 m</translation>
-  </message>
-  <message>
-   <source>Field check: {doubtful}; drawn by hand: {added}</source>
-   <translation>Im Gelände prüfen: {doubtful}; von Hand gezeichnet: {added}</translation>
-  </message>
-  <message>
-   <source>High</source>
-   <translation>Hoch</translation>
-  </message>
-  <message>
-   <source>Medium</source>
-   <translation>Mittel</translation>
-  </message>
-  <message>
-   <source>Low</source>
-   <translation>Gering</translation>
-  </message>
-  <message>
-   <source>any</source>
-   <translation>beliebig</translation>
-  </message>
-  <message>
-   <source>{done} of {all} decided</source>
-   <translation>{done} von {all} entschieden</translation>
-  </message>
-  <message>
-   <source>{chosen} of {all} landslides</source>
-   <translation>{chosen} von {all} Rutschungen</translation>
   </message>
  </context>
 </TS>
