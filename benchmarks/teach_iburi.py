@@ -2,6 +2,11 @@
 
     python benchmarks/teach_iburi.py --data ../shared/data/iburi_2018 --out teach-iburi
 
+With ``--before`` the early spring image before the event is used as well, and squares of 1.28 km and 20 polygons are
+taught with it and without it, on the ground that both dates show clearly:
+
+    python benchmarks/teach_iburi.py --data ../shared/data/iburi_2018 --out teach-iburi-pair --before
+
 Every draw labels some ground of the western half, learns as `l4s_geo.teach` does, and is tested on the rest of it at
 least 320 m away from a square, or a pixel away from single polygons. Writes ``figures.json`` and the learning curve.
 """
@@ -12,7 +17,7 @@ import argparse
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -22,15 +27,17 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from l4s_geo.bundles.registry import find_bundle
+from l4s_geo.change.dates import Dates
+from l4s_geo.change.sides import open_sides
 from l4s_geo.evaluation.pixels import Cover
 from l4s_geo.grid import Grid
 from l4s_geo.inference.features import GROUPS, available, group_of
 from l4s_geo.inference.predict import PredictSettings, predict
 from l4s_geo.inference.runtime import load_networks
-from l4s_geo.inference.taught import Sight, known_of
+from l4s_geo.inference.taught import ClearBefore, Sight, known_of
 from l4s_geo.output.resume import ResumeStore
 from l4s_geo.sources.vectors import read_features
-from l4s_geo.stack.open import Inputs, open_stack
+from l4s_geo.stack.open import Inputs
 from l4s_geo.stack.sun import Sun
 from l4s_geo.teaching.learner import Learned, Samples, learn
 from l4s_geo.teaching.samples import NEAR, PRESUMED
@@ -42,6 +49,8 @@ SUN = Sun(165, 31)
 STROKE = (4, 12)
 THRESHOLDS = np.linspace(0.005, 0.9, 120)
 AROUND = np.ones((3, 3), bool)
+
+Steps = dict[str, Callable[[], dict[str, float]]]
 
 
 @dataclass(frozen=True)
@@ -69,22 +78,41 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data/iburi_2018"))
     parser.add_argument("--out", type=Path, default=Path("teach-iburi"))
     parser.add_argument("--draws", type=int, default=10, help="random squares of each size, and sets of polygons")
+    parser.add_argument("--before", action="store_true", help="teach with the earlier date, and without it")
     arguments = parser.parse_args()
     arguments.out.mkdir(exist_ok=True)
     began = time.time()
-    ground = read(arguments.data)
+    ground = read(arguments.data, arguments.before)
     print(f"features: {time.time() - began:.0f} s, {len(ground.names)}", flush=True)
     figures: dict[str, dict[str, float]] = {"base": base_figures(ground)}
     print("base", figures["base"], flush=True)
     draws = arguments.draws
-    steps = {f"square {side * 10} m": lambda side=side: repeated(on_square, ground, side, draws) for side in SIDES}
-    steps |= {"importance": lambda: importance(ground, min(4, draws))}
-    steps |= {f"{n} polygons": lambda n=n: repeated(on_polygons, ground, n, draws) for n in POLYGONS}
+    steps = (on_two_dates if arguments.before else on_one_date)(ground, draws)
     for name, step in steps.items():
         figures[name] = step()
         print(name, figures[name], f"{time.time() - began:.0f} s", flush=True)
         (arguments.out / "figures.json").write_text(json.dumps(figures, indent=1) + "\n")
-    draw(figures, arguments.out / "teach-iburi.png")
+    if not arguments.before:
+        draw(figures, arguments.out / "teach-iburi.png")
+
+
+def on_one_date(ground: Ground, draws: int) -> Steps:
+    """What is measured of the later date alone."""
+    steps = {f"square {side * 10} m": lambda side=side: repeated(on_square, ground, side, draws) for side in SIDES}
+    steps |= {"importance": lambda: importance(ground, min(4, draws))}
+    return steps | {f"{n} polygons": lambda n=n: repeated(on_polygons, ground, n, draws) for n in POLYGONS}
+
+
+def on_two_dates(ground: Ground, draws: int) -> Steps:
+    """What is measured with the earlier date and without it."""
+    later = np.array([group_of(name) != "change" for name in ground.names])
+    names = tuple(name for name, kept in zip(ground.names, later, strict=True) if kept)
+    alone = replace(ground, features=np.ascontiguousarray(ground.features[..., later]), names=names)
+    steps: Steps = {}
+    for label, given in (("two dates", ground), ("one date", alone)):
+        steps[f"square 1280 m, {label}"] = lambda given=given: repeated(on_square, given, 128, draws)
+        steps[f"20 polygons, {label}"] = lambda given=given: repeated(on_polygons, given, 20, draws)
+    return steps | {"importance": lambda: importance(ground, min(4, draws))}
 
 
 def repeated(how: Callable[[Ground, int, int], dict[str, float]], ground: Ground, size: int, draws: int) -> dict:
@@ -92,16 +120,19 @@ def repeated(how: Callable[[Ground, int, int], dict[str, float]], ground: Ground
     return summary([how(ground, size, seed) for seed in range(draws)])
 
 
-def read(data: Path) -> Ground:
+def read(data: Path, with_before: bool = False) -> Ground:
     """Map the scene with the base, compute all features, read the inventory."""
     base = find_bundle("rgb")
     model = load_networks(base, "cpu", "fp32", None)
-    scene = {band: data / "post" / f"{band}.tif" for band in ("B2", "B3", "B4")}
-    with TemporaryDirectory() as folder, open_stack(Inputs(scene=scene, dem=[data / "dsm.tif"])) as stack:
-        grid = stack.grid
+    scene, earlier = ({b: data / day / f"{b}.tif" for b in ("B2", "B3", "B4")} for day in ("post", "pre"))
+    dates = Dates(before=(earlier,) if with_before else ())
+    with TemporaryDirectory() as folder, open_sides(Inputs(scene=scene, dem=[data / "dsm.tif"]), dates) as sides:
+        stack, grid = sides.after, sides.after.grid
+        print(*sides.lines(), sep="\n", flush=True)
         layers = predict(stack, model, ResumeStore(Path(folder) / "scene", "", False), PredictSettings()).layers
-        names = available(known_of(stack, layers.bands > 1, True))
-        whole = Sight(stack, layers, names, SUN).read(grid.whole)
+        names = available(known_of(stack, layers.bands > 1, True, sides.before))
+        whole = Sight(stack, layers, names, SUN, sides.before).read(grid.whole)
+        clear = ClearBefore(sides.before, names).read(grid.whole) if sides.before else np.ones(grid.shape, bool)
         probability = layers.read(grid.whole)[0]
         weighed = base.prior.apply(probability, stack.slope(grid.whole)) if base.prior else probability
 
@@ -113,6 +144,8 @@ def read(data: Path) -> Ground:
         return Cover(shapes(*layers), grid).read(grid.whole)
 
     judged = cover("read_area") & ~cover("maybe") & np.isfinite(probability)
+    if with_before:
+        print(f"clear on both dates: {clear[judged].mean():.1%} of the ground", flush=True)
     return Ground(
         grid,
         np.ascontiguousarray(whole.transpose(1, 2, 0)),
@@ -121,7 +154,7 @@ def read(data: Path) -> Ground:
         weighed,
         base.threshold,
         cover("scar", "deposit"),
-        judged,
+        judged & clear,
         shapes("scar", "deposit"),
     )
 
@@ -249,8 +282,8 @@ def summary(rows: list[dict[str, float]]) -> dict[str, float]:
 
 def importance(ground: Ground, draws: int) -> dict[str, float]:
     """How much F1 falls when a group of features is shuffled among the pixels, taught in squares of 1.28 km."""
-    falls: dict[str, list[float]] = {group: [] for group in GROUPS}
     groups = np.array([group_of(name) for name in ground.names])
+    falls: dict[str, list[float]] = {group: [] for group in GROUPS if group in groups}
     for seed in range(draws):
         inside, rest = square(ground, 128, seed)
         learned = learn(samples(ground, inside & ground.land, inside & ~ground.land, np.zeros_like(inside)))
@@ -259,7 +292,7 @@ def importance(ground: Ground, draws: int) -> dict[str, float]:
         some = random.choice(len(truth), min(100_000, len(truth)), replace=False)
         features, truth = features[some], truth[some]
         whole = scores(chance(learned, features) >= learned.threshold, truth)["f1"]
-        for group in GROUPS:
+        for group in falls:
             shuffled = features.copy()
             columns = np.flatnonzero(groups == group)
             shuffled[:, columns] = features[random.permutation(len(truth))][:, columns]

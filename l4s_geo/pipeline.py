@@ -31,7 +31,7 @@ from l4s_geo.inference.devices import Precision
 from l4s_geo.inference.predict import STATE_LAYOUT, Prediction, predict
 from l4s_geo.inference.refine import refine_surface
 from l4s_geo.inference.runtime import LoadedBundle, load_networks
-from l4s_geo.inference.taught import judge_surface, light_of
+from l4s_geo.inference.taught import ClearBefore, judge_surface, light_of
 from l4s_geo.inference.tta import TestTimeAugmentation
 from l4s_geo.inventory.formats import write_inventory
 from l4s_geo.inventory.landslides import describe_landslides, find_landslides
@@ -255,9 +255,9 @@ def run_plan(plan: Plan, reporter: Reporter | None = None, model: LoadedBundle |
             tell.assumes(assumptions)
             for remark in remarks_of(stack):
                 tell.say(f"Note: {remark}")
-        plan = plan.fitted_to(stack)
+        plan = plan.fitted_to(stack, sides.before)
         newness = None
-        if sides.before:
+        if sides.before and not plan.bundle.taught:
             plan.fitted_to(sides.before)
             newness = newness_for(plan.bundle, sides.index)
             plan = plan.comparing(newness.description)
@@ -294,7 +294,7 @@ def map_sides(
 
     Args:
         sides: the scenes.
-        newness: tells new landslides from old ones; None where there is no earlier side.
+        newness: tells new landslides from old ones; None where there is no earlier side, or the bundle was taught to.
         model: the networks of the plan's bundle.
         plan: the plan, fitted to the scenes.
         created: when the run began, ISO 8601; a run that goes on keeps the time of the first.
@@ -370,10 +370,15 @@ def _predict(run: _Run) -> Prediction:
     """Let the networks see the scene; an error if no pixel of it can be mapped."""
     if run.parts.resumed:
         run.tell.say("Resuming: what an earlier run has finished is not repeated")
+    taught, before = run.plan.bundle.taught, run.sides.before
+    wanted = ClearBefore(before, taught.features) if taught and before else None
     with _full_gpu_named(run.model):
-        prediction = predict(run.stack, run.model, run.parts, run.plan.predict, run.tell.progress, run.watch)
+        settings, progress = run.plan.predict, run.tell.progress
+        prediction = predict(run.stack, run.model, run.parts, settings, progress, run.watch, wanted)
     if not prediction.valid:
         run.parts.discard()
+        if wanted:
+            raise _nothing_compared(run)
         raise SceneError(
             f"No pixel of the scene {run.stack.scene.name} can be mapped: none is valid in all of "
             f"{', '.join(run.model.bands)}, unmasked and in the area of interest; check the files' nodata values, the "
@@ -390,7 +395,8 @@ def _refine(run: _Run, prediction: Prediction) -> ScratchRaster:
             where = f"azimuth {light.sun.azimuth:g}°, elevation {light.sun.elevation:g}°"
             run.tell.say(f"Sun: {where}, {light.because}")
         with run.watch("trees"):
-            return judge_surface(run.stack, run.plan.bundle, prediction.layers, run.parts, light.sun)
+            layers, before = prediction.layers, run.sides.before
+            return judge_surface(run.stack, run.plan.bundle, layers, run.parts, light.sun, before)
     if not run.plan.refinement:
         return prediction.layers
     parameters = run.plan.refinement.parameters
@@ -402,17 +408,21 @@ def _refine(run: _Run, prediction: Prediction) -> ScratchRaster:
 def _compare(run: _Run, layers: ScratchRaster) -> Compared | None:
     """Compare with the earlier side, if there is one."""
     sides, plan = run.sides, run.plan
-    if not (sides.before and run.newness):
+    if not sides.before:
         return None
-    earlier = run.parts.inner("before")
-    with _full_gpu_named(run.model), run.watch("earlier side"):
-        wanted = Suspects(layers, plan.floor)
-        settings, progress = plan.predict, run.tell.progress
-        before = predict(sides.before, run.model, earlier, settings, progress, wanted=wanted).layers
+    before = None
+    if run.newness:
+        earlier = run.parts.inner("before")
+        with _full_gpu_named(run.model), run.watch("earlier side"):
+            wanted = Suspects(layers, plan.floor)
+            settings, progress = plan.predict, run.tell.progress
+            before = predict(sides.before, run.model, earlier, settings, progress, wanted=wanted).layers
     comparison = Comparison(sides.after, sides.before, run.newness, sides.index, layers, before, plan.floor)
     with run.watch("compare"):
         new, change = comparison.surfaces(run.parts, plan.outputs.change is not None)
-    threshold = plan.vectorize.threshold if plan.only_new else run.newness.description.threshold
+    threshold = plan.vectorize.threshold
+    if run.newness and not plan.only_new:
+        threshold = run.newness.description.threshold
     return Compared(comparison, new, change, plan.only_new, threshold, sides.date_before, sides.date_after)
 
 
@@ -421,12 +431,16 @@ def _compared_pixels(run: _Run, compared: Compared) -> int:
     pixels = compared.pixels()
     if not pixels:
         run.parts.discard()
-        raise SceneError(
-            f"No pixel of the scene {run.stack.scene.name} can be compared: the earlier side shows no clear ground "
-            "where it does; give other or further earlier scenes (--before), and look at their masks."
-        )
+        raise _nothing_compared(run)
     run.tell.say(f"Compared: {pixels * PIXEL**2 / 1e6:.1f} km² that both sides show clearly")
     return pixels
+
+
+def _nothing_compared(run: _Run) -> SceneError:
+    return SceneError(
+        f"No pixel of the scene {run.stack.scene.name} can be compared: the earlier side shows no clear ground "
+        "where it does; give other or further earlier scenes (--before), and look at their masks."
+    )
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from l4s_geo import defaults
 from l4s_geo.bundles.bundle import Bundle, Refinement
 from l4s_geo.bundles.newness import Newness
 from l4s_geo.bundles.registry import find_bundle, require_bands
+from l4s_geo.bundles.taught import Taught
 from l4s_geo.change.dates import Dates, SceneLike, scenes_of
 from l4s_geo.change.newness import FLOOR
 from l4s_geo.errors import L4SError, OutputError, SceneError, TerrainError
@@ -134,15 +135,36 @@ class Plan:
             raise L4SError(
                 "A change raster compares two dates, and only one is given; add an earlier scene (--before)."
             )
-        if self.bundle.taught and self.dates.before:
-            raise L4SError(
-                f"The taught bundle {self.bundle.name} judges one date, and an earlier scene is given (--before); "
-                f"leave it out, or map with the bundle that was taught, --bundle {self.bundle.taught.base}."
-            )
+        if self.bundle.taught:
+            self._check_dates(self.bundle.taught)
         if self.bundle.taught and self.predict.skip_flat > 0:
             raise L4SError(
                 f"Flat windows cannot be skipped with the taught bundle {self.bundle.name}, whose trees judge every "
                 "pixel; leave --skip-flat out."
+            )
+
+    def _check_dates(self, taught: Taught) -> None:
+        """Check that a taught bundle gets the dates that it was taught on.
+
+        Raises:
+            L4SError: it does not.
+        """
+        name = self.bundle.name
+        if taught.before and not self.dates.before:
+            raise L4SError(
+                f"The bundle {name} was taught on two dates (the earlier one was {taught.before}), and one is given; "
+                "add the earlier scene (--before), or teach again without."
+            )
+        if taught.before and not self.dates.only_new:
+            raise L4SError(
+                f"The bundle {name} maps what was labelled on two dates, and cannot tell it from what is older; leave "
+                "--all out."
+            )
+        if self.dates.before and not taught.before:
+            raise L4SError(
+                f"The bundle {name} was taught on one date, and an earlier scene is given (--before); leave it out, "
+                f"teach again with it (l4s teach --before), or map with the bundle that was taught, --bundle "
+                f"{taught.base}."
             )
 
     @property
@@ -218,8 +240,12 @@ class Plan:
         predict = _take(PredictSettings, options)
         return cls(inputs, outputs, found, predict, refinement, vectorize, dates, threshold is not None, **options)
 
-    def fitted_to(self, stack: Stack) -> Plan:
+    def fitted_to(self, stack: Stack, before: Stack | None = None) -> Plan:
         """Fit the plan to a scene, now that it is open: decide whether the terrain prior runs.
+
+        Args:
+            stack: the scene.
+            before: the earlier date, for a bundle that was taught on two.
 
         Raises:
             L4SError: the bundle cannot map the scene, or an option asks for terrain that is not known or for a prior
@@ -229,7 +255,7 @@ class Plan:
         if self.outputs.inventory:
             require_coordinates(stack.grid, stack.scene.name, self.outputs.inventory, self.outputs.patch)
         require_bands(bundle, stack.scene.name, stack.bands, stack.scene.acquisition.level)
-        require_features(bundle, stack, self.predict.gives_spread(bundle))
+        require_features(bundle, stack, self.predict.gives_spread(bundle), before)
         if self.predict.skip_flat > 0 and not stack.has_terrain:
             raise SceneError("Flat windows cannot be skipped without terrain; give a DEM (--dem).")
         lacks: L4SError | None = None

@@ -164,6 +164,7 @@ def _taught(entry: dict[str, Any] | None, assets: dict[str, Any]) -> Taught | No
         background_m2=float(entry["background_m2"]),
         scores=_scores(entry["scores"]),
         base_scores=_scores(entry["base_scores"]),
+        before=str(entry.get("before", "")),
     )
 
 

@@ -64,6 +64,8 @@ class Taught:
     """What the trees reached on blocks of the labelled ground that they had not seen."""
     base_scores: Scores
     """What the base reached on the same pixels, at the threshold that suits it best there."""
+    before: str = ""
+    """Name of the earlier scene it was taught with, which it then needs to map; empty if it was taught on one date."""
     base_location: Path | None = None
     """Where the base was found; None if it is not installed."""
     base_found: str = ""

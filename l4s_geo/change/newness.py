@@ -65,14 +65,14 @@ class Comparison:
     """The later side."""
     before: Composite
     """The earlier side, on the same grid, normalised to the later one."""
-    model: NewnessModel
-    """Weighs the evidence."""
+    model: NewnessModel | None
+    """Weighs the evidence; None if the probability on the later date is that of something new already."""
     index: Index
     """The measure of change."""
     p_after: ScratchRaster
     """Probability of landslide on the later date first."""
-    p_before: ScratchRaster
-    """That on the earlier date, NaN where nothing is worth comparing."""
+    p_before: ScratchRaster | None
+    """That on the earlier date, NaN where nothing is worth comparing; None if it was not computed."""
     floor: float = FLOOR
     """Probability on the later date from which a pixel is compared."""
 
@@ -117,10 +117,12 @@ class Comparison:
             window: where.
 
         Returns:
-            `p_before`, `p_new` and, with near infrared on both dates, `ndvi_before` and `ndvi_after`; NaN where
-            unknown.
+            `p_new`, `p_before` if it was computed and, with near infrared on both dates, `ndvi_before` and
+            `ndvi_after`; NaN where unknown.
         """
-        out = {"p_before": self.p_before.read(window)[0], "p_new": new.read(window)[0]}
+        out = {"p_new": new.read(window)[0]}
+        if self.p_before:
+            out["p_before"] = self.p_before.read(window)[0]
         if self.index == "rdndvi":
             for name, side in (("ndvi_before", self.before), ("ndvi_after", self.after)):
                 red, infrared = side.read_raw(("B4", NIR), window)
@@ -151,7 +153,7 @@ class Comparison:
         difference[~clear] = np.nan
         layers[:, ~clear] = np.nan
         suspects = layers[0] >= self.floor
-        if suspects.any():
+        if self.model and self.p_before and suspects.any():
             p_before = highest_near(self.p_before.read(grown)[0])[inner][suspects]
             later, earlier = (dict(zip(bands, smoothed(v)[:, *inner][:, suspects], strict=True)) for v in sides)
             rows = evidence(layers[0][suspects], p_before, later, earlier, self.index)

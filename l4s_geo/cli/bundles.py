@@ -75,6 +75,7 @@ def _taught_lines(taught: Taught) -> list[str]:
         *([f"           its base is missing: {taught.base_found}"] if taught.base_location is None else []),
         f"labels     {taught.landslides} landslides ({taught.landslide_m2 / 1e4:,.1f} ha), {taught.backgrounds} of "
         f"background ({taught.background_m2 / 1e4:,.1f} ha)",
+        *([f"           with the earlier scene {taught.before}, and needs one to map"] if taught.before else []),
         f"trees      {taught.file}, SHA-256 {taught.sha256}",
         f"features   {len(taught.features)}: {', '.join(taught.features)}{sun}",
     ]

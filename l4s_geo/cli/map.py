@@ -11,7 +11,7 @@ import click
 from l4s_geo import defaults
 from l4s_geo.change.dates import SceneLike
 from l4s_geo.cli.console import UNITS_STAY, Console, user_errors
-from l4s_geo.cli.options import band_files, device_options, many_options, scene_options
+from l4s_geo.cli.options import device_options, earlier_options, many_options, scene_options
 
 __all__ = ["main"]
 
@@ -38,36 +38,13 @@ class _Taught(click.Command):
 
 @click.command(cls=_Taught, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @partial(scene_options, several=True)
-@click.option(
-    "--before",
-    multiple=True,
-    type=click.Path(),
-    metavar="SCENE",
-    help="An earlier scene of the same ground; repeat for several. What is new since is mapped; the options that "
-    "describe SCENE hold for it too.",
-)
-@click.option(
-    "--before-band",
-    "before_files",
-    multiple=True,
-    metavar="BAND=FILE",
-    callback=band_files,
-    help="A single-band file of an earlier scene; repeat for each band.",
-)
+@earlier_options
 @click.option(
     "--only-new/--all",
     default=defaults.ONLY_NEW,
     help="With --before, map what is new, or all landslides as without it, with the new ones flagged.  [default: "
     "--only-new]",
 )
-@click.option(
-    "--composite",
-    type=click.Choice(["greenest", "median", "latest"]),
-    default=defaults.COMPOSITE,
-    show_default=True,
-    help="How several scenes of one side become one, pixel by pixel, of what they show clearly.",
-)
-@click.option("--strict-dates", is_flag=True, help="Refuse earlier scenes that are later by their dates.")
 @click.option(
     "--change",
     type=click.Path(),
@@ -185,8 +162,7 @@ class _Taught(click.Command):
 @click.version_option(package_name="l4s-geo")
 def main(
     inputs: dict[str, Any],
-    before: tuple[str, ...],
-    before_files: dict[str, str],
+    before: list[SceneLike] | None,
     connectivity: str,
     out_dir: str | None,
     workers: int,
@@ -218,8 +194,7 @@ def main(
         raise click.UsageError("Give either --out INVENTORY, or --out-dir FOLDER for many scenes.")
     many = {"workers": workers, "shard": shard, "retry": retry}
     many_given = {"workers": workers > 1, "shard": shard is not None, "retry": retry}
-    earlier: list[SceneLike] = [*before, *([before_files] if before_files else [])]
-    options |= {**inputs, "before": earlier or None, "connectivity": 4 if connectivity == "4" else 8}
+    options |= {**inputs, "before": before, "connectivity": 4 if connectivity == "4" else 8}
     if out_dir:
         sys.exit(_map_many(out_dir, many, report, options, quiet, verbose))
     if unused := [name for name, given in many_given.items() if given]:
@@ -233,7 +208,7 @@ def main(
             check_report(report)
         map_scene(**options, reporter=console)
         if report:
-            report_mapped({**inputs, "before": earlier or None, "out": options["out"]}, report)
+            report_mapped({**inputs, "before": before, "out": options["out"]}, report)
 
 
 def _map_many(

@@ -5,6 +5,7 @@
 `map_scene` or `Inputs`.
 `azimuth_elevation` parses the value of --sun.
 `many_options` adds --workers, --shard and --retry, of commands that map many scenes.
+`earlier_options` adds --before, --before-band, --composite and --strict-dates.
 `device_options` adds --device, --precision and --batch, which the command gets by these names.
 """
 
@@ -24,6 +25,7 @@ __all__ = [
     "band_names",
     "class_numbers",
     "device_options",
+    "earlier_options",
     "many_options",
     "scene_options",
 ]
@@ -186,6 +188,47 @@ def scene_options(command: Callable[..., None], several: bool = False) -> Callab
     return click.argument("scene", nargs=-1 if several else 1, required=False, type=click.Path(), callback=_listed)(
         collected
     )
+
+
+_EARLIER_OPTIONS = [
+    click.option(
+        "--before",
+        multiple=True,
+        type=click.Path(),
+        metavar="SCENE",
+        help="An earlier scene of the same ground; repeat for several. What is new since is mapped; the options that "
+        "describe SCENE hold for it too.",
+    ),
+    click.option(
+        "--before-band",
+        "before_files",
+        multiple=True,
+        metavar="BAND=FILE",
+        callback=band_files,
+        help="A single-band file of an earlier scene; repeat for each band.",
+    ),
+    click.option(
+        "--composite",
+        type=click.Choice(["greenest", "median", "latest"]),
+        default=defaults.COMPOSITE,
+        show_default=True,
+        help="How several scenes of one side become one, pixel by pixel, of what they show clearly.",
+    ),
+    click.option("--strict-dates", is_flag=True, help="Refuse earlier scenes that are later by their dates."),
+]
+
+
+def earlier_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options of earlier scenes; the command gets `before`, a list or None, `composite` and `strict_dates`."""
+
+    @functools.wraps(command)
+    def collected(*, before: tuple[str, ...], before_files: dict[str, str], **rest: Any) -> None:
+        earlier = [*before, *([before_files] if before_files else [])]
+        command(before=earlier or None, **rest)
+
+    for option in reversed(_EARLIER_OPTIONS):
+        collected = option(collected)
+    return collected
 
 
 _DEVICE_OPTIONS = [

@@ -8,13 +8,14 @@ import click
 
 from l4s_geo import defaults
 from l4s_geo.cli.console import Console, user_errors
-from l4s_geo.cli.options import azimuth_elevation, device_options, scene_options
+from l4s_geo.cli.options import azimuth_elevation, device_options, earlier_options, scene_options
 
 __all__ = ["main"]
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @scene_options
+@earlier_options
 @click.option(
     "--labels",
     required=True,
@@ -50,14 +51,15 @@ def main(inputs: dict[str, Any], quiet: bool, verbose: bool, **options: Any) -> 
 
     Trees learn from the base bundle's probabilities, the scene's bands, its terrain and the light (needs the extra
     teach). What they reach on blocks of the labelled ground that they have not seen is said; if that is no better than
-    the base, nothing is written. Map with --bundle and the folder.
+    the base, nothing is written. Map with --bundle and the folder; what was taught with --before needs it to map, too.
 
     \b
     Examples:
       l4s teach after.tif --dem dem.tif --labels drawn.gpkg --out iburi-2018
       l4s teach after.tif --dem dem.tif --labels 'drawn.gpkg|layername=slides' --area looked.gpkg --out iburi-2018
       l4s teach after.tif --dem dem.tif --labels reviewed.gpkg --out iburi-2018 --suggest 8 --suggestions next.gpkg
-      l4s-map after.tif --dem dem.tif --bundle iburi-2018 --out second.gpkg
+      l4s teach after.tif --dem dem.tif --before before.tif --labels drawn.gpkg --out iburi-2018
+      l4s-map after.tif --dem dem.tif --before before.tif --bundle iburi-2018 --out second.gpkg
     """  # noqa: D301
     with user_errors(verbose), Console(quiet, verbose) as console:
         from l4s_geo.teaching.teach import teach

@@ -22,6 +22,7 @@ def card(bundle: Bundle, taught: Taught, looked: bool) -> str:
     groups = Counter(group_of(name) for name in taught.features)
     kinds = ", ".join(f"{groups[group]} of {group}" for group in GROUPS if groups[group])
     sun = f"azimuth {taught.sun[0]:g}°, elevation {taught.sun[1]:g}°" if taught.sun else "not known"
+    earlier = f"| earlier scene | {taught.before} (needed to map, too) |\n" if taught.before else ""
     return f"""# {bundle.name}
 
 {bundle.description[0].upper()}{bundle.description[1:]}.
@@ -33,7 +34,7 @@ def card(bundle: Bundle, taught: Taught, looked: bool) -> str:
 | background | {taught.backgrounds} polygons, {taught.background_m2 / 1e4:,.1f} ha learned from |
 | features | {len(taught.features)}: {kinds} |
 | sun | {sun} |
-| threshold | {bundle.threshold:.3f} |
+{earlier}| threshold | {bundle.threshold:.3f} |
 
 Out of fold, by blocks of the labelled ground that the trees had not seen:
 

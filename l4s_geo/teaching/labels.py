@@ -35,9 +35,12 @@ FIELDS = ("label", "class", "kind", "type", "landslide")
 """Attributes that may say what a polygon is, in small letters."""
 
 _REVIEW = "review"
-_LANDSLIDE = ("landslide", "slide", "scar", "deposit", "landslides", "1", "yes", "true")
-_BACKGROUND = ("background", "no landslide", "not landslide", "stable", "none", "other", "0", "no", "false")
-_KINDS = dict.fromkeys(_LANDSLIDE, True) | dict.fromkeys(_BACKGROUND, False)
+_NAMED = ("landslide", "landslides", "slide", "scar", "deposit", "rutschung", "hangrutschung", "erdrutsch")
+_LANDSLIDE = (*_NAMED, "1", "yes", "y", "true", "t", "ja", "wahr")
+_NO_LANDSLIDE = (*(f"{word} landslide" for word in ("no", "not", "non")), "keine rutschung", "kein erdrutsch")
+_BACKGROUND = (*_NO_LANDSLIDE, "background", "hintergrund", "stable", "stabil", "none", "other")
+_FALSE = ("0", "no", "n", "false", "f", "nein", "falsch")
+_KINDS = dict.fromkeys(_LANDSLIDE, True) | dict.fromkeys((*_BACKGROUND, *_FALSE), False)
 _DECISIONS: dict[str, bool | None] = {
     "accepted": True,
     "edited": True,
@@ -146,7 +149,7 @@ def read_labels(
         TeachingError: a file cannot be read, holds no polygons, lies outside the scene, says things that are not known,
             or all of it is of one kind.
     """
-    given = _read(labels, "labels", (field.lower(),) if field else (_REVIEW, *FIELDS))
+    given = _read(labels, "labels", (field,) if field else (_REVIEW, *FIELDS))
     kinds, how = _kinds(given, field)
     notes = [*_remarks(given), how]
     yes, no = (_placed(given, grid, np.array([k is kind for k in kinds], bool)) for kind in (True, False))
@@ -172,14 +175,14 @@ def read_labels(
 
 
 def _read(path: PathLike, what: str, attributes: Sequence[str] = ()) -> Features:
-    spelt = [name for small in attributes for name in (small, small.capitalize(), small.upper())]
+    spelt = [spelling for name in attributes for spelling in (name, name.lower(), name.capitalize(), name.upper())]
     given = read_features(path, what, TeachingError, spelt)
     return replace(given, attributes={name.lower(): values for name, values in given.attributes.items()})
 
 
 def _layer(path: PathLike, what: str, grid: Grid, notes: list[str]) -> Shapes:
     """Read a layer all of whose polygons mean the same; an error if none of them meets the scene."""
-    given = _read(path, what)
+    given = _read(path, what, FIELDS)
     shapes = _placed(given, grid, np.ones(len(given.shapes), bool))
     if not len(shapes):
         raise TeachingError(
@@ -187,6 +190,11 @@ def _layer(path: PathLike, what: str, grid: Grid, notes: list[str]) -> Shapes:
             "it on the scene, so check the file and its CRS."
         )
     notes += _remarks(given)
+    for name, values in given.attributes.items():
+        if strangers := sum(_word(value) in _NAMED for value in values):
+            notes.append(
+                f"{strangers} polygons of the {given.what} say landslide ({name}) and count as {what} all the same"
+            )
     return shapes
 
 
@@ -228,6 +236,11 @@ def _kinds(given: Features, field: str | None) -> tuple[list[bool | None], str]:
         raise TeachingError(f"The {given.what} has no attribute {field}; name the one that says what a polygon is.")
     # Attributes like "type" are common; one without any value says nothing.
     filled = [name for name in names if any(_word(value) for value in given.attributes[name])]
+    if _REVIEW in names and not filled:
+        raise TeachingError(
+            f"The attribute review of the {given.what} is empty for all {len(given.shapes)} polygons; expected "
+            "accepted, edited, added or rejected, so review some, or leave the attribute out if all are landslides."
+        )
     if not filled:
         return [True] * len(given.shapes), f"all polygons of the {given.what} are taken for landslides"
     if _REVIEW in filled:
@@ -256,7 +269,7 @@ def _word(value: object) -> str:
     """What an attribute says, in small letters; whole numbers without their fraction, "" for nothing."""
     if value is None or value != value:  # a column of numbers has NaN where there is nothing
         return ""
-    return str(value).strip().lower().removesuffix(".0")
+    return " ".join(str(value).lower().replace("-", " ").replace("_", " ").split()).removesuffix(".0")
 
 
 def _placed(given: Features, grid: Grid, chosen: NDArray[np.bool_]) -> Shapes:

@@ -39,7 +39,7 @@ _SIDES = (64, 32, 16, 8)
 """Sides of the blocks of ground tried, in pixels: the largest that gives enough blocks is taken."""
 _BLOCKS = 16
 _FEWEST_PIXELS = 20
-_ROUNDS = 100
+_ROUNDS = 50
 _LEAST_IN_LEAF = 10
 _MOST_IN_LEAF = 200
 _LEAVES_OF_DATA = 80
@@ -216,7 +216,7 @@ def _train(boosting: ModuleType, samples: Samples, seed: int) -> Any:
     n = len(samples.landslide)
     parameters = {
         "objective": "binary",
-        "learning_rate": 0.08,
+        "learning_rate": 0.16,
         "num_leaves": 7,
         "min_data_in_leaf": int(np.clip(n // _LEAVES_OF_DATA, _LEAST_IN_LEAF, _MOST_IN_LEAF)),
         "feature_fraction": 0.5,

@@ -7,25 +7,29 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
 
+import shapely
+
 from l4s_geo import defaults
 from l4s_geo.bundles.bundle import Bundle
 from l4s_geo.bundles.install import check_place, install_bundle
 from l4s_geo.bundles.registry import check_name, find_bundle, installed, is_embedded, require_bands
 from l4s_geo.bundles.taught import Taught
+from l4s_geo.change.dates import Dates, Method, SceneLike, scenes_of
+from l4s_geo.change.sides import Sides, open_sides
 from l4s_geo.errors import BundleError, OutputError, TeachingError
 from l4s_geo.grid import PIXEL
 from l4s_geo.inference.devices import Precision
 from l4s_geo.inference.features import available
 from l4s_geo.inference.predict import PredictSettings, predict
 from l4s_geo.inference.runtime import load_networks
-from l4s_geo.inference.taught import Light, Sight, judge_surface, known_of, light_of
+from l4s_geo.inference.taught import ClearBefore, Light, Sight, judge_surface, known_of, light_of
 from l4s_geo.output.identity import check_apart, local_files
 from l4s_geo.output.resume import ResumeStore
 from l4s_geo.output.scratch_raster import ScratchRaster
@@ -34,9 +38,7 @@ from l4s_geo.progress import Reporter, Silent, Stopwatch
 from l4s_geo.scene_summary import cautions, introduction
 from l4s_geo.sources.sensor import Sensor
 from l4s_geo.stack.assumed import assumptions_of, remarks_of
-from l4s_geo.stack.input_files import input_files
-from l4s_geo.stack.open import Inputs, Resampling, open_stack
-from l4s_geo.stack.stack import Stack
+from l4s_geo.stack.open import Inputs, Resampling
 from l4s_geo.stack.sun import Sun
 from l4s_geo.teaching.card import card
 from l4s_geo.teaching.labels import Labels, read_labels
@@ -44,7 +46,7 @@ from l4s_geo.teaching.learner import Learned, Samples, learn, lightgbm
 from l4s_geo.teaching.samples import Ground, collect
 from l4s_geo.teaching.suggest import suggest as choose_windows
 from l4s_geo.teaching.suggest import write_suggestions
-from l4s_geo.teaching.trees import to_onnx
+from l4s_geo.teaching.trees import to_onnx, used_features
 from l4s_geo.units import Units
 
 __all__ = ["teach"]
@@ -54,15 +56,24 @@ PathLike = str | os.PathLike[str]
 TREES = "trees.onnx"
 """Name of the file of trees in a taught bundle."""
 
+FEWEST_POLYGONS = 20
+"""Landslides that are needed where no ground was looked at: with ten, blocks of ground say 0.82 and the scene 0.40."""
+
+_NARROW = 16
+"""Side of blocks, pixels, up to which landslides that are alike lie in several of them."""
+
 _SEED = 0
 _TRIAL = 2000
 
 
 def teach(
-    scene: PathLike | Mapping[str, PathLike],
+    scene: SceneLike,
     *,
     labels: PathLike,
     out: PathLike,
+    before: SceneLike | Sequence[SceneLike] | None = None,
+    composite: Method = defaults.COMPOSITE,
+    strict_dates: bool = False,
     background: PathLike | None = None,
     area: PathLike | None = None,
     field: str | None = None,
@@ -97,6 +108,10 @@ def teach(
             kind, type or landslide says which are landslides and which background; in an inventory that was reviewed,
             the attribute review (accepted, edited, added, rejected). Without one, all are landslides.
         out: folder of the taught bundle; its name becomes the bundle's. Another bundle there is replaced.
+        before: an earlier scene of the same ground, or several: what was there and how it has changed is learned from
+            too, and the bundle needs an earlier scene to map then. What the labels call landslide is what is new.
+        composite: how several earlier scenes become one: "greenest", "median" or "latest".
+        strict_dates: whether earlier scenes that are later by their dates are an error; otherwise that is said.
         background: polygons of background, if they are in another file or layer.
         area: polygons of ground that was fully looked at, or "west,south,east,north": everything unmarked in it is
             background.
@@ -137,35 +152,45 @@ def teach(
     inputs = Inputs(
         scene, bands, dem, slope, units, offset, sensor, resampling, mask, mask_classes, clouds=clouds, aoi=aoi
     )
-    given = None if sun is None else Sun(*sun)
+    dates = Dates((), scenes_of(before, "earlier scene"), composite, strict_dates=strict_dates)
+    given = None if sun is None else _sun(sun)
     model = load_networks(base, device, precision, batch)
     tell.say(f"Device: {model.describe()}")
-    with TemporaryDirectory(prefix="l4s-") as folder, open_stack(inputs) as stack:
+    with TemporaryDirectory(prefix="l4s-") as folder, open_sides(inputs, dates) as sides:
+        stack = sides.after
         if targets.suggestions:
             drawings = {"labels": labels, "background": background, "area": area}
             read = {what: local_files(path) for what, path in drawings.items() if path is not None}
-            check_apart([targets.suggestions], {**input_files(inputs, stack), **read})
-        _introduce(stack, base, tell)
+            check_apart([targets.suggestions], {**sides.files(inputs, dates), **read})
+        _introduce(sides, base, tell)
         require_bands(base, stack.scene.name, stack.bands, stack.scene.acquisition.level)
         drawn = read_labels(labels, stack.grid, background, area, field)
         for note in drawn.notes:
             tell.say(f"Labels: {note}")
+        _require_enough(drawn, base)
         wanted, ground = stack.area, Ground.of(drawn)
         if not targets.count:
             stack.area = ground.area(wanted)
-        parts = ResumeStore(Path(folder) / "scene", "", False)
-        layers = predict(stack, model, parts, PredictSettings(), tell.progress, watch).layers
+        parts, settings, light = (
+            ResumeStore(Path(folder) / "scene", "", False),
+            PredictSettings(),
+            light_of(stack, given),
+        )
+        features = _features(sides, settings.gives_spread(base), light, tell)
+        clear = ClearBefore(sides.before, features) if sides.before else None
+        layers = predict(stack, model, parts, settings, tell.progress, watch, clear).layers
         stack.area = wanted
-        light = light_of(stack, given)
-        sight = Sight(stack, layers, _features(stack, layers, light, tell), light.sun)
+        sight = Sight(stack, layers, features, light.sun, sides.before)
         with watch("features"):
             samples = collect(drawn, ground, layers, sight, _SEED)
         with watch("trees"):
             learned = learn(samples, _SEED)
         _tell_learned(samples, learned, base, tell)
-        taught = _write(targets.out, base, stack, drawn, samples, learned, sight, light)
+        taught = _write(targets.out, base, sides, drawn, samples, learned, sight, light)
         if targets.count and targets.suggestions:
-            _suggest(targets.count, targets.suggestions, taught, learned, drawn, stack, layers, parts, light, tell)
+            with watch("suggestions"):
+                judged = judge_surface(stack, taught, layers, parts, light.sun, sides.before)
+                _suggest(targets.count, targets.suggestions, taught, learned, drawn, judged, layers, tell)
     tell.took(watch.seconds)
     return taught
 
@@ -223,8 +248,35 @@ def _base(bundle: PathLike) -> Bundle:
     return base
 
 
-def _introduce(stack: Stack, base: Bundle, tell: Reporter) -> None:
-    for line in introduction(stack):
+def _require_enough(labels: Labels, base: Bundle) -> None:
+    """Check that there are enough single polygons: what fewer teach looks good on them, and is worse on the scene.
+
+    Raises:
+        TeachingError: there are fewer, and no ground was looked at.
+    """
+    count = len(shapely.get_parts(labels.landslides))
+    if not labels.has_area and count < FEWEST_POLYGONS:
+        raise TeachingError(
+            f"The labels hold {count} landslides on the scene, and no ground was fully looked at; expected "
+            f"{FEWEST_POLYGONS} or more, since what fewer teach was measured to map no better than the base: keep "
+            f"{base.name}, draw more, or look some ground through (--area)."
+        )
+
+
+def _sun(given: Sequence[float]) -> Sun:
+    """Read where the sun stood.
+
+    Raises:
+        L4SError: it does not say that.
+    """
+    if len(given) != 2:
+        raise TeachingError(f"The sun is given by {len(given)} numbers; expected two, its azimuth and its elevation.")
+    return Sun(*given)
+
+
+def _introduce(sides: Sides, base: Bundle, tell: Reporter) -> None:
+    stack = sides.after
+    for line in (*introduction(stack), *sides.lines()):
         tell.say(line)
     tell.assumes(assumptions_of(stack))
     for remark in remarks_of(stack):
@@ -233,11 +285,12 @@ def _introduce(stack: Stack, base: Bundle, tell: Reporter) -> None:
         tell.say(line)
 
 
-def _features(stack: Stack, layers: ScratchRaster, light: Light, tell: Reporter) -> tuple[str, ...]:
-    """Choose the features that the scene has, and say what it has not."""
-    known = known_of(stack, layers.bands > 1, light.sun is not None)
+def _features(sides: Sides, spread: bool, light: Light, tell: Reporter) -> tuple[str, ...]:
+    """Choose the features that the scenes have, and say what they have not."""
+    known = known_of(sides.after, spread, light.sun is not None, sides.before)
     names = available(known)
-    tell.say(f"Features: {len(names)}, from the bundle's probabilities and the bands {', '.join(known.bands)}")
+    earlier = f"; on the earlier date {', '.join(known.earlier)}" if known.earlier else ""
+    tell.say(f"Features: {len(names)}, from the bundle's probabilities and the bands {', '.join(known.bands)}{earlier}")
     if light.sun:
         where = f"azimuth {light.sun.azimuth:g}°, elevation {light.sun.elevation:g}°"
         tell.say(f"Sun: {where}, {light.because}")
@@ -258,6 +311,12 @@ def _tell_learned(samples: Samples, learned: Learned, base: Bundle, tell: Report
         f"On blocks of {learned.block * PIXEL:.0f} m not seen: F1 {new.f1:.3f} (precision {new.precision:.3f}, recall "
         f"{new.recall:.3f}); {base.name} at its best threshold there: F1 {old.f1:.3f}"
     )
+    if learned.block <= _NARROW:
+        tell.say(
+            f"Note: blocks of {learned.block * PIXEL:.0f} m lie close to each other, so that the scene will be mapped "
+            f"less well than they say, and perhaps no better than by {base.name}: compare the two maps, or label wider "
+            "ground"
+        )
     if not learned.pays:
         raise TeachingError(
             f"What was learned does no better than {base.name} on blocks of the labelled ground that it had not seen "
@@ -269,7 +328,7 @@ def _tell_learned(samples: Samples, learned: Learned, base: Bundle, tell: Report
 def _write(
     out: Path,
     base: Bundle,
-    stack: Stack,
+    sides: Sides,
     labels: Labels,
     samples: Samples,
     learned: Learned,
@@ -280,13 +339,13 @@ def _write(
     trial = samples.features[:: max(1, len(samples.features) // _TRIAL)]
     trees = to_onnx(learned.booster, learned.scale, learned.shift, trial)
     known = ~samples.presumed
-    square = stack.grid.transform.a**2
+    scene, square = sides.after.scene.name, sides.after.grid.transform.a**2
     taught = Taught(
         base=base.name,
         base_sha256=base.sha256,
         file=TREES,
         sha256=hashlib.sha256(trees).hexdigest(),
-        features=sight.features,
+        features=tuple(sight.features[number] for number in used_features(learned.booster)),
         sun=(light.sun.azimuth, light.sun.elevation) if light.sun else None,
         landslides=len(labels.landslides),
         backgrounds=len(labels.backgrounds),
@@ -294,11 +353,12 @@ def _write(
         background_m2=float((~samples.landslide & known).sum() * square),
         scores=learned.scores,
         base_scores=learned.base_scores,
+        before=sides.before.scene.name if sides.before else "",
     )
     bundle = Bundle(
         name=out.name,
         version="1",
-        description=f"{base.name}, taught on {stack.scene.name} from {taught.landslides} landslides",
+        description=f"{base.name}, taught on {scene} from {taught.landslides} landslides",
         bands=base.bands,
         members=base.members,
         threshold=learned.threshold,
@@ -306,7 +366,7 @@ def _write(
         level=base.level,
         window=base.window,
         license=base.license,
-        trained_on=f"{base.trained_on}; then taught on {stack.scene.name}",
+        trained_on=f"{base.trained_on}; then taught on {scene}",
         scores=_scores(taught),
         created=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         location=out,
@@ -337,15 +397,12 @@ def _suggest(
     taught: Bundle,
     learned: Learned,
     labels: Labels,
-    stack: Stack,
+    judged: ScratchRaster,
     layers: ScratchRaster,
-    parts: ResumeStore,
-    light: Light,
     tell: Reporter,
 ) -> None:
-    """Map the scene with what was learned, and write where labels would teach most."""
-    judged = judge_surface(stack, taught, layers, parts, light.sun)
+    """Write where labels would teach most."""
     found = choose_windows(count, labels, judged, layers, taught.threshold, learned.base_threshold)
-    write_suggestions(found, stack.grid, path)
+    write_suggestions(found, labels.grid, path)
     fewer = f" of {count} asked for: the scene has no more that are not labelled" if len(found) < count else ""
     tell.say(f"Suggested: {len(found)} windows to look at next{fewer}, {path}")

@@ -14,9 +14,15 @@ from numpy.typing import NDArray
 
 from l4s_geo.errors import TeachingError
 
-__all__ = ["to_onnx"]
+__all__ = ["to_onnx", "used_features"]
 
 _TOLERANCE = 1e-5
+
+
+def used_features(booster: Any) -> NDArray[np.int64]:
+    """Return the numbers of the features by which some tree decides; at least one, in ascending order."""
+    used = np.flatnonzero(booster.feature_importance("split"))
+    return used if len(used) else np.zeros(1, np.int64)
 
 
 def to_onnx(booster: Any, scale: float, shift: float, trial: NDArray[np.float32]) -> bytes:
@@ -29,7 +35,7 @@ def to_onnx(booster: Any, scale: float, shift: float, trial: NDArray[np.float32]
         trial: (n, features) float32, on which the file is compared with the booster.
 
     Returns:
-        An ONNX file: features (n, features) float32 become probabilities (n, 1) float32.
+        An ONNX file: the `used_features`, (n, used) float32, become probabilities (n, 1) float32.
 
     Raises:
         TeachingError: the package onnx is missing, or the file would say something else than the booster.
@@ -41,9 +47,11 @@ def to_onnx(booster: Any, scale: float, shift: float, trial: NDArray[np.float32]
             f"Teaching needs the package onnx, which cannot be imported ({error}); install the extra teach: pip "
             "install 'l4s-geo[teach]'."
         ) from error
-    count = booster.num_feature()
+    used = used_features(booster)
     nodes = [
-        helper.make_node("TreeEnsembleRegressor", ["features"], ["score"], domain="ai.onnx.ml", **_ensemble(booster)),
+        helper.make_node(
+            "TreeEnsembleRegressor", ["features"], ["score"], domain="ai.onnx.ml", **_ensemble(booster, used)
+        ),
         helper.make_node("Mul", ["score", "scale"], ["scaled"]),
         helper.make_node("Add", ["scaled", "shift"], ["logit"]),
         helper.make_node("Sigmoid", ["logit"], ["probability"]),
@@ -51,7 +59,7 @@ def to_onnx(booster: Any, scale: float, shift: float, trial: NDArray[np.float32]
     graph = helper.make_graph(
         nodes,
         "trees",
-        [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["n", count])],
+        [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["n", len(used)])],
         [helper.make_tensor_value_info("probability", TensorProto.FLOAT, ["n", 1])],
         [helper.make_tensor(name, TensorProto.FLOAT, (1,), [v]) for name, v in (("scale", scale), ("shift", shift))],
     )
@@ -67,7 +75,8 @@ def _compare(file: bytes, booster: Any, scale: float, shift: float, trial: NDArr
     from l4s_geo.inference.taught import Trees
 
     expected = 1 / (1 + np.exp(-(scale * booster.predict(trial, raw_score=True) + shift)))
-    error = float(np.abs(Trees(file, trial.shape[1], "the file of trees")(trial) - expected).max(initial=0))
+    taken = trial[:, used_features(booster)]
+    error = float(np.abs(Trees(file, taken.shape[1], "the file of trees")(taken) - expected).max(initial=0))
     if not error <= _TOLERANCE:
         raise TeachingError(
             f"The trees as ONNX differ from LightGBM's by {error:.2g} in probability; expected at most "
@@ -75,14 +84,16 @@ def _compare(file: bytes, booster: Any, scale: float, shift: float, trial: NDArr
         )
 
 
-def _ensemble(booster: Any) -> dict[str, Any]:
+def _ensemble(booster: Any, used: NDArray[np.int64]) -> dict[str, Any]:
     """The attributes of ONNX's operator for all trees of a booster."""
     nodes: list[dict[str, Any]] = []
     leaves: list[dict[str, Any]] = []
     for number, tree in enumerate(booster.dump_model()["tree_info"]):
         for node in _walk(tree["tree_structure"], number):
             nodes.append(node)
-            if node["modes"] == "LEAF":
+            if node["modes"] != "LEAF":
+                node["featureids"] = int(np.searchsorted(used, node["featureids"]))
+            else:
                 leaves.append({"treeids": number, "nodeids": node["nodeids"], "ids": 0, "weights": node["weight"]})
     fields = ("treeids", "nodeids", "featureids", "values", "modes", "truenodeids", "falsenodeids")
     ensemble = {f"nodes_{field}": [node[field] for node in nodes] for field in fields}

@@ -52,12 +52,17 @@ def add_scene(algorithm) -> None:
     )
 
 
-def add_before(algorithm) -> None:
-    """Add the earlier scenes, and how they are compared."""
+def add_before(algorithm, purpose: str | None = None) -> None:
+    """Add the earlier scenes, and how they are compared.
+
+    Args:
+        algorithm: what gets the parameters.
+        purpose: what they are for, for an algorithm that maps nothing; None to map what is new.
+    """
     algorithm.addParameter(
         QgsProcessingParameterMultipleLayers(
             "BEFORE",
-            tr("Earlier scenes, to map only what is new: raster layers or files"),
+            purpose or tr("Earlier scenes, to map only what is new: raster layers or files"),
             QgsProcessing.TypeRaster,
             optional=True,
         )
@@ -70,11 +75,10 @@ def add_before(algorithm) -> None:
     every = tr("With earlier scenes, map old landslides too, and flag new ones")
     methods = [tr("The greenest"), tr("The median"), tr("The latest")]
     composite = tr("Of several earlier scenes, each pixel takes")
-    for parameter in (
-        QgsProcessingParameterBoolean("ALL", every, defaultValue=not defaults.ONLY_NEW),
-        QgsProcessingParameterEnum("COMPOSITE", composite, methods, defaultValue=COMPOSITES.index(defaults.COMPOSITE)),
-    ):
-        advanced(algorithm, parameter)
+    if not purpose:
+        advanced(algorithm, QgsProcessingParameterBoolean("ALL", every, defaultValue=not defaults.ONLY_NEW))
+    first = COMPOSITES.index(defaults.COMPOSITE)
+    advanced(algorithm, QgsProcessingParameterEnum("COMPOSITE", composite, methods, defaultValue=first))
 
 
 def add_terrain(algorithm) -> None:
@@ -177,8 +181,10 @@ class SceneReader:
         if not scenes:
             return {}
         method = self._algorithm.parameterAsEnum(self._parameters, "COMPOSITE", self._context)
-        every = self._algorithm.parameterAsBool(self._parameters, "ALL", self._context)
-        return {"before": scenes, "composite": COMPOSITES[method], "only_new": not every}
+        found = {"before": scenes, "composite": COMPOSITES[method]}
+        if self._algorithm.parameterDefinition("ALL"):
+            found["only_new"] = not self._algorithm.parameterAsBool(self._parameters, "ALL", self._context)
+        return found
 
     def layers(self) -> dict:
         """The raster parameters that are given: dem, slope, mask.

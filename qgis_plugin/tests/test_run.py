@@ -458,17 +458,18 @@ def test_two_runs_at_once(samples, qgis_app, algorithm, feedback):
     assert len(features(samples / "0.gpkg")) > len(features(samples / "1.gpkg")) > 0
 
 
-def test_teaching_writes_a_bundle_that_maps(run, samples, engine, feedback, memory_polygons):
+def test_teaching_writes_a_bundle_that_maps(run, samples, engine, feedback, memory_polygons, earlier):
     command = [engine, "-c", "import lightgbm, onnx"]
     if subprocess.run(command, capture_output=True, check=False).returncode:
         pytest.skip("the engine's environment has no lightgbm (extra teach)")
     scene, dem, next_file = samples / "valley.tif", samples / "valley_dem.tif", samples / "next.gpkg"
     reference = f"{samples / 'valley_reference.gpkg'}|layername=landslides"
-    looked = memory_polygons((420_000, 3_086_500, 425_120, 3_090_000))
+    looked = memory_polygons((420_000, 3_088_500, 425_120, 3_090_000))
     found = run(
         "teachfromlabels",
         INPUT=str(scene),
         DEM=str(dem),
+        BEFORE=[str(earlier)],
         LABELS=reference,
         LOOKED=looked.id(),
         SUN="150,45",
@@ -483,10 +484,11 @@ def test_teaching_writes_a_bundle_that_maps(run, samples, engine, feedback, memo
     windows = QgsVectorLayer(str(next_file), "", "ogr")
     assert windows.isValid()
     assert set(windows.fields().names()) >= {"number", "reason", "doubt"}
-    mapped = run(
-        "maplandslides", INPUT=str(scene), DEM=str(dem), BUNDLE=found["OUTPUT"], OUTPUT=str(samples / "2.gpkg")
-    )
-    assert mapped["COUNT"] > 20
+    given = {"INPUT": str(scene), "DEM": str(dem), "BUNDLE": found["OUTPUT"], "OUTPUT": str(samples / "2.gpkg")}
+    assert run("maplandslides", BEFORE_FILE=str(earlier), **given)["COUNT"] > 20
+    with pytest.raises(QgsProcessingException) as caught:
+        run("maplandslides", **given)
+    assert "taught on two dates" in feedback.text + str(caught.value)
 
 
 def test_what_teaching_cannot_use_is_said(run, problem, samples, feedback, memory_polygons):

@@ -22,7 +22,7 @@ from ..errors import InputError
 from ..layers import polygons_file
 from ..progress import Progress
 from ..scene_algorithm import SceneAlgorithm
-from ..scene_parameters import add_area, add_details, add_scene, add_terrain, advanced
+from ..scene_parameters import SceneReader, add_area, add_before, add_details, add_scene, add_terrain, advanced
 from ..texts import tr
 
 _LAYERS = {"LABELS": "labels", "BACKGROUND": "background", "LOOKED": "area"}
@@ -52,6 +52,9 @@ edited, added or rejected. Twenty polygons of each kind are enough to start.
 Best of all is <b>ground that was fully looked at</b>, a square of a kilometre or so: everything unmarked in it is \
 background, and the shares are right.
 
+With <b>earlier scenes</b>, what was there before and how it has changed is learned from too; the new bundle \
+then needs an earlier scene to map.
+
 The log says what was reached on blocks of the labelled ground that were not learned from. If that is no better than \
 the bundle by itself, nothing is written.
 
@@ -63,6 +66,7 @@ windows</b> are those whose labels would teach most."""
         polygons = [QgsProcessing.TypeVectorPolygon]
         add_scene(self)
         add_terrain(self)
+        add_before(self, tr("Earlier scenes, to learn what is new: raster layers or files"))
         source = QgsProcessingParameterFeatureSource
         self.addParameter(source("LABELS", tr("Labels: polygons, or a reviewed inventory"), polygons))
         self.addParameter(source("BACKGROUND", tr("Background, if it is a layer of its own"), polygons, optional=True))
@@ -97,9 +101,18 @@ windows</b> are those whose labels would teach most."""
     def check_more(self, parameters, context) -> dict:
         """Check what is not the scene's."""
         self._sun(parameters, context)
+        SceneReader(self, parameters, context).before()
         if not self.parameterAsString(parameters, "NAME", context).strip():
             raise InputError(tr("The taught bundle has no name; give one, of letters and digits."))
         return {}
+
+    def prepareAlgorithm(self, parameters, context, feedback):  # noqa: N802
+        """Turn layers into files, those of earlier scenes too; in the main thread."""
+        if not super().prepareAlgorithm(parameters, context, feedback):
+            return False
+        with processing_errors(feedback):
+            self.request |= SceneReader(self, parameters, context).before()
+        return True
 
     def processAlgorithm(self, parameters, context, feedback):  # noqa: N802
         """Teach."""

@@ -710,6 +710,8 @@ Eine früher eingerichtete Umgebung wird ersetzt, sobald die neue läuft. Das Pr
 
 Best of all is &lt;b&gt;ground that was fully looked at&lt;/b&gt;, a square of a kilometre or so: everything unmarked in it is background, and the shares are right.
 
+With &lt;b&gt;earlier scenes&lt;/b&gt;, what was there before and how it has changed is learned from too; the new bundle then needs an earlier scene to map.
+
 The log says what was reached on blocks of the labelled ground that were not learned from. If that is no better than the bundle by itself, nothing is written.
 
 Map the scene again with the new bundle: choose its folder as the bundle in Map landslides. The &lt;b&gt;suggested windows&lt;/b&gt; are those whose labels would teach most.</source>
@@ -718,6 +720,8 @@ Map the scene again with the new bundle: choose its folder as the bundle in Map 
 &lt;b&gt;Labels&lt;/b&gt; sind Polygone von Rutschungen und von Hintergrund: Ein Feld label, class, kind, type oder landslide sagt, was ein Polygon ist, oder der Hintergrund ist ein eigener Layer. Ein durchgesehenes Inventar hat ein Feld review: accepted, edited, added oder rejected. Zwanzig Polygone jeder Art genügen für den Anfang.
 
 Am besten ist &lt;b&gt;vollständig durchgesehenes Gelände&lt;/b&gt;, etwa ein Quadrat von einem Kilometer: Alles Unmarkierte darin ist Hintergrund, und die Anteile stimmen.
+
+Mit &lt;b&gt;früheren Szenen&lt;/b&gt; wird auch gelernt, was vorher da war und wie es sich verändert hat; das neue Bundle braucht dann auch zum Kartieren eine frühere Szene.
 
 Das Protokoll sagt, was auf Blöcken des gelabelten Geländes erreicht wurde, aus denen nicht gelernt wurde. Ist das nicht besser als das Bundle für sich, wird nichts geschrieben.
 
@@ -738,6 +742,10 @@ Kartieren Sie die Szene noch einmal mit dem neuen Bundle: Wählen Sie seinen Ord
   <message>
    <source>Sun's azimuth and elevation in degrees (165,31)</source>
    <translation>Azimut und Höhe der Sonne in Grad (165,31)</translation>
+  </message>
+  <message>
+   <source>Earlier scenes, to learn what is new: raster layers or files</source>
+   <translation>Frühere Szenen, um zu lernen, was neu ist: Rasterlayer oder Dateien</translation>
   </message>
   <message>
    <source>Folder in which the bundle is written</source>
@@ -1464,10 +1472,6 @@ Kartieren Sie die Szene noch einmal mit dem neuen Bundle: Wählen Sie seinen Ord
    <translation>Gebiet</translation>
   </message>
   <message>
-   <source>Earlier scenes, to map only what is new: raster layers or files</source>
-   <translation>Frühere Szenen, um nur Neues zu kartieren: Rasterlayer oder Dateien</translation>
-  </message>
-  <message>
    <source>Area of interest: canvas, layer or drawn extent</source>
    <translation>Gebiet: Ausdehnung der Karte, eines Layers oder gezeichnet</translation>
   </message>
@@ -1494,6 +1498,10 @@ Kartieren Sie die Szene noch einmal mit dem neuen Bundle: Wählen Sie seinen Ord
   <message>
    <source>Detect and mask clouds (Level-1C; needs s2cloudless)</source>
    <translation>Wolken erkennen und maskieren (Level-1C; braucht s2cloudless)</translation>
+  </message>
+  <message>
+   <source>Earlier scenes, to map only what is new: raster layers or files</source>
+   <translation>Frühere Szenen, um nur Neues zu kartieren: Rasterlayer oder Dateien</translation>
   </message>
   <message>
    <source>Give the scene either as a layer or as a product, not both and not neither.</source>

@@ -15,6 +15,7 @@ from l4s_geo.inference.features import (
     available,
     bands_of,
     compute,
+    earlier_bands_of,
     group_of,
 )
 from l4s_geo.stack.sun import Sun
@@ -64,8 +65,8 @@ def test_a_mean_is_the_pyramid_over_what_is_known():
     around = values[row - 6 : row + 7, col - 6 : col + 7]
     known = np.isfinite(around)
     expected = (weights * np.nan_to_num(around)).sum() / weights[known].sum()
-    assert _Around(values).mean(3)[row, col] == pytest.approx(expected, rel=1e-5)
-    assert np.isnan(_Around(values).mean(3)[12, 25])
+    assert _Around(values, ALL).mean(3)[row, col] == pytest.approx(expected, rel=1e-5)
+    assert np.isnan(_Around(values, ALL).mean(3)[12, 25])
 
 
 def test_a_uniform_image_has_no_contrast_even_at_its_border():
@@ -80,7 +81,7 @@ def test_a_uniform_image_has_no_contrast_even_at_its_border():
 
 def test_what_a_scene_lacks_is_left_out():
     rgb = available(Known(("B2", "B3", "B4"), spread=False, terrain=False, sun=False))
-    everything = available(Known(SPECTRAL, spread=True, terrain=True, sun=True))
+    everything = available(Known(SPECTRAL, spread=True, terrain=True, sun=True, earlier=SPECTRAL))
     assert set(rgb) < set(everything)
     assert "ndvi" not in rgb
     assert {group_of(name) for name in everything} == set(GROUPS)
@@ -93,5 +94,23 @@ def test_bands_of_features_are_those_they_are_computed_from():
     assert bands_of(["ndvi_m4", "B2_c5", "slope"]) == ("B2", "B4", "B8")
     assert bands_of(["texture_m2"]) == bands_of(["evened"]) == ("B2", "B3", "B4")
     assert bands_of(["logit"]) == ()
-    for name in available(Known(SPECTRAL, True, True, True)):
-        assert name in available(Known(bands_of([name]), True, True, True))
+    for name in available(Known(SPECTRAL, True, True, True, SPECTRAL)):
+        later, earlier = bands_of([name]), earlier_bands_of([name])
+        # What is of the earlier date alone is offered where both have it.
+        assert name in available(Known(later or earlier, True, True, True, earlier))
+
+
+def test_the_change_is_that_of_the_logarithms(view):
+    earlier = {band: values * 2 for band, values in view.bands.items() if band in ("B4", "B8")}
+    later = View(view.bands, view.probability, earlier=earlier)
+    names = ("change_B4", "change_ndvi", "before_B4", "change_B4_m4")
+    change, ndvi, before, mean = compute(later, names, ALL)
+    assert change == pytest.approx(-np.log(2), abs=1e-5)
+    assert ndvi == pytest.approx(0, abs=1e-5)
+    assert before == pytest.approx(np.log(view.bands["B4"] * 2), abs=1e-5)
+    assert mean == pytest.approx(-np.log(2), abs=1e-5)
+    assert earlier_bands_of(names) == bands_of(names) == ("B4", "B8")
+    assert earlier_bands_of(["before_B4_c15"]) == ("B4",)
+    assert bands_of(["before_B4_c15"]) == ()
+    # What one of the dates lacks has not changed.
+    assert not [name for name in available(later.known) if name.startswith(("before_B3", "change_B3"))]

@@ -30,7 +30,11 @@ def drawn(labels):
 
 
 def test_a_field_says_which_is_which(save):
-    for words in (("landslide", "background"), ("Scar", "none"), (1, 0), (True, False), ("1.0", "0")):
+    for words in (
+        *(("landslide", "background"), ("Scar", "none"), (1, 0), (True, False), ("1.0", "0"), (1.0, 0.0)),
+        *(("Landslides", "Non-landslide"), (" slide\n", "not_landslide"), ("Y", "N"), ("true", "false")),
+        *(("Rutschung", "Hintergrund"), ("ja", "nein"), ("Erdrutsch", "keine Rutschung")),
+    ):
         found = drawn(read_labels(save("labels.gpkg", [SLIDE, FIELD], label=list(words)), GRID))
         assert (found.landslide.sum(), found.background.sum()) == (100, 50)
         assert found.landslide[10:20, 10:20].all()
@@ -87,6 +91,9 @@ def test_polygons_outside_the_scene_are_counted(save):
         ([SLIDE, FIELD], {"label": ["slide", "water"]}, r"says 'water'; expected landslide or background"),
         ([SLIDE, FIELD], {"label": ["slide", None]}, r"says nothing"),
         ([SLIDE, FIELD], {"review": ["accepted", "perhaps"]}, r"'perhaps'; expected accepted, edited"),
+        ([SLIDE, FIELD], {"label": [1, 2]}, r"says '2'; expected landslide or background, or 1 or 0"),
+        ([SLIDE, FIELD], {"review": [None, ""]}, r"review .* is empty for all 2 polygons; .*review some"),
+        ([SLIDE, FIELD], {"review": ["accepted", None]}, r"landslides alone"),
         ([SLIDE, FIELD], {"label": [1, 0], "kind": [1, 0]}, r"label and kind, and either could.*--field label"),
         ([SLIDE.centroid, FIELD.centroid], {"label": [1, 0]}, r"holds no polygon but Point"),
         ([shapely.LineString(SLIDE.exterior.coords)], {"label": [1]}, r"holds no polygon but LineString"),
@@ -103,6 +110,45 @@ def test_of_two_fields_the_one_named_counts(save):
     assert drawn(read_labels(labels, GRID, field="Kind")).landslide.sum() == 100
     with pytest.raises(TeachingError, match="no attribute colour"):
         read_labels(labels, GRID, field="colour")
+
+
+def test_a_field_may_be_spelt_in_any_way(save):
+    for name in ("kLASSE", "KLASSE", "Klasse", "klasse", "Rutschung?"):
+        labels = save("l.gpkg", [SLIDE, FIELD], **{name: ["Rutschung", "Hintergrund"]})
+        assert drawn(read_labels(labels, GRID, field=name)).background.sum() == 50, name
+
+
+def test_a_field_that_contradicts_its_layer_is_said(save):
+    more = save("background.gpkg", [FIELD, box(50, 50, 5, 5)], label=["scar", "background"])
+    labels = read_labels(save("l.gpkg", [SLIDE], label=["landslide"]), GRID, background=more)
+    assert drawn(labels).background.sum() == 75
+    assert any("1 polygons of the background" in note and "say landslide (label)" in note for note in labels.notes)
+
+
+def test_all_kinds_of_polygons_are_labels(save, tmp_path):
+    hole = SLIDE.difference(box(13, 13, 3, 3))
+    several = shapely.MultiPolygon([box(30, 10, 5, 5), box(40, 10, 5, 5)])
+    bow = [(ORIGIN[0], ORIGIN[1]), (ORIGIN[0] + 100, ORIGIN[1] - 100), (ORIGIN[0] + 100, ORIGIN[1])]
+    crossed = shapely.affinity.translate(shapely.Polygon([*bow, (ORIGIN[0], ORIGIN[1] - 100)]), 1500, -1500)
+    collection = shapely.GeometryCollection([box(60, 60, 5, 5), SLIDE.centroid])
+    shapes = [
+        hole,
+        several,
+        shapely.force_3d(box(80, 80, 5, 5), 7),
+        crossed,
+        collection,
+        None,
+        shapely.Polygon(),
+        FIELD,
+    ]
+    frame = gpd.GeoDataFrame({"label": [*[1] * 7, 0]}, geometry=shapes, crs=UTM)
+    for name, crs in (("l.gpkg", UTM), ("m.gpkg", 3857), ("l.geojson", 4326)):
+        frame.to_crs(crs).to_file(tmp_path / name)
+        labels = read_labels(tmp_path / name, GRID)
+        found = drawn(labels)
+        assert found.landslide.sum() == pytest.approx(91 + 50 + 25 + 50 + 25, abs=8), name
+        assert found.background.sum() == pytest.approx(50, abs=4), name
+        assert any("1 invalid polygons" in note for note in labels.notes), name
 
 
 def test_a_layer_elsewhere_is_an_error(save):

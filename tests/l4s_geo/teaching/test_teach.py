@@ -112,6 +112,16 @@ def test_single_polygons_and_strokes_are_enough(taught_scene, installed_base, sa
     assert right[0] > 0.85 > right[1]
 
 
+def test_too_few_single_polygons_keep_the_base(taught_scene, installed_base, save, slides, strokes, looked, tmp_path):
+    labels = save("l.gpkg", [*slides[:19], *strokes], label=["landslide"] * 19 + ["background"] * len(strokes))
+    with pytest.raises(TeachingError, match=r"hold 19 landslides .*expected 20 or more.*keep brightness"):
+        l4s_geo.teach(taught_scene, labels=labels, bundle=installed_base, out=tmp_path / "few")
+    assert not (tmp_path / "few").exists()
+    # On ground that was looked at, blocks can tell whether it pays.
+    area = save("area.gpkg", [looked])
+    assert l4s_geo.teach(taught_scene, labels=labels, area=area, bundle=installed_base, out=tmp_path / "few").taught
+
+
 def test_a_reviewed_inventory_teaches(taught_scene, installed_base, slides, looked, save, tmp_path):
     first = tmp_path / "first.gpkg"
     l4s_geo.map_scene(taught_scene, bundle=installed_base, out=first)
@@ -215,6 +225,7 @@ def test_outputs_are_checked_before_any_work(taught, taught_scene, installed_bas
         (OutputError, "suffix", {"out": tmp_path / "a", "suggest": 3, "suggestions": tmp_path / "n.tif"}),
         (TeachingError, "does not exist", {"out": tmp_path / "a"}),
         (L4SError, "azimuth", {"out": tmp_path / "a", "sun": (500, 20)}),
+        (TeachingError, "by 3 numbers; expected two", {"out": tmp_path / "a", "sun": (150, 20, 1)}),
     ):
         with pytest.raises(error, match=said):
             teach(**more)
@@ -235,7 +246,7 @@ def test_outputs_are_checked_before_any_work(taught, taught_scene, installed_bas
 
 
 def test_what_a_taught_bundle_cannot_do_is_said(taught, taught_scene, tmp_path):
-    with pytest.raises(L4SError, match=r"judges one date.*--bundle brightness"):
+    with pytest.raises(L4SError, match=r"taught on one date.*teach again with it.*--bundle brightness"):
         Plan.of(scene=taught_scene, before=taught_scene, bundle=tmp_path / "after")
     with pytest.raises(L4SError, match="leave --skip-flat out"):
         Plan.of(scene=taught_scene, bundle=tmp_path / "after", skip_flat=3.0)
@@ -258,3 +269,116 @@ def test_the_command_teaches_and_says_how_well(taught_scene, installed_base, sav
     wrong = CliRunner().invoke(main, [str(a) for a in (*arguments, "--out", tmp_path / "b", "--field", "colour")])
     assert wrong.exit_code == 2
     assert "no attribute colour" in wrong.output
+
+
+@pytest.fixture
+def earlier(taught_scene, write_raster, places) -> Path:
+    """The scene before: half of the landslides were there; its light was another, and its left border is empty."""
+    with rasterio.open(taught_scene) as dataset:
+        values = dataset.read().astype(np.float64)
+    random = np.random.default_rng(9)
+    for row, col, height, width in places[::2]:
+        shape = (height, width)
+        values[2, row : row + height, col : col + width] = 500 + random.normal(0, 25, shape)
+    values = values * 0.8 + 90 + random.normal(0, 5, values.shape)
+    values[:, :, :12] = 0
+    return write_raster("earlier.tif", values.astype(np.uint16), names=("B2", "B3", "B4", "B8"), nodata=0)
+
+
+@pytest.fixture
+def taught_on_two(taught_scene, earlier, installed_base, save, slides, looked, tmp_path):
+    """A bundle that was taught on what is new."""
+    labels, area = save("new.gpkg", slides[::2]), save("area.gpkg", [looked])
+    return l4s_geo.teach(
+        taught_scene, before=earlier, labels=labels, area=area, bundle=installed_base, out=tmp_path / "two"
+    )
+
+
+def test_what_is_new_is_learned_from_two_dates(taught_on_two, taught_scene, earlier, slides, tmp_path):
+    assert taught_on_two.taught.before == "earlier"
+    assert "| earlier scene | earlier (needed to map, too) |" in taught_on_two.card()
+    shown = CliRunner().invoke(main, ["bundles", "show", str(tmp_path / "two")])
+    assert "with the earlier scene earlier, and needs one to map" in shown.output
+    assert any(name.startswith("change_") for name in taught_on_two.taught.features)
+    plan = Plan.of(
+        scene=taught_scene,
+        before=earlier,
+        bundle=tmp_path / "two",
+        probability=tmp_path / "p.tif",
+        change=tmp_path / "change.tif",
+    )
+    mapped = run_plan(plan)
+    assert f1(mapped.landslides, slides[::2], tmp_path) > 0.85
+    assert f1(mapped.landslides, slides[1::2], tmp_path) < 0.2
+    assert mapped.landslides["is_new"].all()
+    assert mapped.landslides["p_new"].to_numpy() == pytest.approx(mapped.landslides["prob_mean"], abs=1e-6)
+    assert mapped.landslides["p_before"].isna().all()
+    assert mapped.landslides["ndvi_before"].gt(mapped.landslides["ndvi_after"]).mean() > 0.9
+    assert mapped.provenance["taught"]["before"] == "earlier"
+    assert mapped.provenance["before_scenes"][0]["scene"] == "earlier"
+    with rasterio.open(tmp_path / "p.tif") as dataset:  # what the earlier date does not show is not mapped
+        chance = dataset.read(1)
+    assert np.isnan(chance[:, :10]).all()
+    assert np.isfinite(chance[:, 20:]).all()
+
+
+def test_a_map_of_two_dates_is_the_same_whatever_the_blocks(
+    taught_on_two, taught_scene, earlier, tmp_path, monkeypatch
+):
+    from l4s_geo.inference import taught as stage
+
+    expected = l4s_geo.map_scene(taught_scene, before=earlier, bundle=tmp_path / "two")
+    monkeypatch.setattr(stage, "BLOCK", (96, 130))
+    again = l4s_geo.map_scene(taught_scene, before=earlier, bundle=tmp_path / "two")
+    assert again.geometry.equals(expected.geometry)
+
+
+def test_a_bundle_of_two_dates_needs_both(taught_on_two, taught_scene, earlier, write_raster, tmp_path):
+    two = tmp_path / "two"
+    with pytest.raises(L4SError, match=r"taught on two dates \(the earlier one was earlier\), and one .*--before"):
+        Plan.of(scene=taught_scene, bundle=two)
+    with pytest.raises(L4SError, match="leave --all out"):
+        Plan.of(scene=taught_scene, before=earlier, bundle=two, only_new=False)
+    with rasterio.open(earlier) as dataset:
+        values = dataset.read((1, 2, 3))
+    poorer = write_raster("poorer.tif", values, names=("B2", "B3", "B4"), nodata=0)
+    with pytest.raises(BandError, match=r"lacks .*the bands B8 of the earlier date \(--before-band B8=FILE\)"):
+        l4s_geo.map_scene(taught_scene, before=poorer, bundle=two)
+    nothing = write_raster("nothing.tif", np.where(np.arange(300) < 40, values, 0), names=("B2", "B3", "B4"), nodata=0)
+    with pytest.raises(BandError):
+        l4s_geo.map_scene(taught_scene, before=nothing, bundle=two)
+
+
+def test_labels_where_the_earlier_date_shows_nothing_teach_nothing(
+    taught_scene, write_raster, installed_base, save, slides, looked, tmp_path
+):
+    values = np.full((4, 300, 300), 700, np.uint16)
+    values[:, :170] = 0
+    values[:, 170:] += np.random.default_rng(0).integers(0, 300, (4, 130, 300)).astype(np.uint16)
+    hidden = write_raster("hidden.tif", values, names=("B2", "B3", "B4", "B8"), nodata=0)
+    with pytest.raises(TeachingError, match=r"cover 0 mapped pixels of landslide"):
+        l4s_geo.teach(
+            taught_scene,
+            before=hidden,
+            labels=save("l.gpkg", slides),
+            area=save("a.gpkg", [looked]),
+            bundle=installed_base,
+            out=tmp_path / "x",
+        )
+    assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize(("block", "said"), [(16, True), (32, False)])
+def test_blocks_side_by_side_are_called_hopeful(block, said):
+    from types import SimpleNamespace
+
+    from l4s_geo.bundles.taught import Scores
+    from l4s_geo.teaching.learner import Learned, Samples
+    from l4s_geo.teaching.teach import _tell_learned
+
+    lines: list[str] = []
+    nothing = np.zeros(0, bool)
+    samples = Samples(np.zeros((0, 1), np.float32), nothing, nothing, *[np.zeros(0, np.float32)] * 4)
+    learned = Learned(None, 1.0, 0.0, 0.5, Scores(0.8, 0.8), Scores(0.5, 0.5), 0.5, True, block)
+    _tell_learned(samples, learned, SimpleNamespace(name="rgb"), SimpleNamespace(say=lines.append))
+    assert any("lie close to each other" in line and "rgb" in line for line in lines) is said

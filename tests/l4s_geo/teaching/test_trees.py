@@ -7,7 +7,7 @@ import pytest
 
 from l4s_geo.errors import BundleError
 from l4s_geo.inference.taught import Trees
-from l4s_geo.teaching.trees import _rounded_down, to_onnx
+from l4s_geo.teaching.trees import _rounded_down, to_onnx, used_features
 
 lightgbm = pytest.importorskip("lightgbm")
 onnx = pytest.importorskip("onnx")
@@ -32,6 +32,18 @@ def test_the_file_says_what_lightgbm_says(booster):
     expected = 1 / (1 + np.exp(-(0.8 * booster.predict(features, raw_score=True) - 0.3)))
     assert trees(features) == pytest.approx(expected, abs=1e-5)
     assert trees(features[:0]).shape == (0,)
+
+
+def test_features_that_no_tree_looks_at_are_left_out():
+    random = np.random.default_rng(0)
+    features = random.normal(0, 1, (2000, 4)).astype(np.float32)
+    features[:, (0, 2)] = 7  # says nothing
+    labels = (features[:, 1] > features[:, 3]).astype(np.float32)
+    parameters = {"objective": "binary", "verbose": -1, "use_missing": False, "num_threads": 1}
+    booster = lightgbm.train(parameters, lightgbm.Dataset(features, labels), 20)
+    assert used_features(booster).tolist() == [1, 3]
+    trees = Trees(to_onnx(booster, 1.0, 0.0, features), 2, "trees.onnx")
+    assert trees(features[:, [1, 3]]) == pytest.approx(booster.predict(features), abs=1e-5)
 
 
 def test_thresholds_are_rounded_so_that_no_feature_changes_sides():
