@@ -18,7 +18,7 @@ from scipy import ndimage
 from l4s_geo.bands import BANDS
 from l4s_geo.stack.terrain import horn, slope_of
 
-__all__ = ["THICK", "Pair", "cloud_opacity", "simulate_pair", "under_clouds"]
+__all__ = ["THICK", "Pair", "cloud_opacity", "other_date", "simulate_pair", "under_clouds"]
 
 _NEW = 0.65
 """Share of the landslides that are new."""
@@ -82,7 +82,7 @@ def simulate_pair(
     fields = _drawn(suspects & ~ndimage.binary_dilation(mask, iterations=3), _CUT, rng)
     before = after.copy()
     before[spectral] = _covered(after[spectral], mask | suspects, new | fields, ground, rng)
-    before[spectral] = _other_date(before[spectral], [bands[i] for i in spectral], rng)
+    before[spectral] = other_date(before[spectral], [bands[i] for i in spectral], rng)
     judged = np.ones(mask.shape, bool)
     cloud = np.zeros(mask.shape, np.float32)
     if clouds and rng.random() < _CLOUDED:
@@ -155,8 +155,8 @@ def _piece(
     return best
 
 
-def _other_date(values: NDArray[np.float32], bands: list[str], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Give values the colours, haze, growth, noise and remaining shift of another date."""
+def other_date(values: NDArray[np.float32], bands: list[str], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Return (bands, rows, cols) digital numbers with the colours, haze, growth, noise and shift of another date."""
     _, height, width = values.shape
     growth = _smooth((height, width), rng.choice([3.0, 8.0, 20.0]), rng) * rng.uniform(0.02, 0.12)
     haze = rng.uniform(0, 150)
