@@ -8,9 +8,9 @@ other colours, growth, haze, noise and a rest of a shift as in the pairs of patc
 through the call of l4s-map. Pixels of all scenes are pooled: F1 (precision / recall) of *new* without and with the
 earlier date, and of *old*: what --all finds and does not flag. Fields are the same on both dates.
 
-With --composites it measures what a composite of several earlier dates should be made of instead: the networks' map of
+With --composites it measures what a composite of several dates should be made of instead: the networks' map of
 the composite, or a composite of their maps of each date (the median, and that of the observation which is composited).
-Each region has three earlier dates then, with clouds over a part of each.
+Each region has three dates then, with clouds over a part of some.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ import l4s_geo
 from l4s_geo.bands import RGB, SPECTRAL
 from l4s_geo.change.indices import ndvi
 from l4s_training.data.pairs import cloud_opacity, other_date, under_clouds
-from l4s_training.data.simulation import Air, Sun, simulate_scene
+from l4s_training.data.simulation import Air, Region, Sun, simulate_scene
 from l4s_training.data.simulation.regions import REGIONS
 from l4s_training.scoring.metrics import Scores
 
@@ -55,11 +55,16 @@ class Pair:
     old: NDArray[np.bool_]
 
 
+def regions(count: int) -> Iterator[tuple[int, str, Region]]:
+    """Yield a seed, a name and a place without clouds."""
+    for seed, (name, region) in enumerate(list(REGIONS.items())[:count]):
+        yield seed, name, replace(region, air=replace(region.air, clouds=0))
+
+
 def pairs(size: int, count: int) -> Iterator[Pair]:
     """Simulate pairs, one a region."""
-    for seed, (name, region) in enumerate(list(REGIONS.items())[:count]):
-        rng = np.random.default_rng(1000 + seed)
-        clear = replace(region, air=replace(region.air, clouds=0))
+    for seed, name, clear in regions(count):
+        rng, region = np.random.default_rng(1000 + seed), clear
         sun = Sun(region.sun.elevation - rng.uniform(3, 12), region.sun.azimuth + rng.uniform(-15, 15))
         earlier = replace(clear, sun=sun, air=Air(region.air.haze * rng.uniform(0.8, 1.4), 0))
         nothing = replace(earlier, event=replace(region.event, share=0.0))
@@ -112,15 +117,19 @@ def new_and_old(made: list[Pair], folder: Path, bundle: str) -> None:
         print(f"| {index} | {' | '.join(cells(scores))} |", flush=True)
 
 
-def composites(made: list[Pair], folder: Path, bundle: str) -> None:
-    """Print how well all landslides of a cloudy side are found, by the order of compositing and mapping."""
+def composites(size: int, count: int, folder: Path, bundle: str) -> None:
+    """Print how well the landslides of three cloudy dates are found, by the order of compositing and mapping."""
     model = l4s_geo.load_bundle(bundle, "cpu")
     found: dict[str, list[NDArray[np.float32]]] = {}
-    for number, pair in enumerate(made):
-        rng = np.random.default_rng(number)
+    truth = []
+    for seed, _, clear in regions(count):
+        scene = simulate_scene(clear, (size, size), np.random.default_rng(seed))
+        truth.append(scene.landslides)
+        rng = np.random.default_rng(seed)
         dates = []
         for day in range(3):
-            dn = pair.after if day == 0 else other_date(pair.after, list(SPECTRAL), rng)
+            dn = scene.dn[: len(SPECTRAL)].astype(np.float32)
+            dn = dn if day == 0 else other_date(dn, list(SPECTRAL), rng)
             dates.append(under_clouds(dn, cloud_opacity(dn.shape[1:], rng), rng))
         paths = [write(folder / f"day{day}.tif", dn, BANDS) for day, dn in enumerate(dates)]
         maps = np.stack([_probability(path, None, folder, model.name) for path in paths])
@@ -131,10 +140,9 @@ def composites(made: list[Pair], folder: Path, bundle: str) -> None:
         green = np.stack([ndvi({b: dn[SPECTRAL.index(b)] for b in ("B4", "B8")}) for dn in dates])
         picked = np.take_along_axis(maps, green.argmax(axis=0)[None], axis=0)[0]
         found.setdefault("map of the greenest observation", []).append(picked)
-    truth = np.stack([p.new | p.old for p in made]).astype(np.uint8)
     print("| what | F1 (precision / recall) |\n| --- | --- |")
     for name, maps_of in found.items():
-        (cell,) = cells([Scores.of(np.stack(maps_of) >= model.threshold, truth)])
+        (cell,) = cells([Scores.of(np.stack(maps_of) >= model.threshold, np.stack(truth).astype(np.uint8))])
         print(f"| {name} | {cell} |", flush=True)
 
 
@@ -155,9 +163,12 @@ def main() -> None:
     parser.add_argument("--regions", type=int, default=4, help="scenes, one a region")
     parser.add_argument("--composites", action="store_true", help="measure composites instead")
     arguments = parser.parse_args()
-    made = list(pairs(arguments.size, arguments.regions))
+    size, count = arguments.size, arguments.regions
     with tempfile.TemporaryDirectory() as name:
-        (composites if arguments.composites else new_and_old)(made, Path(name), arguments.bundle)
+        if arguments.composites:
+            composites(size, count, Path(name), arguments.bundle)
+        else:
+            new_and_old(list(pairs(size, count)), Path(name), arguments.bundle)
 
 
 if __name__ == "__main__":

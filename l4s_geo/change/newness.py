@@ -7,18 +7,21 @@ pixel and its neighbours counts, or the rims of old scars would be new wherever 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from l4s_geo.bands import RGB
 from l4s_geo.change.composite import Composite, observations
 from l4s_geo.change.evidence import REACH, NewnessModel, evidence, pooled
 from l4s_geo.change.indices import INDEX_BANDS, NIR, Index, change_of, ndvi, vigour
 from l4s_geo.grid import Window
 from l4s_geo.output.resume import ResumeStore
 from l4s_geo.output.scratch_raster import ScratchRaster
+from l4s_geo.stack.cloud_colours import cloud_colours
 from l4s_geo.stack.stack import Stack
 
 __all__ = ["FLOOR", "Compared", "Comparison", "Suspects", "highest_near"]
@@ -158,9 +161,16 @@ class Comparison:
             around = self.p_after.read(grown)[0]
             later, earlier = (dict(zip(bands, pooled(v, around)[:, *inner][:, suspects], strict=True)) for v in sides)
             rows = evidence(layers[0][suspects], p_before, later, earlier, self.index)
-            # What is new is a landslide in the first place.
-            layers[0][suspects] = np.minimum(self.model(rows), layers[0][suspects])
+            # What is new is a landslide in the first place, and both dates show the ground.
+            found = np.minimum(self.model(rows), layers[0][suspects])
+            found[_clouded(later) | _clouded(earlier)] = np.nan
+            layers[0][suspects] = found
         return layers, difference
+
+
+def _clouded(values: Mapping[str, NDArray[np.float32]]) -> NDArray[np.bool_]:
+    """Return which pixels have the colours of a cloud that no mask has hidden: (n,) bool."""
+    return cloud_colours().found(np.stack([values[band] for band in RGB]))
 
 
 @dataclass(frozen=True)
