@@ -111,7 +111,7 @@ def detection_attributes(found: Labelled, layers: Layers) -> Attributes:
 
 
 def mean_values(
-    found: Components, read: Callable[[Window], NDArray[np.float32]], bands: int, of: NDArray[np.bool_]
+    found: Labelled, read: Callable[[Window], NDArray[np.float32]], bands: int, of: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
     """Average rasters over components.
 
