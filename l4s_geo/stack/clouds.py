@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -26,13 +27,14 @@ from l4s_geo.stack.cloud_colours import cloud_colours
 from l4s_geo.stack.reader import Reader
 from l4s_geo.units import Units, raw_factors
 
-__all__ = ["CLOUDLESS_BANDS", "CloudMask"]
+__all__ = ["CLOUDLESS_BANDS", "SURE", "CloudMask", "cloudless"]
 
 CLOUDLESS_BANDS = ("B1", "B2", "B4", "B5", "B8", "B8A", "B9", "B10", "B11", "B12")
 """The bands that s2cloudless looks at."""
 
 _STRIP = 128
-_THRESHOLD = 0.4
+SURE = 0.4
+"""Probability from which s2cloudless sees a cloud, as its authors recommend."""
 _AVERAGE_OVER = 1
 _GROW = 1
 
@@ -120,21 +122,34 @@ def _by_colours() -> _Detector:
     )
 
 
+def cloudless(dn: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return how probable s2cloudless takes cloud to be.
+
+    Args:
+        dn: (bands, rows, cols) float32, `CLOUDLESS_BANDS` of Level-1C as digital numbers.
+
+    Returns:
+        (rows, cols) float32, 0 to 1.
+
+    Raises:
+        DeviceError: it is not installed.
+    """
+    pixels = (np.moveaxis(dn, 0, -1) / REFLECTANCE_TO_DN).astype(np.float32)
+    out: NDArray[np.float32] = _s2cloudless().get_cloud_probability_maps(pixels[None])[0]
+    return out
+
+
 def _cloudless() -> _Detector:
     detector = _s2cloudless()
-
-    def probability(dn: NDArray[np.float32]) -> NDArray[np.float32]:
-        pixels = (np.moveaxis(dn, 0, -1) / REFLECTANCE_TO_DN).astype(np.float32)
-        out: NDArray[np.float32] = detector.get_cloud_probability_maps(pixels[None])[0]
-        return out
 
     def mask(p: NDArray[np.float32]) -> NDArray[np.bool_]:
         hidden: NDArray[np.bool_] = detector.get_mask_from_prob(p[None])[0] > 0
         return hidden
 
-    return _Detector(CLOUDLESS_BANDS, 8, probability, mask)
+    return _Detector(CLOUDLESS_BANDS, 8, cloudless, mask)
 
 
+@cache
 def _s2cloudless() -> Any:
     try:
         from s2cloudless import S2PixelCloudDetector  # type: ignore[attr-defined,unused-ignore]
@@ -143,4 +158,4 @@ def _s2cloudless() -> Any:
             "Clouds cannot be detected, since s2cloudless is not installed; install the extra: "
             "pip install 'l4s-geo[clouds]'."
         ) from error
-    return S2PixelCloudDetector(threshold=_THRESHOLD, average_over=_AVERAGE_OVER, dilation_size=_GROW)
+    return S2PixelCloudDetector(threshold=SURE, average_over=_AVERAGE_OVER, dilation_size=_GROW)

@@ -24,7 +24,7 @@ from scipy.special import expit
 from l4s_geo.bands import BANDS, REFLECTANCE_TO_DN, RGB, SENSED
 from l4s_geo.errors import DataError
 from l4s_geo.stack.cloud_colours import FEATURES, CloudColours, features
-from l4s_geo.stack.clouds import CLOUDLESS_BANDS
+from l4s_geo.stack.clouds import CLOUDLESS_BANDS, SURE, cloudless
 from l4s_training.data.pairs import THICK, cloud_opacity, under_clouds
 from l4s_training.export.card.scenes import LABELLED_PATCHES, landslide_free
 
@@ -42,8 +42,6 @@ _GROUND = 10.0
 _RIDGE = 1e-3
 _REFLECTANCE = 10.0
 """A value that no reflectance reaches."""
-_SURE = 0.4
-"""Probability from which s2cloudless sees a cloud, as its authors recommend."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +73,8 @@ def places(data: Path) -> list[Place]:
     """Read the places.
 
     Raises:
-        DataError: s2cloudless is not installed, or the folder lacks something.
+        DeviceError: s2cloudless is not installed.
+        DataError: the folder lacks something.
     """
     with TemporaryDirectory() as name:
         found = [*_scenes(data, Path(name)), *_patches(data)]
@@ -181,7 +180,8 @@ def _scenes(data: Path, folder: Path) -> Iterator[Place]:
         cloud = np.zeros(known.shape, bool)
         if set(CLOUDLESS_BANDS) <= set(dn):
             fine = dn["B4"].shape
-            cloud = _cloudless(blocks(np.stack([_repeated(dn[band], fine) for band in CLOUDLESS_BANDS])))
+            coarse = blocks(np.stack([_repeated(dn[band], fine) for band in CLOUDLESS_BANDS]))
+            cloud = cloudless(np.nan_to_num(coarse)) > SURE
         yield Place(name, colours[:, known], cloud[known])
 
 
@@ -210,19 +210,6 @@ def _repeated(values: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np
     """Repeat coarse pixels on a finer raster of the same ground."""
     rows, cols = (np.arange(n) * own // n for n, own in zip(shape, values.shape, strict=True))
     return values[np.ix_(rows, cols)]
-
-
-def _cloudless(dn: NDArray[np.float32]) -> NDArray[np.bool_]:
-    try:
-        from s2cloudless import S2PixelCloudDetector  # type: ignore[attr-defined,unused-ignore]
-    except ImportError as error:
-        raise DataError(
-            "s2cloudless says what is cloud, and is not installed; install the extra: pip install 'l4s-geo[clouds]'."
-        ) from error
-    detector = S2PixelCloudDetector(threshold=_SURE, average_over=1, dilation_size=1)
-    pixels = (np.nan_to_num(np.moveaxis(dn, 0, -1)) / REFLECTANCE_TO_DN).astype(np.float32)
-    cloud: NDArray[np.bool_] = detector.get_cloud_probability_maps(pixels[None])[0] > _SURE
-    return cloud
 
 
 def _patches(data: Path) -> Iterator[Place]:
