@@ -96,16 +96,18 @@ def visible(scene: RealScene, folder: Path) -> RealScene:
     return RealScene(scene.name, str(path), scene.dem)
 
 
-def false_alarms(data: Path, folder: Path, bundle: str) -> None:
-    """Print the table of places without landslides."""
+def false_alarms(data: Path, folder: Path, bundle: str, only: str) -> None:
+    """Print the table of places without landslides, of those later scenes whose names begin with a text."""
     columns = ("after", "before", "without", "rdNDVI", "greenness", "without, DEM", "rdNDVI, DEM", "greenness, DEM")
     print(f"| {' | '.join(columns)} |\n|{' --- |' * len(columns)}")
     for _, scenes in sites(data, folder):
         plain: dict[tuple[str, bool], str] = {}
-        for scene in scenes:
+        for scene in (s for s in scenes if s.name.startswith(only)):
             plain[scene.name, False] = _cell(replace(scene, dem=None), None, folder, bundle)
             plain[scene.name, True] = _cell(scene, None, folder, bundle) if scene.dem else ""
         for after, before in permutations(scenes, 2):
+            if not after.name.startswith(only):
+                continue
             cells = []
             for terrain in (False, True):
                 one = after if terrain else replace(after, dem=None)
@@ -203,11 +205,12 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--bundle", default="rgb")
     parser.add_argument("--only", choices=["free", "iburi", "cost"], help="one of the tables")
+    parser.add_argument("--after", default="", help="of the first table, later scenes whose names begin so")
     parser.add_argument("--side", type=int, default=3000, help="rows and columns of the mosaics")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         if arguments.only in (None, "free"):
-            false_alarms(arguments.data, Path(name), arguments.bundle)
+            false_alarms(arguments.data, Path(name), arguments.bundle, arguments.after)
         if arguments.only in (None, "iburi"):
             at_iburi(arguments.data, Path(name), arguments.bundle)
         if arguments.only in (None, "cost"):

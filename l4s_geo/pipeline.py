@@ -138,7 +138,8 @@ def map_scene(
         mask: a raster that is not 0, or a vector file with polygons, where nothing is to be mapped;
             ``FILE|layername=NAME`` for one of several layers.
         mask_classes: classes of a Level-2A product's scene classification (SCL) that are not mapped.
-        clouds: whether to detect clouds with s2cloudless and mask them (Level-1C, extra ``clouds``).
+        clouds: whether to detect clouds and mask them: with s2cloudless (extra ``clouds``) in a Level-1C scene with
+            its ten bands, B8A and B10 among them, or else by red, green and blue.
         aoi: area of interest: a vector file in any CRS (``FILE|layername=NAME`` for one of several layers), or
             "west,south,east,north".
         out: inventory to write; the suffix chooses the format (.gpkg, .geojson, .fgb, .parquet, .shp).

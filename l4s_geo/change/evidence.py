@@ -19,7 +19,7 @@ from l4s_geo.change.indices import Index, brightness, change_of, vigour
 from l4s_geo.errors import BundleError
 from l4s_geo.inference.devices import onnxruntime
 
-__all__ = ["FEATURES", "NewnessModel", "evidence", "newness_for", "smoothed"]
+__all__ = ["FEATURES", "REACH", "NewnessModel", "evidence", "newness_for", "pooled"]
 
 FEATURES = ("logit_after", "logit_before", "change", "vigour", "brightness", "cloud_after", "cloud_before")
 """Names of the evidence, in order: the networks' logits of both dates, the change of the index, the index of the later
@@ -31,6 +31,10 @@ _SOIL, _LOSS = 0.6, 0.4
 """Logarithms of how many times brighter in blue a slope becomes when soil is laid bare, and of how many times darker
 than that when it was bare already and is wet now."""
 _BRIGHTER = (-1.5, 1.5)
+REACH = 3
+"""Pixels in each direction over which colours are averaged: a window of 70 m."""
+_LEAST = np.float32(1e-3)
+"""What a neighbour counts that is surely no landslide, so that no average is one of nothing."""
 _DARKEST = np.float32(1)
 
 
@@ -67,23 +71,33 @@ def evidence(
     return np.stack([column.astype(np.float32, copy=False) for column in columns], axis=-1)
 
 
-def smoothed(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Average bands over each pixel and its eight neighbours, of those that are known.
+def pooled(values: NDArray[np.float32], probability: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Average bands over the suspected landslide around each pixel: neighbours count by their probability.
 
-    A single pixel of a change is mostly noise, and what is left of a shift.
+    A landslide is new as a whole. A single pixel of a change is mostly noise, what is left of a shift, and the rim of
+    something larger.
 
     Args:
         values: (bands, rows, cols) float32, NaN where unknown.
+        probability: (rows, cols) float32, that of a landslide on the later date; NaN where unknown.
 
     Returns:
-        The same shape; NaN where a pixel itself is unknown.
+        The same shape as the values; NaN where a pixel itself is unknown.
     """
     known = np.isfinite(values)
-    size = (1, 3, 3)
-    total = ndimage.uniform_filter(np.where(known, values, np.float32(0)), size, mode="constant")
-    share = ndimage.uniform_filter(known.astype(np.float32), size, mode="constant")
+    weight = np.where(known, np.maximum(np.nan_to_num(probability), _LEAST), np.float32(0))
+    total, share = (_summed(part) for part in (np.where(known, values, np.float32(0)) * weight, weight))
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(known, total / share, np.float32(np.nan))
+
+
+def _summed(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Sum bands over each pixel's neighbours; not by running sums, which would depend on where a strip begins."""
+    ones = np.ones(2 * REACH + 1)
+    out: NDArray[np.float32] = values
+    for axis in (1, 2):
+        out = ndimage.correlate1d(out, ones, axis=axis, mode="constant")
+    return out
 
 
 class NewnessModel:

@@ -7,18 +7,21 @@ pixel and its neighbours counts, or the rims of old scars would be new wherever 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from l4s_geo.bands import RGB
 from l4s_geo.change.composite import Composite, observations
-from l4s_geo.change.evidence import NewnessModel, evidence, smoothed
+from l4s_geo.change.evidence import REACH, NewnessModel, evidence, pooled
 from l4s_geo.change.indices import INDEX_BANDS, NIR, Index, change_of, ndvi, vigour
 from l4s_geo.grid import Window
 from l4s_geo.output.resume import ResumeStore
 from l4s_geo.output.scratch_raster import ScratchRaster
+from l4s_geo.stack.cloud_colours import cloud_colours
 from l4s_geo.stack.stack import Stack
 
 __all__ = ["FLOOR", "Compared", "Comparison", "Suspects", "highest_near"]
@@ -38,7 +41,7 @@ class Suspects:
 
     def read(self, window: Window) -> NDArray[np.bool_]:
         """Return (rows, cols) bool for a window: True where a pixel is to be compared."""
-        grown, inner = _with_margin(window, (self._layers.height, self._layers.width))
+        grown, inner = _with_margin(window, (self._layers.height, self._layers.width), 1)
         values = self._layers.read(grown)[0]
         near: NDArray[np.bool_] = ndimage.binary_dilation(values >= self._floor, np.ones((3, 3), bool))[inner]
         return near
@@ -144,7 +147,7 @@ class Comparison:
     def _compare(self, strip: Window) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return the layers of a strip, and the change of the index in it."""
         layers = self.p_after.read(strip)
-        grown, inner = _with_margin(strip, self.after.grid.shape)
+        grown, inner = _with_margin(strip, self.after.grid.shape, REACH)
         bands = INDEX_BANDS[self.index]
         sides = [side.read_raw(bands, grown) for side in (self.after, self.before)]
         after, before = (dict(zip(bands, values[:, *inner], strict=True)) for values in sides)
@@ -155,11 +158,19 @@ class Comparison:
         suspects = layers[0] >= self.floor
         if self.model and self.p_before and suspects.any():
             p_before = highest_near(self.p_before.read(grown)[0])[inner][suspects]
-            later, earlier = (dict(zip(bands, smoothed(v)[:, *inner][:, suspects], strict=True)) for v in sides)
+            around = self.p_after.read(grown)[0]
+            later, earlier = (dict(zip(bands, pooled(v, around)[:, *inner][:, suspects], strict=True)) for v in sides)
             rows = evidence(layers[0][suspects], p_before, later, earlier, self.index)
-            # What is new is a landslide in the first place.
-            layers[0][suspects] = np.minimum(self.model(rows), layers[0][suspects])
+            # What is new is a landslide in the first place, and both dates show the ground.
+            found = np.minimum(self.model(rows), layers[0][suspects])
+            found[_clouded(later) | _clouded(earlier)] = np.nan
+            layers[0][suspects] = found
         return layers, difference
+
+
+def _clouded(values: Mapping[str, NDArray[np.float32]]) -> NDArray[np.bool_]:
+    """Return which pixels have the colours of a cloud that no mask has hidden: (n,) bool."""
+    return cloud_colours().found(np.stack([values[band] for band in RGB]))
 
 
 @dataclass(frozen=True)
@@ -191,8 +202,8 @@ class Compared:
         return sum(int(np.isfinite(self.new.read(strip)[0]).sum()) for strip in strips)
 
 
-def _with_margin(window: Window, shape: tuple[int, int]) -> tuple[Window, tuple[slice, slice]]:
-    """Return a window with the pixels around it, and the slices that cut the window out of that."""
-    grown = window.grown(1, shape)
+def _with_margin(window: Window, shape: tuple[int, int], by: int) -> tuple[Window, tuple[slice, slice]]:
+    """Return a window with some pixels around it, and the slices that cut the window out of that."""
+    grown = window.grown(by, shape)
     top, left = window.row - grown.row, window.col - grown.col
     return grown, (slice(top, top + window.height), slice(left, left + window.width))

@@ -7,6 +7,7 @@ colours (`l4s_geo.change.fit`). The grid grows where further later scenes reach 
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ import shapely
 from affine import Affine
 from rasterio.warp import transform_bounds
 
+from l4s_geo.address import unsigned
 from l4s_geo.change.composite import Composite, Observed
 from l4s_geo.change.dates import Dates, SceneLike
 from l4s_geo.change.fit import Fit, fit_scene
@@ -25,6 +27,7 @@ from l4s_geo.errors import BandError, SceneError
 from l4s_geo.grid import PIXEL, Grid, mapping_grid
 from l4s_geo.output.identity import Files
 from l4s_geo.sources.detect import open_scene
+from l4s_geo.sources.names import file_of
 from l4s_geo.sources.scene import Scene
 from l4s_geo.stack.assumed import assumptions_of
 from l4s_geo.stack.input_files import input_files
@@ -221,7 +224,18 @@ def _time(scene: Scene) -> str:
 
 
 def _files(stack: Stack) -> object:
-    return frozenset((ref.path, ref.index) for ref in stack.scene.bands.values())
+    """Return what tells whether two scenes are one: their files, whatever they are called, and bands."""
+    return frozenset((_place(ref.path), ref.index) for ref in stack.scene.bands.values())
+
+
+def _place(path: str) -> object:
+    """Return the file behind a name, and the place inside of it; the name itself where it is none of this machine."""
+    file = file_of(path)
+    try:
+        found = os.stat(file or "")
+    except OSError:
+        return unsigned(path)
+    return found.st_dev, found.st_ino, path.partition(str(file))[2]
 
 
 def _described(observed: Observed) -> str:

@@ -144,7 +144,8 @@ _OPTIONS = [
     click.option(
         "--clouds",
         is_flag=True,
-        help="Detect clouds with s2cloudless and mask them: Level-1C with B8A and B10; needs the extra clouds.",
+        help="Detect clouds and mask them: with s2cloudless in Level-1C with B8A and B10 (extra clouds), or else by "
+        "their colours.",
     ),
     click.option(
         "--aoi",

@@ -26,6 +26,7 @@ __all__ = [
     "change_attributes",
     "detection_attributes",
     "geometry_attributes",
+    "mean_values",
     "reach_angle",
     "terrain_attributes",
     "touches",
@@ -107,6 +108,38 @@ def detection_attributes(found: Labelled, layers: Layers) -> Attributes:
         "prob_max": np.where(mapped[1:] > 0, highest[1:], np.nan),
         "prob_spread": spread if layers.bands > 1 else np.full(found.count, np.nan),
     }
+
+
+def mean_values(
+    found: Labelled, read: Callable[[Window], NDArray[np.float32]], bands: int, of: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Average rasters over components.
+
+    Args:
+        found: the components.
+        read: gives (bands, rows, cols) float32 of a window, NaN where unknown.
+        bands: number of the rasters.
+        of: (count,) bool, the components that are wanted.
+
+    Returns:
+        (bands, count) float64; NaN where nothing is known, and of components that are not wanted.
+    """
+    n = found.count + 1
+    wanted = np.concatenate([[False], of])
+    sums, known = np.zeros((bands, n)), np.zeros(n)
+    for strip, labels in found.strips() if of.any() else ():
+        inside = wanted[labels]
+        if not inside.any():
+            continue
+        values = read(strip)[:, inside].astype(np.float64)
+        there = np.isfinite(values).all(axis=0)
+        here = labels[inside][there]
+        known += np.bincount(here, minlength=n)
+        for total, value in zip(sums, values[:, there], strict=True):
+            total += np.bincount(here, value, minlength=n)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean: NDArray[np.float64] = (sums / known)[:, 1:]
+    return mean
 
 
 def terrain_attributes(

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from l4s_geo.bundles.bundle import Bundle
+from l4s_geo.bands import RGB
+from l4s_geo.bundles.bundle import CLASSES, Bundle
 from l4s_geo.change.newness import Compared
 from l4s_geo.grid import Grid
 from l4s_geo.inventory.attributes import (
@@ -19,6 +20,7 @@ from l4s_geo.inventory.attributes import (
     change_attributes,
     detection_attributes,
     geometry_attributes,
+    mean_values,
     reach_angle,
     terrain_attributes,
     touches,
@@ -35,6 +37,7 @@ from l4s_geo.inventory.vectorize import (
     simplify,
     without_small_holes,
 )
+from l4s_geo.stack.cloud_colours import cloud_colours
 from l4s_geo.stack.stack import Stack
 
 if TYPE_CHECKING:
@@ -108,7 +111,7 @@ def describe_landslides(
     trusted = change["p_new"] if compared and compared.only_new else detection["prob_mean"]
     parts = Parts(
         geometry=geometry,
-        detection={**detection, "confidence": bundle.confidence.classify(trusted) if bundle.confidence else ""},
+        detection={**detection, "confidence": _confidence(found, trusted, stack, bundle)},
         terrain=terrain,
         beside={"touches_edge": edges, "touches_mask": masks},
         origin={
@@ -174,6 +177,19 @@ def table_of(found: Components, shapes: NDArray[np.object_], parts: Parts) -> Ge
     frame = gpd.GeoDataFrame(columns, geometry=shapes, crs=found.grid.crs, index=range(found.count))
     dtypes = DTYPES | CHANGE_DTYPES if parts.change is not None else DTYPES
     return frame.astype(dtypes)[[*dtypes, "geometry"]]
+
+
+def _confidence(
+    found: Components, trusted: NDArray[np.float64], stack: Stack, bundle: Bundle
+) -> NDArray[np.str_] | str:
+    """Return how far landslides can be trusted; one that has a cloud's colours never more than little."""
+    if not bundle.confidence:
+        return ""
+    classes, lowest = bundle.confidence.classify(trusted), CLASSES[-1]
+    if set(RGB) <= set(stack.bands):
+        colours = mean_values(found, lambda window: stack.read_raw(RGB, window), len(RGB), classes != lowest)
+        classes = np.where(cloud_colours().found(colours), lowest, classes)
+    return classes
 
 
 def _change(found: Components, compared: Compared) -> dict[str, Any]:

@@ -159,8 +159,8 @@ COLUMNS: tuple[Column, ...] = (
         "str",
         "",
         "Confidence",
-        "high, medium or low: the class of `prob_mean`, with a precision that the model's card states. Empty if the "
-        "model has no such classes.",
+        "high, medium or low: the class of `prob_mean`, with a precision that the model's card states. Always low "
+        "where the ground has the colours of a cloud. Empty if the model has no such classes.",
         "Landslide",
     ),
     Column(

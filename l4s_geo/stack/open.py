@@ -79,7 +79,8 @@ class Inputs:
     mask_classes: Sequence[int] = defaults.MASK_CLASSES
     """Classes of a Level-2A product's scene classification that are not mapped."""
     clouds: bool = False
-    """Whether to detect clouds with s2cloudless and mask them: Level-1C scenes only."""
+    """Whether to detect clouds and mask them: with s2cloudless in Level-1C scenes that have its bands, else by their
+    colours."""
     aoi: PathLike | None = None
     """Area of interest: a vector file, FILE|layername=NAME for one of several layers, or "west,south,east,north"."""
 
@@ -159,7 +160,9 @@ def open_stack(inputs: Inputs, grid: Grid | None = None) -> Iterator[Stack]:
             stack.masks.append(files.enter_context(mask) if isinstance(mask, RasterMask) else mask)
             stack.remarks += _coverage(mask, grid, f"mask {os.fspath(inputs.mask)}")
         if inputs.clouds:
-            stack.masks.append(CloudMask(stack.scene, grid, stack.units))
+            clouds = CloudMask(stack.scene, grid, stack.units)
+            stack.masks.append(clouds)
+            stack.remarks += clouds.remarks
         yield stack
 
 

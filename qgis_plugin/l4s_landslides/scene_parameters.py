@@ -134,7 +134,7 @@ def add_details(algorithm) -> None:
             optional=True,
         ),
         QgsProcessingParameterBoolean(
-            "CLOUDS", tr("Detect and mask clouds (Level-1C; needs s2cloudless)"), defaultValue=False
+            "CLOUDS", tr("Detect and mask clouds (Level-1C: s2cloudless; else by their colours)"), defaultValue=False
         ),
     ):
         advanced(algorithm, parameter)

@@ -1496,8 +1496,8 @@ Kartieren Sie die Szene noch einmal mit dem neuen Bundle: Wählen Sie seinen Ord
    <translation>Level-2A-Klassen, die nicht kartiert werden (Nummern, oder none)</translation>
   </message>
   <message>
-   <source>Detect and mask clouds (Level-1C; needs s2cloudless)</source>
-   <translation>Wolken erkennen und maskieren (Level-1C; braucht s2cloudless)</translation>
+   <source>Detect and mask clouds (Level-1C: s2cloudless; else by their colours)</source>
+   <translation>Wolken erkennen und maskieren (Level-1C: s2cloudless; sonst nach ihren Farben)</translation>
   </message>
   <message>
    <source>Earlier scenes, to map only what is new: raster layers or files</source>

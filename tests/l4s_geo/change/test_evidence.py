@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from l4s_geo.bundles.item import read_bundle
-from l4s_geo.change.evidence import FEATURES, NewnessModel, evidence, newness_for, smoothed
+from l4s_geo.change.evidence import FEATURES, REACH, NewnessModel, evidence, newness_for, pooled
 from l4s_geo.change.newness import highest_near
 from l4s_geo.errors import BundleError
 from support import NEWNESS_WEIGHTS, add_newness
@@ -93,11 +93,31 @@ def test_the_highest_probability_of_a_pixel_and_its_neighbours() -> None:
     np.testing.assert_allclose(found[1:3, 1:4], [[0.1, 0.9, 0.9], [0.1, 0.9, 0.9]])
 
 
-def test_bands_are_averaged_over_known_neighbours() -> None:
-    values = np.arange(24, dtype=np.float32).reshape(1, 4, 6)
-    values[0, 1, 2] = np.nan
-    found = smoothed(values)
-    assert np.isnan(found[0, 1, 2])
-    for row, col in ((0, 0), (1, 1), (2, 3), (3, 5)):
-        around = values[0, max(row - 1, 0) : row + 2, max(col - 1, 0) : col + 2]
-        assert found[0, row, col] == pytest.approx(np.nanmean(around), rel=1e-6)
+def test_bands_are_averaged_over_the_suspected_landslide_around() -> None:
+    """Against the mean over the window, weighed by the probability, of what is known."""
+    rng = np.random.default_rng(0)
+    values = rng.random((2, 12, 15)).astype(np.float32)
+    probability = rng.random((12, 15)).astype(np.float32)
+    values[:, 1, 2] = probability[5, 6] = np.nan
+    found = pooled(values, probability)
+    assert np.isnan(found[:, 1, 2]).all()
+    for row, col in ((0, 0), (1, 1), (6, 7), (11, 14)):
+        near = (slice(max(row - REACH, 0), row + REACH + 1), slice(max(col - REACH, 0), col + REACH + 1))
+        weight = np.where(np.isnan(values[0][near]), 0, np.nan_to_num(probability[near]).clip(1e-3))
+        expected = (np.nan_to_num(values[:, *near]) * weight).sum((1, 2)) / weight.sum()
+        np.testing.assert_allclose(found[:, row, col], expected, rtol=1e-5)
+
+
+def test_an_average_does_not_depend_on_where_a_strip_begins() -> None:
+    rng = np.random.default_rng(0)
+    values = (rng.random((3, 60, 40)) * 5000).astype(np.float32)
+    probability = rng.random((60, 40)).astype(np.float32)
+    part = pooled(values[:, 17:], probability[17:])[:, REACH:]
+    np.testing.assert_array_equal(part, pooled(values, probability)[:, 17 + REACH :])
+
+
+def test_the_rim_of_a_scar_has_the_colours_of_the_scar() -> None:
+    """Of two halves the networks see a landslide in one; a pixel at its rim takes its colours from that half."""
+    values = np.where(np.arange(20) < 10, 500, 2000)[None, None] * np.ones((1, 20, 20), np.float32)
+    probability = np.where(np.arange(20) < 10, 0.001, 0.9) * np.ones((20, 20), np.float32)
+    assert pooled(values, probability.astype(np.float32))[0, 10, 10] > 1990

@@ -190,6 +190,21 @@ def test_a_cloud_that_no_mask_found_is_no_new_landslide(write_raster, write_befo
     assert len(found) == 0
 
 
+def test_ground_that_a_cloud_hid_before_is_not_compared(after, write_before, bundle, write_raster, tmp_path) -> None:
+    """Not by a mask, but by its colours: what the earlier date does not show cannot be new, with --all neither."""
+    with rasterio.open(write_before()) as dataset:
+        dn = dataset.read()
+    dn[:, 110:170, 140:185] = 5000
+    before = write_raster("cloudy.tif", dn[:3], names=RGB)
+    raster = tmp_path / "p.tif"
+    assert len(l4s_geo.map_scene(after, before=before, bundle=bundle, probability=raster)) == 0
+    with rasterio.open(raster) as dataset:
+        assert np.isnan(dataset.read(1)[NEW]).all()
+    every = l4s_geo.map_scene(after, before=before, bundle=bundle, only_new=False)
+    assert every.is_new.tolist() == [False, False]
+    assert every.p_new.isna().tolist() == [False, True]
+
+
 def test_the_greenest_of_several_earlier_scenes_avoids_clouds(after, write_before, bundle, write_raster) -> None:
     clear = write_before()
     with rasterio.open(clear) as dataset:

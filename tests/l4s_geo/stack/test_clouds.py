@@ -9,7 +9,6 @@ from affine import Affine
 
 from l4s_geo import map_scene
 from l4s_geo.bands import BANDS, SENSED
-from l4s_geo.errors import BandError
 from l4s_geo.grid import Window, mapping_grid
 from l4s_geo.sources.geotiff import open_raster
 from l4s_geo.stack.clouds import CloudMask
@@ -57,10 +56,3 @@ def test_a_cloud_is_not_mapped(red_bundle, write_raster) -> None:
     path = write_raster("scene.tif", dn, names=SENSED, crs=UTM, transform=Affine(10, 0, ORIGIN[0], 0, -10, ORIGIN[1]))
     assert len(map_scene(path, bundle=red_bundle)) == 2
     assert len(map_scene(path, bundle=red_bundle, clouds=True)) == 1
-
-
-def test_scenes_that_the_detector_cannot_judge_are_refused(write_raster) -> None:
-    path = write_raster("scene.tif", np.full((3, 20, 20), 500, np.uint16), names=("B4", "B3", "B2"))
-    scene = open_raster(path)
-    with pytest.raises(BandError, match=r"lacks B1, B5.*--mask"):
-        CloudMask(scene, mapping_grid(scene.grid), "dn")

@@ -20,7 +20,7 @@ from l4s_training.cli import main
 from l4s_training.data.patches import Patches
 from l4s_training.export import newness, newness_bundle
 from l4s_training.export.card.insert import NEWNESS, write_newness
-from l4s_training.export.newness import Logistic, PairEvidence, best_threshold, fit, gather, join, measure, to_onnx
+from l4s_training.export.newness import LOSS, Logistic, PairEvidence, fit, gather, join, measure, shift_for, to_onnx
 from support import add_newness
 
 
@@ -74,12 +74,22 @@ def test_scores_are_those_of_counting() -> None:
     assert (found.old.tp, found.old.fp, found.old.fn) == (1, 1, 1)
 
 
-def test_the_threshold_is_the_best_one() -> None:
-    made = drawn((0.9, -0.7, -5.0, -2.0, 0.4, -3.0, -1.0), -1.0, 5000)
-    p = fit(made)(made.rows)
-    best = best_threshold(made, p)
-    scores = {t: measure(made, p, t, 0.5).new.f1 for t in (best, best - 0.1, best + 0.1)}
-    assert max(scores, key=scores.__getitem__) == best
+def test_the_cut_costs_the_recall_that_it_may() -> None:
+    made = drawn((0.9, -0.7, -5.0, -2.0, 0.4, -3.0, -1.0), -1.0)
+    model = fit(made)
+    for threshold in (0.3, 0.5):
+        cut = model.moved(shift_for(made, model(made.rows), threshold))
+        scores = measure(made, cut(made.rows), threshold, threshold)
+        alone = (made.new & (made.p_after >= threshold)).sum()
+        kept = (made.new[0, 0] & (made.p_after[0, 0] >= threshold) & (cut(made.rows) >= threshold)).sum()
+        assert (alone - kept) / made.new.sum() == pytest.approx(LOSS, abs=1e-3)
+        assert scores.new.recall <= 1 - LOSS
+
+
+def test_a_cut_wants_new_landslides_that_the_networks_find() -> None:
+    rows = np.full((50, len(FEATURES)), -4.0)
+    with pytest.raises(DataError, match="find no new landslide of the pairs"):
+        shift_for(sample(rows, np.ones(50, bool)), np.full(50, 0.5, np.float32), 0.5)
 
 
 def test_the_file_computes_what_the_model_does(red_bundle: Path, tmp_path: Path) -> None:

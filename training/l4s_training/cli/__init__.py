@@ -19,6 +19,7 @@ _COMMANDS = {
     "predict": "Predict every patch of the data, labelled or not; also as a submission.",
     "export": "Write the bundle of a run, or of several as an ensemble.",
     "newness": "Fit what tells new landslides from old ones, for maps with an earlier scene.",
+    "clouds": "Fit and measure what tells clouds by their colours, for --clouds.",
     "card": "Measure a bundle on whole scenes and block by block, for its model card.",
     "reproduce": "Run the recipes of a published table, and print measured beside published.",
     "crossvalidate": "Cross-validate recipes by blocks, and compare them.",

@@ -18,7 +18,7 @@ from scipy import ndimage
 from l4s_geo.bands import BANDS
 from l4s_geo.stack.terrain import horn, slope_of
 
-__all__ = ["Pair", "simulate_pair"]
+__all__ = ["THICK", "Pair", "cloud_opacity", "other_date", "simulate_pair", "under_clouds"]
 
 _NEW = 0.65
 """Share of the landslides that are new."""
@@ -28,7 +28,7 @@ _CLOUDED = 0.25
 """Share of the pairs that have clouds on a date, for each date."""
 _TRIES = 40
 _REACH = 48
-_THICK = 0.4
+THICK = 0.4
 """Opacity from which a cloud hides the ground."""
 _BLUE = 900.0
 """Digital number that the median of the blue is brought to in patches without a common scale: that of hills at the top
@@ -82,17 +82,17 @@ def simulate_pair(
     fields = _drawn(suspects & ~ndimage.binary_dilation(mask, iterations=3), _CUT, rng)
     before = after.copy()
     before[spectral] = _covered(after[spectral], mask | suspects, new | fields, ground, rng)
-    before[spectral] = _other_date(before[spectral], [bands[i] for i in spectral], rng)
+    before[spectral] = other_date(before[spectral], [bands[i] for i in spectral], rng)
     judged = np.ones(mask.shape, bool)
     cloud = np.zeros(mask.shape, np.float32)
     if clouds and rng.random() < _CLOUDED:
-        opacity = _cloud(mask.shape, rng)
-        before[spectral] = _under(before[spectral], opacity, rng)
-        judged &= opacity < _THICK
+        opacity = cloud_opacity(mask.shape, rng)
+        before[spectral] = under_clouds(before[spectral], opacity, rng)
+        judged &= opacity < THICK
     if clouds and rng.random() < _CLOUDED:
-        cloud = _cloud(mask.shape, rng)
-        after[spectral] = _under(after[spectral], cloud, rng)
-    hidden = cloud >= _THICK
+        cloud = cloud_opacity(mask.shape, rng)
+        after[spectral] = under_clouds(after[spectral], cloud, rng)
+    hidden = cloud >= THICK
     return Pair(before, after, new & ~hidden, mask & ~new & ~hidden, judged)
 
 
@@ -155,8 +155,8 @@ def _piece(
     return best
 
 
-def _other_date(values: NDArray[np.float32], bands: list[str], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Give values the colours, haze, growth, noise and remaining shift of another date."""
+def other_date(values: NDArray[np.float32], bands: list[str], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Return (bands, rows, cols) digital numbers with the colours, haze, growth, noise and shift of another date."""
     _, height, width = values.shape
     growth = _smooth((height, width), rng.choice([3.0, 8.0, 20.0]), rng) * rng.uniform(0.02, 0.12)
     haze = rng.uniform(0, 150)
@@ -174,15 +174,17 @@ def _other_date(values: NDArray[np.float32], bands: list[str], rng: np.random.Ge
     return lit
 
 
-def _cloud(shape: tuple[int, int], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Draw the opacity of clouds, 0 to 1: smooth noise above a level, so that some cover most of a patch."""
+def cloud_opacity(shape: tuple[int, int], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Draw the opacity of clouds, (rows, cols) 0 to 1: smooth noise above a level; some cover most of a patch."""
     noise = _smooth(shape, rng.uniform(4, 14), rng) + 0.3 * _smooth(shape, 2.0, rng)
     opacity: NDArray[np.float32] = np.clip((noise - rng.uniform(0.3, 1.6)) * rng.uniform(0.5, 2), 0, 1)
     return opacity
 
 
-def _under(values: NDArray[np.float32], opacity: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Put clouds before the ground: white, and as bright as clouds are."""
+def under_clouds(
+    values: NDArray[np.float32], opacity: NDArray[np.float32], rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """Return (bands, rows, cols) with clouds of an opacity before the ground: white, and as bright as clouds are."""
     white = rng.uniform(3500, 8000) * (1 + 0.1 * _smooth(opacity.shape, 3.0, rng))
     out: NDArray[np.float32] = values * (1 - opacity) + white * opacity
     return out

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from l4s_geo.bundles.bundle import Bundle
 from l4s_geo.bundles.item import write_bundle
@@ -21,7 +22,7 @@ from l4s_training.data.readers.read import read
 from l4s_training.export.card.blocks import stated_plan
 from l4s_training.export.card.insert import NEWNESS, card_of, write_newness
 from l4s_training.export.card.markdown import row
-from l4s_training.export.newness import Logistic, best_threshold, fit, gather, join, measure, newness_of
+from l4s_training.export.newness import Logistic, PairEvidence, fit, gather, join, measure, newness_of, shift_for
 
 __all__ = ["Fitted", "card_section", "caution", "fit_all", "write"]
 
@@ -111,7 +112,9 @@ dates have near infrared, `newness-greenness.onnx` else. Fitted and measured on 
 some landslides are covered with ground from beside them, as if they had not happened; others stay, as old scars; then
 come another date's colours, growth, haze, noise, a remaining shift and clouds. Such pairs are easier than real ones.
 For rdndvi each patch was left out in turn. The probability of being new is never above that of being a landslide, and
-its threshold not under the bundle's: nothing is called new that is not found without the earlier date.""".splitlines()
+its threshold is the bundle's: nothing is called new that is not found without the earlier date. The intercept was moved
+so that the earlier date costs 4 of 100 pixels of new landslides on pairs without clouds: for greenness on those that
+fitted it, for rdndvi on each patch as the others see it, so that its recall here is what was asked for.""".splitlines()
 
 _FIGURES: Mapping[str, str] = {
     "without": "new landslides, without the earlier date",
@@ -140,12 +143,14 @@ def _held_out(model: LoadedBundle, fitting: Patches, testing: Patches, seed: int
             f"{fitting.source} leaves no patch to fit on or to measure on; give the set of the default split."
         )
     sample = gather(model, fitting, "greenness", seed)
+    threshold = model.threshold
     fitted = fit(sample)
-    threshold = best_threshold(sample, fitted.of(sample), model.threshold)
+    clear = gather(model, fitting, "greenness", seed, clouds=False)
+    fitted = fitted.moved(shift_for(clear, fitted(clear.rows), threshold))
     scores: dict[str, float] = {}
     for prefix, clouds in (("test", True), ("test_clear", False)):
         other = gather(model, testing, "greenness", seed + 1, clouds=clouds)
-        scores |= measure(other, fitted.of(other), threshold, model.threshold).as_scores(prefix)
+        scores |= measure(other, fitted.of(other), threshold, threshold).as_scores(prefix)
     newness, file = newness_of(fitted, "greenness", threshold, scores)
     return Fitted(newness, file, fitted, (len(fitting), len(testing)))
 
@@ -155,13 +160,19 @@ def _left_out(model: LoadedBundle, patches: Patches, seed: int) -> Fitted:
     singles = [patches.take(np.array([i])) for i in range(len(patches))]
     samples = [gather(model, one, "rdndvi", seed + i, _DRAWS) for i, one in enumerate(singles)]
     clear = [gather(model, one, "rdndvi", seed + i, _DRAWS, clouds=False) for i, one in enumerate(singles)]
-    every = join(samples)
-    fitted = fit(every)
-    threshold = best_threshold(every, fitted.of(every), model.threshold)
-    others = [fit(join([s for j, s in enumerate(samples) if j != i])) for i in range(len(samples))]
+    threshold = model.threshold
+    others = [fit(join(samples[:i] + samples[i + 1 :])) for i in range(len(samples))]
+    shift = shift_for(join(clear), _of_each(others, clear), threshold)
+    fitted, others = fit(join(samples)).moved(shift), [other.moved(shift) for other in others]
     scores: dict[str, float] = {}
     for prefix, measured in (("test", samples), ("test_clear", clear)):
-        p = np.concatenate([other.of(sample) for other, sample in zip(others, measured, strict=True)])
-        scores |= measure(join(measured), p, threshold, model.threshold).as_scores(prefix)
+        every = join(measured)
+        p = np.minimum(_of_each(others, measured), every.p_after[every.where])
+        scores |= measure(every, p, threshold, threshold).as_scores(prefix)
     newness, file = newness_of(fitted, "rdndvi", threshold, scores)
     return Fitted(newness, file, fitted, (len(patches), len(patches)))
+
+
+def _of_each(models: Sequence[Logistic], samples: Sequence[PairEvidence]) -> NDArray[np.float32]:
+    """Return the probability of the pixels of all samples, each by its own model."""
+    return np.concatenate([model(sample.rows) for model, sample in zip(models, samples, strict=True)])
