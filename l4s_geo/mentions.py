@@ -54,6 +54,7 @@ PARAMETERS: dict[str, tuple[str, str]] = {
     "suggestions": ("suggestions", "FILE"),
     "sun": ("sun", "AZIMUTH,ELEVATION"),
     "terrain-prior": ("terrain_prior", _ON),
+    "threshold": ("threshold", ""),
     "tta": ("tta", "none|flips|d4"),
     "units": ("units", "dn|reflectance|percent|l4s"),
 }

@@ -50,6 +50,7 @@ def titles() -> dict[str, str]:
         "suggestions": tr("Suggested windows"),
         "sun": tr("Sun's azimuth and elevation in degrees"),
         "terrain_prior": tr("Weigh by the slope of the ground"),
+        "threshold": tr("Threshold"),
         "tta": tr("Test-time augmentation"),
         "units": tr("Units of the scene's values"),
     }

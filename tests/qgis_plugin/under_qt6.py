@@ -24,6 +24,12 @@ class _AnyAttribute(type):
             raise AttributeError(name)
         return _AnyAttribute(name, (), {})
 
+    def __call__(cls, *given: object, **named: object) -> object:
+        # What a stand-in is called for is a stand-in; a class of the plugin that inherits one is made as usual.
+        return (
+            super().__call__(*given, **named) if "l4s_landslides" in cls.__module__ else _AnyAttribute("made", (), {})
+        )
+
 
 class _Settings(QtCore.QSettings):
     def __init__(self) -> None:
