@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from l4s_landslides.enums import ADVANCED
@@ -44,7 +45,7 @@ def test_the_toolbox_has_groups(algorithm):
     for name in sorted(NAMES):
         made = algorithm(name)
         groups.setdefault((made.groupId(), made.group()), set()).add(name)
-    assert groups[("map", "Map")] == {"maplandslides", "mapfolder"}
+    assert groups[("map", "Map")] == {"maplandslides", "mapfolder", "makeinventory"}
     assert set(groups) == {("map", "Map"), ("prepare", "Prepare"), ("check", "Check")}
     assert {"comparereference", "makereport"} < groups[("check", "Check")]
 
@@ -60,6 +61,8 @@ def test_menu_and_toolbar_have_all_algorithms(qgis_iface, monkeypatch, plugin):
         monkeypatch.setattr(qgis_iface, name, lambda *_: None, raising=False)
     monkeypatch.setattr(qgis_iface, "addToolBarWidget", lambda button: button, raising=False)
     monkeypatch.setattr(module, "_open", opened.append)
+    panels = SimpleNamespace(add=lambda: None, remove=lambda: None)
+    monkeypatch.setattr("l4s_landslides.panels.Panels", lambda *_: panels)
     monkeypatch.setattr(module.LandslidesPlugin, "initProcessing", lambda self: setattr(self, "_provider", provider))
     provider = QgsApplication.processingRegistry().providerById("landslide4sense")
     loaded = module.LandslidesPlugin(qgis_iface)
