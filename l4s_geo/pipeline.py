@@ -101,6 +101,9 @@ def map_scene(
     batch: int | None = None,
     resume: bool = False,
     patch: bool = False,
+    event: str = "",
+    event_date: str = "",
+    trigger: str = "",
     reporter: Reporter | None = None,
 ) -> GeoDataFrame:
     """Map the landslides of a Sentinel-2 scene.
@@ -165,11 +168,15 @@ def map_scene(
             lies in the hidden folder ``.NAME.l4s-parts`` beside the first output, which goes when a run is done.
         patch: whether the inventory of a scene without coordinates (a patch) may be written, in metres from its upper
             left corner; otherwise that is an error.
+        event: name of the event that set the landslides off, an attribute of each.
+        event_date: its day, YYYY-MM-DD, or its first and its last with a stroke between; an attribute of each.
+        trigger: what set them off, in your words; an attribute of each.
         reporter: hears how the run goes.
 
     Returns:
         One row a landslide with the columns of `l4s_geo.inventory.table.COLUMNS`, with `before` those of
-        `l4s_geo.inventory.table.CHANGE_COLUMNS` too, in the CRS of the mapping grid.
+        `l4s_geo.inventory.table.CHANGE_COLUMNS` too, with one of the three about the event the first
+        three of `l4s_geo.inventory.table.EVENT_COLUMNS`, in the CRS of the mapping grid.
 
     Raises:
         L4SError: one of its children, if an input cannot be used, the device is not to be had or an output cannot
@@ -212,6 +219,9 @@ def map_scene(
         batch=batch,
         resume=resume,
         patch=patch,
+        event=event,
+        event_date=event_date,
+        trigger=trigger,
     )
     return run_plan(plan, reporter).landslides
 
@@ -485,7 +495,9 @@ def _write(
         written = beside.submit(with_these_settings(_write_rasters), run, surfaces, facts)
         with watch("vectorise"), parts.writing():
             created = parts.facts["created"]
-            landslides = describe_landslides(found, layers, stack, plan.bundle, plan.vectorize, created, compared)
+            landslides = describe_landslides(
+                found, layers, stack, plan.bundle, plan.vectorize, created, compared, plan.event
+            )
         with watch("write inventory"):
             if inventory:
                 write_inventory(landslides, inventory, facts)

@@ -22,6 +22,7 @@ from l4s_geo.errors import L4SError, OutputError, SceneError, TerrainError
 from l4s_geo.inference.devices import Device, Precision
 from l4s_geo.inference.predict import PredictSettings
 from l4s_geo.inference.taught import require_features
+from l4s_geo.inventory.event import Event
 from l4s_geo.inventory.formats import FORMATS, require_coordinates
 from l4s_geo.inventory.seen import SEEN_SUFFIXES
 from l4s_geo.inventory.vectorize import VectorizeSettings
@@ -111,6 +112,8 @@ class Plan:
     """Further scenes, of the same side and of an earlier one, and how they are compared."""
     own_threshold: bool = False
     """Whether the threshold is the user's, not the bundle's."""
+    event: Event = field(default_factory=Event)
+    """What the user says of the event, for the attributes."""
     terrain_prior: Choice = defaults.TERRAIN_PRIOR
     """Whether to weigh the probabilities by the slope of the ground."""
     device: Device = defaults.DEVICE
@@ -192,6 +195,9 @@ class Plan:
         bundle: PathLike = defaults.BUNDLE,
         threshold: float | None = None,
         crf: Choice = defaults.CRF,
+        event: str = "",
+        event_date: str = "",
+        trigger: str = "",
         **options: Any,
     ) -> Plan:
         """Decide by the keywords of `l4s_geo.map_scene`; each goes to the value that checks it.
@@ -208,6 +214,9 @@ class Plan:
             bundle: name of an installed bundle, or path of a bundle's folder or zip.
             threshold: None takes the bundle's, that of its DenseCRF if that runs.
             crf: whether to refine the probabilities with the bundle's DenseCRF.
+            event: name of the event that set the landslides off.
+            event_date: its day, or its first and last.
+            trigger: what set them off.
             options: fields of `Inputs`, `Dates`, `PredictSettings`, `VectorizeSettings` and `Plan`, by their names.
 
         Raises:
@@ -238,7 +247,9 @@ class Plan:
         default = refinement.threshold if refinement else found.threshold
         vectorize = _take(VectorizeSettings, options, threshold=default if threshold is None else threshold)
         predict = _take(PredictSettings, options)
-        return cls(inputs, outputs, found, predict, refinement, vectorize, dates, threshold is not None, **options)
+        happened = Event(event, event_date, trigger)
+        own = threshold is not None
+        return cls(inputs, outputs, found, predict, refinement, vectorize, dates, own, happened, **options)
 
     def fitted_to(self, stack: Stack, before: Stack | None = None) -> Plan:
         """Fit the plan to a scene, now that it is open: decide whether the terrain prior runs.
@@ -254,7 +265,8 @@ class Plan:
         bundle = self.bundle
         if self.outputs.inventory:
             require_coordinates(stack.grid, stack.scene.name, self.outputs.inventory, self.outputs.patch)
-        require_bands(bundle, stack.scene.name, stack.bands, stack.scene.acquisition.level)
+        scene = stack.scene
+        require_bands(bundle, scene.name, stack.bands, scene.acquisition.level, scene.aside)
         require_features(bundle, stack, self.predict.gives_spread(bundle), before)
         if self.predict.skip_flat > 0 and not stack.has_terrain:
             raise SceneError("Flat windows cannot be skipped without terrain; give a DEM (--dem).")

@@ -58,6 +58,7 @@ def provenance(
         "device": model.device,
         "runtime": model.runtime,
         "created": created,
+        "event": plan.event.columns() if plan.event else None,
         "threshold": vectorize.threshold,
         "min_area": vectorize.min_area,
         "overlap": predict.overlap,

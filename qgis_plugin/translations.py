@@ -15,7 +15,7 @@ from pathlib import Path
 
 PLUGIN = Path(__file__).parent / "l4s_landslides"
 CONTEXT = "Landslide4Sense"
-ATTRIBUTES = {"TITLE", "SUMMARY", "HELP"}
+ATTRIBUTES = {"TITLE", "SUMMARY", "HELP", "GROUP"}
 
 
 def texts() -> list[str]:

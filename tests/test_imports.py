@@ -28,7 +28,7 @@ LAYERS = {
         {"bundles", "sources"},
         {"crf", "output"},
         {"errors", "bands", "units", "grid", "xp", "normalize", "moments", "window_median"}
-        | {"progress", "closing", "defaults", "assumptions", "chatter", "address"},
+        | {"progress", "closing", "defaults", "assumptions", "chatter", "address", "mentions"},
     ),
     "l4s_training": (
         {"cli"},

@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
+from types import MappingProxyType
 
 from l4s_geo.bands import TERRAIN
 from l4s_geo.bundles.bundle import Bundle
 from l4s_geo.bundles.install import install_bundle, is_bundle
 from l4s_geo.bundles.item import read_bundle
-from l4s_geo.errors import BandError, BundleError, OutputError
+from l4s_geo.errors import BandError, BundleError, L4SError, OutputError
 
 __all__ = [
     "add_bundle",
@@ -110,7 +111,13 @@ def remove_bundle(name: str) -> None:
     shutil.rmtree(place)
 
 
-def require_bands(bundle: Bundle, scene: str, bands: Collection[str], level: str = "") -> None:
+def require_bands(
+    bundle: Bundle,
+    scene: str,
+    bands: Collection[str],
+    level: str = "",
+    aside: Mapping[str, L4SError] = MappingProxyType({}),
+) -> None:
     """Check that a bundle can map a scene.
 
     Args:
@@ -118,14 +125,19 @@ def require_bands(bundle: Bundle, scene: str, bands: Collection[str], level: str
         scene: the scene's name.
         bands: the bands it has.
         level: its processing level; "" if unknown.
+        aside: the bands that lie with it and cannot be used, each with what is wrong.
 
     Raises:
+        L4SError: a band that the bundle needs cannot be used.
         BandError: it lacks bands that the bundle needs, or its level does not suit the bundle; the message lists
             the installed bundles that would run.
     """
     missing = lacking(bundle, bands)
     if not missing and suits(bundle, level):
         return
+    for band in missing:
+        if band in aside:
+            raise aside[band]
     able = [b.name for b in installed().values() if b != bundle and not lacking(b, bands) and suits(b, level)]
     instead = f"or use a bundle that would run: {', '.join(able)}" if able else "since no installed bundle would run"
     if missing:

@@ -152,6 +152,18 @@ class _Taught(click.Command):
     help="Write the inventory of a scene without coordinates (image_N.h5), in metres from its upper left corner.",
 )
 @click.option(
+    "--event", default="", metavar="NAME", help="Name of the event, which each landslide gets as an attribute."
+)
+@click.option(
+    "--event-date",
+    default="",
+    metavar="DATE",
+    help="Its day, YYYY-MM-DD, or its first and last with a stroke between; an attribute too.",
+)
+@click.option(
+    "--trigger", default="", metavar="TEXT", help="What set the landslides off, in your words; an attribute too."
+)
+@click.option(
     "--resume",
     is_flag=True,
     help="Go on where a stopped or killed run of the same command ended. What it had done lies in .NAME.l4s-parts "

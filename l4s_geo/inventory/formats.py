@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from l4s_geo.errors import OutputError
 from l4s_geo.grid import Grid
 from l4s_geo.inventory.style import inventory_style
-from l4s_geo.inventory.table import SHAPEFILE_NAMES
+from l4s_geo.inventory.table import EVENT_COLUMNS, SHAPEFILE_NAMES
 from l4s_geo.output.geopackage import LAYER, add_style, check_whole
 from l4s_geo.output.siblings import PROVENANCE
 from l4s_geo.output.style import write_style
@@ -56,7 +56,7 @@ def write_inventory(frame: GeoDataFrame, path: Path, provenance: Mapping[str, An
 
     Args:
         frame: polygons with the columns of `l4s_geo.inventory.table.COLUMNS`, of `CHANGE_COLUMNS` too if two dates were
-            compared, and of `EVENT_COLUMNS` if it is the merged one of an event.
+            compared, and those of `EVENT_COLUMNS` that say what happened, or what was merged.
         path: where to write.
         provenance: facts about the run; JSON-serialisable.
 
@@ -139,7 +139,7 @@ def _check_whole(frame: GeoDataFrame, path: Path) -> None:
 
 
 def _style(frame: GeoDataFrame) -> str:
-    return inventory_style(change="is_new" in frame, event="n_found" in frame)
+    return inventory_style(change="is_new" in frame, event=[c.name for c in EVENT_COLUMNS if c.name in frame])
 
 
 def _write_sidecars(frame: GeoDataFrame, path: Path, provenance: str) -> None:

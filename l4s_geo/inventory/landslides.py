@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,9 +25,10 @@ from l4s_geo.inventory.attributes import (
     terrain_attributes,
     touches,
 )
+from l4s_geo.inventory.event import Event
 from l4s_geo.inventory.plausible import check_terrain
 from l4s_geo.inventory.surface import Layers
-from l4s_geo.inventory.table import CHANGE_DTYPES, DTYPES, TERRAIN_COLUMNS
+from l4s_geo.inventory.table import CHANGE_DTYPES, DTYPES, EVENT_DTYPES, TERRAIN_COLUMNS
 from l4s_geo.inventory.vectorize import (
     Components,
     MaskOf,
@@ -73,6 +74,7 @@ def describe_landslides(
     settings: VectorizeSettings,
     created: str,
     compared: Compared | None = None,
+    event: Event = Event(),  # noqa: B008  frozen
 ) -> GeoDataFrame:
     """Outline landslides and measure them.
 
@@ -85,10 +87,11 @@ def describe_landslides(
         settings: tolerance of the outlines, and the threshold as an attribute.
         created: when the run began, ISO 8601.
         compared: what a comparison with an earlier date has found; None if there is none.
+        event: what the user says of the event.
 
     Returns:
         One row a landslide with the columns of `l4s_geo.inventory.table.COLUMNS`, with a comparison those of
-        `CHANGE_COLUMNS` too, in the CRS of the mapping grid.
+        `CHANGE_COLUMNS` and with an event the first three of `EVENT_COLUMNS` too, in the CRS of the mapping grid.
 
     Raises:
         L4SError: a file of the terrain or of a mask cannot be read, or the terrain gives attributes that cannot be.
@@ -121,6 +124,7 @@ def describe_landslides(
             "created": created,
         },
         change=change if compared else None,
+        event=event.columns() if event else {},
     )
     return table_of(found, shapes, parts)
 
@@ -141,6 +145,8 @@ class Parts:
     """Scene, bundle, threshold and time."""
     change: Mapping[str, Any] | None = None
     """The columns of a comparison with an earlier date; None if there is none."""
+    event: Mapping[str, str] = field(default_factory=dict)
+    """What the user says of the event; empty if nothing."""
 
 
 def table_of(found: Components, shapes: NDArray[np.object_], parts: Parts) -> GeoDataFrame:
@@ -170,12 +176,14 @@ def table_of(found: Components, shapes: NDArray[np.object_], parts: Parts) -> Ge
         **parts.beside,
         **parts.origin,
         **(parts.change or {}),
+        **parts.event,
     }
     if parts.terrain:
         check_terrain(columns)
         columns["reach_angle_deg"] = reach_angle(columns["relief_m"], columns["length_m"])
     frame = gpd.GeoDataFrame(columns, geometry=shapes, crs=found.grid.crs, index=range(found.count))
-    dtypes = DTYPES | CHANGE_DTYPES if parts.change is not None else DTYPES
+    dtypes = DTYPES | (CHANGE_DTYPES if parts.change is not None else {})
+    dtypes = dtypes | {name: EVENT_DTYPES[name] for name in parts.event}
     return frame.astype(dtypes)[[*dtypes, "geometry"]]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
+from collections.abc import Collection
 
 from l4s_geo.inventory.table import CHANGE_COLUMNS, COLUMNS, EVENT_COLUMNS, GROUPS, Column
 from l4s_geo.output.style import style
@@ -14,14 +15,18 @@ _OLD_CATEGORY = '   <category value="old" symbol="3" label="Not new" render="tru
 _OLD_COLOUR = "130,130,130"
 
 
-def inventory_style(change: bool = False, event: bool = False) -> str:
+def inventory_style(change: bool = False, event: Collection[str] = ()) -> str:
     """Return the QGIS style (QML) of an inventory, its fields with aliases, number formats and a form by groups.
 
     Args:
         change: whether the inventory compares two dates; what is not new is grey then.
-        event: whether it is the merged one of an event.
+        event: names of the attributes of an event that the inventory has.
     """
-    columns = (*COLUMNS, *(CHANGE_COLUMNS if change else ()), *(EVENT_COLUMNS if event else ()))
+    columns = (
+        *COLUMNS,
+        *(CHANGE_COLUMNS if change else ()),
+        *(column for column in EVENT_COLUMNS if column.name in event),
+    )
     qml = _by_newness(style("inventory")) if change else style("inventory")
     for element in (_aliases(columns), _widgets(columns), _form(columns)):
         ET.indent(element, " ", level=1)

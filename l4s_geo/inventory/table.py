@@ -385,7 +385,7 @@ EVENT_COLUMNS: tuple[Column, ...] = (
         "str",
         "",
         "Event",
-        "Name of the event, from the event file. Empty without one.",
+        "Name of the event, from the event file or as the user gave it. Empty without one.",
         "Event",
     ),
     Column(
@@ -393,7 +393,7 @@ EVENT_COLUMNS: tuple[Column, ...] = (
         "str",
         "",
         "Date of the event",
-        "The day of the event, or the first and the last with a stroke between. Empty without an event file.",
+        "The day of the event, or the first and the last with a stroke between. Empty if nobody gave it.",
         "Event",
         short_name="event_day",
     ),
@@ -402,7 +402,7 @@ EVENT_COLUMNS: tuple[Column, ...] = (
         "str",
         "",
         "Trigger",
-        "What set the landslides off, in the words of the event file. Empty without one.",
+        "What set the landslides off, in the user's words. Empty if nobody gave it.",
         "Event",
     ),
     Column(
@@ -446,7 +446,8 @@ EVENT_COLUMNS: tuple[Column, ...] = (
         "Event",
     ),
 )
-"""The attributes that the merged inventory of an event has besides, in the order in which files hold them."""
+"""The attributes that the merged inventory of an event has besides, in the order in which files hold them; one of a
+single run has the first three if its user says what happened."""
 
 DTYPES: dict[str, str] = {column.name: column.dtype for column in COLUMNS}
 """The dtypes of an inventory's columns by their names, in order."""

@@ -34,7 +34,7 @@ def open_folder(path: str | os.PathLike[str]) -> Scene:
         path: the folder; its subfolders are looked into only if they are named for a resolution, like R10m.
 
     Raises:
-        SceneError: it is not a folder, or a band file cannot be used.
+        SceneError: it is not a folder, or a band file cannot be read.
         BandError: it holds no band of Sentinel-2, or two files that could be the same band.
     """
     folder = Path(path)
@@ -52,8 +52,8 @@ def open_folder(path: str | os.PathLike[str]) -> Scene:
     files = {band: _finest(band, found) for band, found in candidates.items()}
     classes = files.pop("SCL", None)
     ordered = {band: files[band] for band in (*SENSED, *TERRAIN) if band in files}
-    scene = open_band_files(ordered, folder.resolve().name)
-    order = Assumption(" ".join(ordered), "names", "those of the files in the folder")
+    scene = open_band_files(ordered, folder.resolve().name, strict=False)
+    order = Assumption(" ".join(scene.bands), "names", "those of the files in the folder")
     return replace(scene, classes=BandRef(str(classes)) if classes else None, order=order)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 from collections import Counter
@@ -147,7 +148,7 @@ def _stated(found: Mapping[str, tuple[BandRef, Units | None]]) -> Units | None:
     return units.pop() if len(units) == 1 else None
 
 
-def open_band_files(files: Mapping[str, PathLike], name: str | None = None) -> Scene:
+def open_band_files(files: Mapping[str, PathLike], name: str | None = None, strict: bool = True) -> Scene:
     """Describe a scene of single-band files.
 
     All files must share CRS and extent; pixel sizes may differ (10, 20 and 60 m), and the finest is the scene's.
@@ -155,39 +156,78 @@ def open_band_files(files: Mapping[str, PathLike], name: str | None = None) -> S
     Args:
         files: path by band name ("B4", "b04", "slope", …); "SCL" for the scene classification.
         name: the scene's name; by default that of the files' folder.
+        strict: whether a file of another CRS or extent is an error; otherwise its band is left aside, since no bundle
+            may need it, and `Scene.aside` and a note say so.
 
     Raises:
         SceneError: a file is missing, not a raster, not georeferenced, or of another extent.
-        BandError: a name is none of the 14 bands, or a file has several bands.
+        BandError: a name is none of the 14 bands, or is given twice, or a file has several bands.
     """
+    paths = {}
+    for given, path in files.items():
+        if (band := _named(given)) in paths:
+            raise BandError(f"Band {band} is given twice; give one file for each band.")
+        paths[band] = os.fspath(path)
     found: dict[str, tuple[BandRef, Units | None]] = {}
     grids: dict[str, Grid] = {}
-    for given, path in files.items():
-        band = _named(given)
-        if band in found:
-            raise BandError(f"Band {band} is given twice; give one file for each band.")
-        with opened(os.fspath(path), f"band {band}") as dataset:
-            if dataset.count != 1:
-                raise BandError(
-                    f"The file {path} given for {band} has {dataset.count} bands; expected a single-band "
-                    "raster, so take the band out (gdal_translate -b 1 FILE band1.tif)."
-                )
-            grids[band] = grid_of(dataset, f"band {band}")
-            found[band] = tagged(dataset, os.fspath(path), band)
+    aside: dict[str, SceneError] = {}
+    for band, path in paths.items():
+        grids[band], found[band] = _band_file(band, path)
+    if not set(found) - {"SCL"}:
+        raise BandError("No band file was given; expected some like B4=red.tif.")
     classes, _ = found.pop("SCL", (None, None))
     grids.pop("SCL", None)
-    refs = {band: ref for band, (ref, _) in found.items()}
-    if not refs:
-        raise BandError("No band file was given; expected some like B4=red.tif.")
-    finest = min(grids, key=lambda band: abs(grids[band].transform.a))
+    finest = _reference(grids)
     for band, grid in grids.items():
-        _check_same_extent(band, grid, finest, grids[finest])
+        if misfit := _misfit(band, grid, finest, grids[finest]):
+            aside[band] = SceneError(misfit)
+            del found[band]
+    if strict and aside:
+        raise next(iter(aside.values()))
+    refs = {band: ref for band, (ref, _) in found.items()}
     first = Path(shown(next(iter(refs.values())).path))
-    grid = grids[finest]
     told = Assumption(" ".join(refs), "option", option="band")
-    notes = tuple(outside([ref.path for ref in refs.values()]))
-    name = name or first.resolve().parent.name or first.stem
-    return Scene(name, refs, grid, _stated(found), classes=classes, notes=notes, order=told)
+    notes = (
+        *outside([ref.path for ref in refs.values()]),
+        *([_left_aside(aside)] if aside else []),
+    )
+    return Scene(
+        name or first.resolve().parent.name or first.stem,
+        refs,
+        grids[finest],
+        _stated(found),
+        classes=classes,
+        notes=notes,
+        order=told,
+        aside=aside,
+    )
+
+
+def _reference(grids: Mapping[str, Grid]) -> str:
+    """Return the band whose grid is the scene's: of the finest ones the first that most bands fit."""
+    sizes = {band: abs(grid.transform.a) for band, grid in grids.items()}
+    finest = [band for band, size in sizes.items() if math.isclose(size, min(sizes.values()), rel_tol=1e-6)]
+    return max(finest, key=lambda one: sum(_misfit(band, grids[band], one, grids[one]) == "" for band in grids))
+
+
+def _left_aside(aside: Mapping[str, SceneError]) -> str:
+    """Say which bands are left aside, and what is wrong with the first."""
+    first, *others = aside
+    why = str(aside[first]).rstrip(".")
+    if not others:
+        return f"{first} is left aside ({why})"
+    return f"{', '.join(aside)} are left aside, since their files do not fit the others (of {first}: {why})"
+
+
+def _band_file(band: str, path: str) -> tuple[Grid, tuple[BandRef, Units | None]]:
+    """Describe the file of one band."""
+    with opened(path, f"band {band}") as dataset:
+        if dataset.count != 1:
+            raise BandError(
+                f"The file {path} given for {band} has {dataset.count} bands; expected a single-band "
+                "raster, so take the band out (gdal_translate -b 1 FILE band1.tif)."
+            )
+        return grid_of(dataset, f"band {band}"), tagged(dataset, path, band)
 
 
 def _is_classification(name: str) -> bool:
@@ -236,20 +276,22 @@ def _cirrus(path: str, count: int) -> int | None:
     return darkest if medians[darkest] < others / _B10_DARKER else None
 
 
-def _check_same_extent(band: str, grid: Grid, reference_band: str, reference: Grid) -> None:
+def _misfit(band: str, grid: Grid, reference_band: str, reference: Grid) -> str:
+    """Say why a band cannot be read with another; "" if it can."""
     if grid.crs != reference.crs:
-        raise SceneError(
+        return (
             f"Band {band} is in {grid.crs_name} and band {reference_band} in {reference.crs_name}; expected one CRS "
             "for all bands, so warp them to one first (gdalwarp -t_srs EPSG:… FILE warped.tif)."
         )
     tolerance = abs(reference.transform.a) / 2
     if not np.allclose(grid.bounds, reference.bounds, rtol=0, atol=tolerance):
-        raise SceneError(
+        return (
             f"Band {band} ({grid.height} × {grid.width} pixels) does not cover the same ground as band "
             f"{reference_band} ({reference.height} × {reference.width} pixels): bounds {_text(grid)} against "
             f"{_text(reference)}. Expected one extent for all bands, so crop them to one first "
             "(gdalwarp -te LEFT BOTTOM RIGHT TOP FILE cropped.tif)."
         )
+    return ""
 
 
 def _text(grid: Grid) -> str:

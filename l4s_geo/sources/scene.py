@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from l4s_geo.address import shown
 from l4s_geo.assumptions import Assumption, Origin
+from l4s_geo.errors import SceneError
 from l4s_geo.grid import Grid
 from l4s_geo.units import Units
 
@@ -83,6 +84,8 @@ class Scene:
     """The sensor, if the user said it; None otherwise."""
     dated: Assumption | None = None
     """When the scene was taken, if something else than its own metadata says it."""
+    aside: Mapping[str, SceneError] = field(default_factory=dict)
+    """Bands that lie with the scene and do not fit the others, each with what is wrong: raised if a bundle needs it."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", shown(self.name))

@@ -56,6 +56,8 @@ class Radiometry:
     """The units, and on what grounds they were taken for that."""
     added: Assumption
     """The offset, and on what grounds it was taken for that."""
+    doubts: tuple[str, ...] = ()
+    """The notes that bands seem to have changed places, by their values."""
 
 
 @dataclass(frozen=True)
@@ -102,8 +104,9 @@ def settle(scene: Scene, units: Units | None = None, offset: float | None = None
         scene, added = _presumed(scene, found, settled)
         notes += (*_floor_notes(scene, found, settled), *_negative_notes(scene, found))
         notes += _unlike_notes(scene, settled)
-    notes = (*scene.notes, *notes, *_fill_notes(found), *_order_notes(scene, found, settled))
-    return Radiometry(replace(scene, notes=notes, presumption=None), settled, stated_units, added)
+    doubts = _order_notes(scene, found, settled)
+    notes = (*scene.notes, *notes, *_fill_notes(found), *doubts)
+    return Radiometry(replace(scene, notes=notes, presumption=None), settled, stated_units, added, doubts)
 
 
 def _check_readable(scene: Scene) -> None:

@@ -163,7 +163,8 @@ def teach(
             read = {what: local_files(path) for what, path in drawings.items() if path is not None}
             check_apart([targets.suggestions], {**sides.files(inputs, dates), **read})
         _introduce(sides, base, tell)
-        require_bands(base, stack.scene.name, stack.bands, stack.scene.acquisition.level)
+        seen = stack.scene
+        require_bands(base, seen.name, stack.bands, seen.acquisition.level, seen.aside)
         drawn = read_labels(labels, stack.grid, background, area, field)
         for note in drawn.notes:
             tell.say(f"Labels: {note}")

@@ -30,7 +30,7 @@ from l4s_geo.assumptions import Assumptions
 from l4s_geo.chatter import without_chatter
 from l4s_geo.errors import DeviceError, L4SError
 from l4s_geo.progress import stages_line
-from l4s_geo.worker.protocol import Channel, ProtocolError, claim_stdout
+from l4s_geo.worker.protocol import Channel, ProtocolError, claim_stdout, sentence
 
 __all__ = ["MessageReporter", "main"]
 
@@ -191,6 +191,8 @@ def _environment(params: Mapping[str, Any], reporter: MessageReporter) -> dict[s
                 "version": bundle.version,
                 "description": bundle.description,
                 "bands": list(bundle.bands),
+                "needs": [band for band in bundle.bands if band not in bundle.optional],
+                "precision": dict(bundle.confidence.precision) if bundle.confidence else {},
                 "threshold": bundle.threshold,
                 "level": bundle.level,
             }
@@ -216,7 +218,7 @@ def _check(params: Mapping[str, Any], reporter: MessageReporter) -> dict[str, An
         open_scene(scene, inputs.get("bands"), inputs.get("sensor") or defaults.SENSOR)
     with open_stack(Inputs(**{**inputs, "scene": first})) as stack:
         level = stack.scene.acquisition.level
-        require_bands(bundle, stack.scene.name, stack.bands, level)
+        require_bands(bundle, stack.scene.name, stack.bands, level, stack.scene.aside)
         return {
             "scene": stack.scene.name,
             "bands": list(stack.bands),
@@ -224,6 +226,7 @@ def _check(params: Mapping[str, Any], reporter: MessageReporter) -> dict[str, An
             "crs": stack.grid.crs_name,
             "shape": list(stack.grid.shape),
             "assumptions": assumptions_of(stack).facts(),
+            "doubts": [sentence(doubt) for doubt in stack.radiometry.doubts],
             "bundles": able_bundles(stack),
         }
 

@@ -10,7 +10,7 @@ several runs at once starts several workers. A line is at most `MAX_LINE` bytes 
 | method | params | result |
 | --- | --- | --- |
 | environment | none | engine, python, executable, packages, device, runtime, cuda, bundles |
-| check | those of `l4s_geo.stack.open.Inputs`, bundle | scene, bands, level, crs, shape, assumptions, bundles |
+| check | those of `l4s_geo.stack.open.Inputs`, bundle | scene, bands, level, crs, shape, assumptions, doubts, bundles |
 | map | those of `l4s_geo.map_scene` but reporter, and report | outputs, features, area_m2, provenance |
 | stack | those of `l4s_geo.stack.open.Inputs`, out | outputs |
 | inventory | those of `l4s_geo.make_inventory` but reporter | outputs, features, area_m2 |
@@ -29,7 +29,8 @@ several runs at once starts several workers. A line is at most `MAX_LINE` bytes 
 Of each unit of an event the result says name, state, attempts, seconds, error and out, and of one that is done
 features, area_m2 and valid_m2; a unit that failed is no error of the request.
 
-In a comparison's settings, an object, the sun is [azimuth, elevation]. The polygons of outlines are WKB in base64, in
+In a comparison's settings, an object, the sun is [azimuth, elevation]. Doubts are the sentences, each in parts (below),
+that tell of bands that seem to have changed places. The polygons of outlines are WKB in base64, in
 the CRS that is given as WKT; attributes are an object for each polygon, in the file's order, null where nothing is
 known. Outlines, and measure without out, are done in a process that stays, so that the next answer comes at once: ask
 for one after the other, and leave out what has been overtaken.
@@ -41,8 +42,8 @@ one, or to let it mean something else, takes a new version; new ones that may be
 
 - ``{"type": "hello", "protocol": 1, "engine": "0.1.0", "python": "3.11.2", "executable": "…"}`` comes first, once. A
   driver that does not know the protocol's number stops here.
-- ``{"type": "log", "id": 7, "level": "info", "text": "…"}``: a line for the user; level "detail" for those who ask for
-  more.
+- ``{"type": "log", "id": 7, "level": "info", "text": "…", "parts": […]}``: a line for the user; level "detail" for
+  those who ask for more.
 - ``{"type": "assumptions", "id": 7, "assumptions": {"units": {"value": "…", "origin": "values", "because": "…",
   "option": "units"}, …}}``: what the run takes for granted of its scene, once, before it maps: the fields of
   `l4s_geo.assumptions.Assumptions`, each one an `l4s_geo.assumptions.Assumption`.
@@ -50,10 +51,14 @@ one, or to let it mean something else, takes a new version; new ones that may be
   "open", "map" (done and total count windows; strips in a stack) or "write"; in a stage that counts nothing, done and
   total are 0. Rate is per second; it and remaining_s are null while unknown.
 - ``{"type": "result", "id": 7, "result": {…}}``: the request is done and its outputs are in place.
-- ``{"type": "error", "id": 7, "kind": "BandError", "message": "…", "detail": "…"}``: it failed, and left nothing
-  (but a complete result under another name, if the kind is "OutputKeptError", as the message says). Kind
+- ``{"type": "error", "id": 7, "kind": "BandError", "message": "…", "parts": […], "detail": "…"}``: it failed, and
+  left nothing (but a complete result under another name, if the kind is "OutputKeptError", as the message says). Kind
   is a class of `l4s_geo.errors` for what a user can mend; "ProtocolError" for a request that is not one (id null if it
   has none); "Crash" if the engine ended without an answer; "Bug" otherwise, with a traceback as detail.
+
+Lines and errors name options and programs as the command line does. Their parts are the same sentence for a driver that
+has neither: texts, ``{"parameter": "units", "value": "dn"}`` for an option (the value may be empty), and
+``{"program": "gdalwarp", "arguments": "…"}`` (`l4s_geo.mentions`).
 
 Either result or error ends a request. New message types and fields may come without a new version; skip those you do
 not know.
@@ -68,10 +73,11 @@ import json
 import os
 import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, BinaryIO
 
 from l4s_geo.address import shown
+from l4s_geo.mentions import parts
 
 __all__ = [
     "MAX_LINE",
@@ -83,6 +89,7 @@ __all__ = [
     "Request",
     "claim_stdout",
     "read_lines",
+    "sentence",
 ]
 
 PROTOCOL = 1
@@ -102,6 +109,7 @@ QUICK = ("outlines", "measure")
 """Methods that a person waits for, at a slider or after a stroke: without outputs, one process does all of them."""
 
 _FOR_PEOPLE = ("text", "message", "detail")
+_SENTENCES = ("text", "message")
 
 Id = int | str | None
 
@@ -164,6 +172,9 @@ class Channel:
             OSError: nobody reads any more.
         """
         fields |= {key: shown(fields[key]) for key in _FOR_PEOPLE if key in fields}
+        for key in _SENTENCES:
+            if key in fields:
+                fields |= {"parts": sentence(fields[key])}
         with self._lock:
             self._stream.write(_line({"type": type_, **fields}))
             self._stream.flush()
@@ -187,6 +198,11 @@ def read_lines(stream: BinaryIO) -> Iterator[bytes | ProtocolError]:
                 pass
             yield ProtocolError(f"The line is longer than {MAX_LINE} bytes; requests are short.")
         # A line without an end is one whose writer died.
+
+
+def sentence(text: str) -> list[str | dict[str, str]]:
+    """Return a sentence's parts, as messages hold them."""
+    return [part if isinstance(part, str) else asdict(part) for part in parts(text)]
 
 
 def _line(message: Mapping[str, Any]) -> bytes:

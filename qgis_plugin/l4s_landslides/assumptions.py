@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .texts import tr
+from .wording import titles
 
 
 def assumption_lines(assumptions: dict) -> list[str]:
@@ -32,17 +33,7 @@ def _how(entry: dict) -> str:
         "default": tr("assumed"),
     }.get(origin, "")
     how = ": ".join(filter(None, (how, because)))
-    parameter = _parameter(entry.get("option", ""))
+    parameter = titles().get(entry.get("option", ""), "")
     if parameter and origin != "option":
         how += tr("; to change it: {}").format(parameter)
     return how
-
-
-def _parameter(option: str) -> str:
-    """The title of the parameter for an option of the engine; "" if there is none."""
-    return {
-        "units": tr("Units of the scene's values"),
-        "offset": tr("Offset of the digital numbers (-1000 from baseline 04.00 on, 0 for none)"),
-        "bands": tr("Names of the scene's bands in order (B2,B3,B4,…)"),
-        "dem": tr("DEM (elevations in metres)"),
-    }.get(option, "")

@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from qgis.core import QgsProcessingAlgorithm, QgsProcessingException
 from qgis.PyQt.QtGui import QIcon
 
-from . import engine, notice
-from .errors import CancelledError, EngineError, EngineMissingError, PluginError
-from .texts import ICON, tr
+from . import engine, notice, results
+from .errors import CancelledError, EngineMissingError, PluginError
+from .outputs import check_replaceable, output_path
+from .texts import ICON, help_page, tr
 from .worker import Worker
 
 
@@ -21,7 +22,12 @@ class LandslideAlgorithm(QgsProcessingAlgorithm):
     SUMMARY = ""
     HELP = ""
     TAGS = ()
+    GROUP = ""
     NEEDS_ENGINE = True
+
+    def __init__(self):
+        super().__init__()
+        self.written = {}
 
     def createInstance(self):  # noqa: N802
         """Make another of the kind."""
@@ -42,6 +48,18 @@ class LandslideAlgorithm(QgsProcessingAlgorithm):
     def shortHelpString(self):  # noqa: N802
         """The help beside the dialog."""
         return tr(self.HELP)
+
+    def group(self):
+        """The group in the toolbox that users see."""
+        return tr(self.GROUP)
+
+    def groupId(self):  # noqa: N802
+        """The id of the group."""
+        return self.GROUP.lower()
+
+    def helpUrl(self):  # noqa: N802
+        """The page with pictures: the one that came with the plugin, or else the one online."""
+        return help_page()
 
     def tags(self):
         """Words that find it."""
@@ -70,6 +88,8 @@ class LandslideAlgorithm(QgsProcessingAlgorithm):
             if self.NEEDS_ENGINE:
                 engine.find()
             self.check(parameters, context)
+            for parameter in self.destinationParameterDefinitions():
+                check_replaceable(output_path(parameters.get(parameter.name()), context), context)
         except EngineMissingError as error:
             notice.show(str(error))
             return False, str(error)
@@ -83,6 +103,25 @@ class LandslideAlgorithm(QgsProcessingAlgorithm):
         Raises:
             PluginError: one of its children, if a parameter cannot be used.
         """
+
+    def hand_over(self, context, output: str, path: str, facts: dict, name: str) -> None:
+        """Note a file that was written, and have it finished if it is loaded.
+
+        Args:
+            context: the run's.
+            output: the output's name.
+            path: the file.
+            facts: the run's provenance; nothing for a result that carries none.
+            name: the layer's name, if nobody chose another than the output's title.
+        """
+        self.written[path] = facts
+        title = self.parameterDefinition(output)
+        results.finish(context, path, facts, name, title.description() if title else "")
+
+    def postProcessAlgorithm(self, context, feedback):  # noqa: N802
+        """Refresh layers that show the files already; in the main thread."""
+        results.refresh_open(context, list(self.written), self.written)
+        return {}
 
     @contextmanager
     def worker(self, feedback):
@@ -111,10 +150,6 @@ def processing_errors(feedback):
         raise QgsProcessingException(str(error)) from None
     except EngineMissingError as error:
         notice.show(str(error))
-        raise QgsProcessingException(str(error)) from None
-    except EngineError as error:
-        if error.detail:
-            feedback.pushDebugInfo(error.detail)
         raise QgsProcessingException(str(error)) from None
     except PluginError as error:
         raise QgsProcessingException(str(error)) from None

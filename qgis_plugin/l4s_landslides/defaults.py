@@ -20,3 +20,6 @@ SIMPLIFY = 0.0
 MATCH_IOU = 0.5
 MATCH_SHARE = 0.5
 DEVICE = "auto"
+PRECISION = "auto"
+CRF = "auto"
+TERRAIN_PRIOR = "auto"

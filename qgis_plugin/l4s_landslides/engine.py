@@ -1,7 +1,7 @@
 """Where the engine is: the interpreter that has the package l4s-geo.
 
 The first of these that is given: the setting in Settings → Options → Processing → Providers → Landslide4Sense, the
-environment variable L4S_PYTHON, the environment that *Set up environment* made in the user's profile.
+environment variable L4S_PYTHON, the environment that *Set up environment* made for all profiles of this QGIS.
 """
 
 from __future__ import annotations
@@ -28,17 +28,31 @@ MINIMUM = (0, 1, 0)
 """The oldest engine that the plugin can use."""
 
 
+_FOLDER = "l4s_landslides"
+
+
 @dataclass(frozen=True)
 class Engine:
     """An interpreter, and where its path came from."""
 
     python: str
     origin: str
+    remedy: str = ""
+    """What to do if it cannot be used."""
 
 
 def managed_folder() -> Path:
-    """The folder in the user's profile that holds managed environments."""
-    return Path(QgsApplication.qgisSettingsDirPath()) / "l4s_landslides"
+    """The folder that holds managed environments, beside the profiles, which share them."""
+    profile = _profile()
+    return (profile.parent.parent if profile.parent.name == "profiles" else profile) / _FOLDER
+
+
+def _profile() -> Path:
+    """The user's profile: the plugin lies in it, so that scripts outside QGIS find it too."""
+    plugins = Path(__file__).absolute().parents[1]
+    if plugins.name == "plugins" and plugins.parent.name == "python":
+        return plugins.parents[1]
+    return Path(QgsApplication.qgisSettingsDirPath())
 
 
 def managed_record() -> Path:
@@ -55,6 +69,14 @@ def remedy() -> str:
     )
 
 
+def _overruled(what: str) -> str:
+    """What to do when an option or a variable, which go before the managed environment, names what cannot be used."""
+    return tr(
+        "clear {what}, so that the environment of “Set up environment” is used, or name an interpreter there that has "
+        "the package l4s-geo"
+    ).format(what=what)
+
+
 def find() -> Engine:
     """Find the engine.
 
@@ -63,20 +85,22 @@ def find() -> Engine:
     """
     setting = str(QgsSettings().value(f"Processing/Configuration/{SETTING}", "") or "").strip()
     variable = os.environ.get(VARIABLE, "").strip()
-    for python, origin in (
-        (setting, tr("the Processing option")),
-        (variable, tr("the environment variable L4S_PYTHON")),
-        (_managed(), tr("the managed environment")),
+    option = tr("the option in Settings → Options → Processing → Providers → Landslide4Sense")
+    named = tr("the environment variable L4S_PYTHON")
+    for found in (
+        Engine(setting, tr("the Processing option"), _overruled(option)),
+        Engine(variable, named, _overruled(named)),
+        Engine(_managed(), tr("the managed environment"), tr("run “Set up environment” again")),
     ):
-        if not python:
+        if not found.python:
             continue
-        if not Path(python).is_file():
+        if not Path(found.python).is_file():
             raise EngineMissingError(
-                tr("{origin} names the interpreter {python}, which does not exist; mend it, or {remedy}.").format(
-                    origin=origin[0].upper() + origin[1:], python=python, remedy=remedy()
+                tr("{origin} names the interpreter {python}, which does not exist; {remedy}.").format(
+                    origin=found.origin[0].upper() + found.origin[1:], python=found.python, remedy=found.remedy
                 )
             )
-        return Engine(python, origin)
+        return found
     raise EngineMissingError(tr("The engine is not set up yet; {remedy}.").format(remedy=remedy()))
 
 
@@ -98,13 +122,16 @@ def check_hello(hello: dict, engine: Engine) -> None:
         return
     raise EngineMissingError(
         tr("The engine {version} at {python} {found}; {remedy}.").format(
-            version=version, python=engine.python, found=found, remedy=remedy()
+            version=version, python=engine.python, found=found, remedy=engine.remedy or remedy()
         )
     )
 
 
 def _managed() -> str:
-    try:
-        return str(json.loads(managed_record().read_text(encoding="utf-8"))["python"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return ""
+    """The interpreter of the managed environment, or of one that an earlier version made within the profile; or ""."""
+    for record in (managed_record(), _profile() / _FOLDER / managed_record().name):
+        try:
+            return str(json.loads(record.read_text(encoding="utf-8"))["python"])
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return ""

@@ -25,10 +25,9 @@ class EngineMissingError(PluginError):
 class EngineError(PluginError):
     """The engine answered with an error, or not at all."""
 
-    def __init__(self, message: str, kind: str = "", detail: str = "") -> None:
+    def __init__(self, message: str, kind: str = "") -> None:
         super().__init__(message)
         self.kind = kind
-        self.detail = detail
 
 
 class CancelledError(PluginError):

@@ -170,6 +170,33 @@ def polygons_file(source: QgsFeatureSource, attributes: bool = False) -> str:
     return path
 
 
+def keep_attributes(path: str, source: QgsFeatureSource) -> None:
+    """Give the inventory's landslides in a comparison the attributes that they have in the inventory.
+
+    Args:
+        path: the comparison, whose `id` is the inventory's, or the place among its polygons if it has no whole ids.
+        source: the inventory.
+    """
+    layer = QgsVectorLayer(path, "comparison", "ogr")
+    taken = {field.name().lower() for field in layer.fields()}
+    own = [field for field in source.fields() if field.name().lower() not in taken]
+    features = [feature for feature in source.getFeatures() if feature.hasGeometry()]
+    ids = [feature["id"] if source.fields().lookupField("id") >= 0 else None for feature in features]
+    if not all(isinstance(number, int) for number in ids):
+        ids = list(range(1, len(features) + 1))
+    known = dict(zip(ids, features))
+    provider = layer.dataProvider()
+    provider.addAttributes(own)
+    layer.updateFields()
+    places = {layer.fields().lookupField(field.name()): field.name() for field in own}
+    changes = {
+        row.id(): {place: known[row["id"]][name] for place, name in places.items()}
+        for row in layer.getFeatures()
+        if row["side"] == "inventory" and row["id"] in known
+    }
+    provider.changeAttributeValues(changes)
+
+
 def extent_file(extent: QgsGeometry) -> str:
     """Write an extent, in degrees (WGS 84), as a GeoJSON file and return its path."""
     path = Path(QgsProcessingUtils.generateTempFilename("extent.geojson"))

@@ -1,4 +1,4 @@
-"""The managed environment: a virtual environment in the user's profile with the engine in it.
+"""The managed environment: a virtual environment beside the user's profiles with the engine in it.
 
 It is made only when the user asks for it. The plugin's zip may hold the engine's wheel; its dependencies come from
 the package index or from a folder of wheels.
@@ -13,6 +13,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import exp
 from pathlib import Path
 from time import strftime
 
@@ -29,6 +30,7 @@ PYTHON = (3, 11)
 
 _WHEELS = Path(__file__).parent / "wheels"
 _POLL_MS = 200
+_MEGABYTES = {"k": 0.001, "M": 1.0, "G": 1000.0}
 
 
 def base_python(given: str = "") -> str:
@@ -90,6 +92,7 @@ class Environment:
         self._feedback = feedback
         self._log = folder.parent / "setup.log"
         self._log.write_text("", encoding="utf-8")
+        self._steps = PipSteps(feedback)
         self.kept = False
 
     @property
@@ -105,18 +108,20 @@ class Environment:
         self._feedback.setProgress(10)
 
     def install(self, extras: list[str], wheels: str) -> None:
-        """Install the engine.
+        """Install the engine; what is downloaded lies in the environment's folder, and goes with it after a cancel.
 
         Args:
             extras: extras of the package: cpu or gpu, clouds.
             wheels: a folder of wheels to use in place of the package index; "" for the index.
         """
         self._feedback.setProgressText(tr("Installing the engine; this takes minutes"))
-        own = sorted(_WHEELS.glob("l4s_geo-*.whl"))
-        wanted = f"{own[-1] if own else 'l4s-geo'}[{','.join(extras)}]"
+        wanted = f"{own_wheel() or 'l4s-geo'}[{','.join(extras)}]"
         options = ["--no-index", "--find-links", wheels] if wheels else []
         pip = ["-I", "-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--progress-bar", "off"]
-        self._run(self.python, [*pip, *options, wanted])
+        temporary = self._folder / "downloads"
+        temporary.mkdir()
+        self._run(self.python, [*pip, "--no-cache-dir", *options, wanted], temporary)
+        shutil.rmtree(temporary, ignore_errors=True)
 
     def keep(self) -> None:
         """Use it from now on, and remove those before it."""
@@ -129,20 +134,23 @@ class Environment:
             if other != self._folder:
                 shutil.rmtree(other, ignore_errors=True)
 
-    def _run(self, program: str, arguments: list[str]) -> None:
-        """Run a command, with its output in the log.
+    def _run(self, program: str, arguments: list[str], temporary: Path | None = None) -> None:
+        """Run a command, with its output in the log, and pip's steps as progress.
 
         Raises:
             CancelledError: the user cancelled.
             EngineError: it failed.
         """
         process = QProcess()
-        process.setProcessEnvironment(environment())
-        process.setProcessChannelMode(QProcess.MergedChannels)
+        variables = environment()
+        for name in ("TMPDIR", "TEMP", "TMP") if temporary else ():
+            variables.insert(name, str(temporary))
+        process.setProcessEnvironment(variables)
+        process.setProcessChannelMode(QProcess.ProcessChannelMode.MergedChannels)
         self._note(f"$ {program} {' '.join(arguments)}")
         process.start(program, arguments)
         last = ""
-        while process.state() != QProcess.NotRunning or process.canReadLine():
+        while process.state() != QProcess.ProcessState.NotRunning or process.canReadLine():
             if self._feedback.isCanceled():
                 process.kill()
                 process.waitForFinished(2000)
@@ -151,11 +159,12 @@ class Environment:
                 line = bytes(process.readLine()).decode(errors="replace").rstrip()
                 last = line if line.strip() and not line.startswith("WARNING") else last
                 self._note(line)
+                self._steps.hear(line)
             process.waitForReadyRead(_POLL_MS)
         if rest := bytes(process.readAll()).decode(errors="replace").strip():
             self._note(rest)
             last = rest.splitlines()[-1]
-        if process.exitStatus() != QProcess.NormalExit or process.exitCode() != 0:
+        if process.exitStatus() != QProcess.ExitStatus.NormalExit or process.exitCode() != 0:
             raise EngineError(
                 tr(
                     "The environment could not be set up ({last}); the log is {log}. Check the internet connection and "
@@ -170,6 +179,59 @@ class Environment:
             log.write(line + "\n")
 
 
+class PipSteps:
+    """Turns what pip says into progress: what it downloads, with sizes, and what it installs."""
+
+    _SIZE = re.compile(r"Downloading (?:\S*/)?([A-Za-z0-9_.]+?)-\d\S* \(([\d.]+) (k|M|G)B\)")
+    _EXPECTED_MB = 300.0
+    """About what the engine and its packages for the CPU are to download."""
+
+    def __init__(self, feedback: QgsProcessingFeedback) -> None:
+        self._feedback = feedback
+        self._megabytes = 0.0
+
+    def hear(self, line: str) -> None:
+        """Take a line of pip's."""
+        if found := self._SIZE.search(line.strip()):
+            name, size = found[1], float(found[2]) * _MEGABYTES[found[3]]
+            text = tr("Downloading {name} ({size:.1f} MB; {before:.0f} MB before it)")
+            self._feedback.setProgressText(text.format(name=name, size=size, before=self._megabytes))
+            self._megabytes += size
+            self._feedback.setProgress(10 + 60 * (1 - exp(-2 * self._megabytes / self._EXPECTED_MB)))
+        elif line.startswith("Installing collected packages: "):
+            count = line.count(",") + 1
+            self._feedback.setProgressText(tr("Installing {} packages").format(count))
+            self._feedback.setProgress(75)
+
+
+def own_wheel() -> Path | None:
+    """The engine's wheel that came with the plugin; None if it came without."""
+    found = sorted(_WHEELS.glob("l4s_geo-*.whl"))
+    return found[-1] if found else None
+
+
+def remove() -> list[str]:
+    """Remove the managed environments, their record and their log; return the folders and files that are gone.
+
+    Raises:
+        EngineError: something cannot be removed, for instance since a program still runs in it.
+    """
+    gone = []
+    for path in (managed_record(), *sorted(managed_folder().glob("env-*")), managed_folder() / "setup.log"):
+        if not path.exists():
+            continue
+        try:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        except OSError as error:
+            raise EngineError(
+                tr("{path} cannot be removed ({error}); end what runs in it, and try again.").format(
+                    path=path, error=error
+                )
+            ) from None
+        gone.append(str(path))
+    return gone
+
+
 def _quick(python: str, code: str) -> tuple[int, str]:
     process = QProcess()
     process.setProcessEnvironment(environment())
@@ -178,5 +240,5 @@ def _quick(python: str, code: str) -> tuple[int, str]:
         process.kill()
         process.waitForFinished(1000)
         return 1, ""
-    code_ = process.exitCode() if process.exitStatus() == QProcess.NormalExit else 1
+    code_ = process.exitCode() if process.exitStatus() == QProcess.ExitStatus.NormalExit else 1
     return code_, bytes(process.readAllStandardOutput()).decode(errors="replace")

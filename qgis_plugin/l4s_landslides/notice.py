@@ -1,11 +1,12 @@
-"""Tells that the engine is missing, with a button that opens Set up environment."""
+"""Tells that the engine is missing, with a button that opens Set up environment; asks what only a person can say."""
 
 from __future__ import annotations
 
-from qgis.core import Qgis, QgsApplication
+from qgis.core import QgsApplication
 from qgis.PyQt.QtCore import QThread, QTimer
-from qgis.PyQt.QtWidgets import QDialog, QDialogButtonBox, QLabel, QPushButton, QVBoxLayout
+from qgis.PyQt.QtWidgets import QDialog, QDialogButtonBox, QLabel, QMessageBox, QPushButton, QVBoxLayout
 
+from .enums import WARNING
 from .texts import tr
 
 SETUP = "landslide4sense:setupenvironment"
@@ -19,8 +20,8 @@ class Notice(QDialog):
         self.setWindowTitle("Landslide4Sense")
         label = QLabel(text)
         label.setWordWrap(True)
-        buttons = QDialogButtonBox(QDialogButtonBox.Close)
-        setup = buttons.addButton(tr("Set up environment…"), QDialogButtonBox.AcceptRole)
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        setup = buttons.addButton(tr("Set up environment…"), QDialogButtonBox.ButtonRole.AcceptRole)
         setup.setObjectName("setup")
         buttons.accepted.connect(self.accept)
         # Once this dialog is closed, since it may be run by a loop of its own.
@@ -50,7 +51,17 @@ def show(text: str) -> None:
     button = QPushButton(tr("Set up environment…"))
     button.pressed.connect(open_setup)
     message.layout().addWidget(button)
-    bar.pushWidget(message, Qgis.Warning)
+    bar.pushWidget(message, WARNING)
+
+
+def agreed(question: str) -> bool:
+    """Ask the user, if there is a window to ask in; without one nobody is there to say no, and the run's log tells."""
+    from qgis.utils import iface
+
+    if iface is None or QThread.currentThread() is not QgsApplication.instance().thread():
+        return True
+    answer = QMessageBox.question(iface.mainWindow(), "Landslide4Sense", question)
+    return answer == QMessageBox.StandardButton.Yes
 
 
 def open_setup() -> None:

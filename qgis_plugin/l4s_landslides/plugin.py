@@ -1,16 +1,17 @@
-"""The plugin: it adds the provider to Processing, and panels and entries to the Plugins menu."""
+"""The plugin: it adds the provider to Processing, its algorithms to menu and toolbar, and panels."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from qgis.core import QgsApplication, QgsSettings
-from qgis.PyQt.QtCore import QCoreApplication, QTranslator
-from qgis.PyQt.QtGui import QIcon
-from qgis.PyQt.QtWidgets import QAction
+from qgis.PyQt.QtCore import QCoreApplication, QTranslator, QUrl
+from qgis.PyQt.QtGui import QDesktopServices, QIcon
+from qgis.PyQt.QtWidgets import QAction, QMenu, QToolButton
 
+from . import sample
 from .provider import LandslideProvider
-from .texts import ICON, tr
+from .texts import ICON, help_page, tr
 
 _FOLDER = Path(__file__).parent
 _MENU = "Landslide4Sense"
@@ -24,6 +25,7 @@ class LandslidesPlugin:
         self._provider = None
         self._actions = []
         self._panels = None
+        self._in_toolbar = self._button = None
         self._translator = _translator()
 
     def initProcessing(self):  # noqa: N802
@@ -32,18 +34,21 @@ class LandslidesPlugin:
         QgsApplication.processingRegistry().addProvider(self._provider)
 
     def initGui(self):  # noqa: N802
-        """Add the provider and the menu."""
+        """Add the provider, the menu and the toolbar's button."""
         self.initProcessing()
-        entries = (
-            (tr("Map landslides…"), "maplandslides"),
-            (tr("Check environment…"), "checkenvironment"),
-            (tr("Set up environment…"), "setupenvironment"),
-        )
-        for text, algorithm in entries:
-            action = QAction(QIcon(str(ICON)), text, self._iface.mainWindow())
-            action.triggered.connect(lambda _=False, name=algorithm: _open(name))
-            self._iface.addPluginToMenu(_MENU, action)
-            self._actions.append(action)
+        self._add(tr("Load sample scene"), lambda: sample.load(self._iface))
+        for algorithm in self._provider.algorithms():
+            name = algorithm.name()
+            self._add(f"{algorithm.displayName()}…", lambda name=name: _open(name))
+        self._add(tr("Help"), lambda: QDesktopServices.openUrl(QUrl(help_page())))
+        self._button = QToolButton()
+        self._button.setIcon(QIcon(str(ICON)))
+        self._button.setToolTip(_MENU)
+        self._button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        menu = QMenu(self._button)
+        menu.addActions(self._actions)
+        self._button.setMenu(menu)
+        self._in_toolbar = self._iface.addToolBarWidget(self._button)
         from .panels import Panels  # with their widgets, which qgis_process does without
 
         self._panels = Panels(self._iface, _MENU)
@@ -57,11 +62,21 @@ class LandslidesPlugin:
         if self._panels is not None:
             self._panels.remove()
             self._panels = None
+        if self._in_toolbar is not None:
+            self._iface.removeToolBarIcon(self._in_toolbar)
+            self._in_toolbar = self._button = None
         if self._provider is not None:
             QgsApplication.processingRegistry().removeProvider(self._provider)
             self._provider = None
         if self._translator is not None:
             QCoreApplication.removeTranslator(self._translator)
+
+    def _add(self, text, run):
+        """Add an entry to the menu."""
+        action = QAction(QIcon(str(ICON)), text, self._iface.mainWindow())
+        action.triggered.connect(lambda _=False: run())
+        self._iface.addPluginToMenu(_MENU, action)
+        self._actions.append(action)
 
 
 def _open(name: str) -> None:

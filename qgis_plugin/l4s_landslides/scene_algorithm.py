@@ -7,15 +7,17 @@ from time import monotonic
 
 from qgis.core import QgsProcessingFeedback
 
-from . import engine
+from . import engine, notice
 from .base import LandslideAlgorithm, processing_errors
 from .errors import EngineError, InputError
 from .outputs import check_apart, output_path
 from .scene_parameters import SceneReader
+from .texts import tr
+from .wording import sentence
 from .worker import Worker
 
 _LAYERS = ("INPUT", "DEM", "SLOPE", "MASK", "AOI")
-_OUTPUTS = ("OUTPUT", "PROBABILITY")
+_OUTPUTS = ("OUTPUT", "PROBABILITY", "SPREAD", "CHANGE")
 _CHECK_S = 10.0
 _BUDGET_S = 5.0
 
@@ -34,7 +36,7 @@ class SceneAlgorithm(LandslideAlgorithm):
             (self.parameterAsLayer(parameters, name, context) for name in _LAYERS if parameters.get(name)),
         )
         request.pop("mask", None)
-        if "://" not in scene:
+        if "://" not in str(scene):
             _checks.ask(request)
 
     def check_more(self, parameters, context) -> dict:
@@ -59,7 +61,7 @@ class _Checks:
     """Asks the engine whether it can use what was given, without making a batch of many rows wait."""
 
     def __init__(self) -> None:
-        self._answers: dict[str, str] = {}
+        self._answers: dict[str, tuple[str, str]] = {}
         self._spent = 0.0
         self._since = monotonic()
 
@@ -70,7 +72,9 @@ class _Checks:
             InputError: the engine cannot use them.
             EngineMissingError: there is no engine.
         """
-        key = f"{sorted(request.items())}{[_stamp(path) for path in (request['scene'], *request.get('dem', []))]}"
+        scene = request["scene"]
+        files = list(scene.values()) if isinstance(scene, dict) else [scene]
+        key = f"{sorted(request.items())}{[_stamp(path) for path in (*files, *request.get('dem', []))]}"
         if key not in self._answers:
             now = monotonic()
             if now - self._since > 60:
@@ -79,18 +83,26 @@ class _Checks:
                 return  # checking a batch, row by row: the run itself will say
             self._answers[key] = self._answer(request)
             self._spent += monotonic() - now
-        if self._answers[key]:
-            raise InputError(self._answers[key])
+        mistake, doubt = self._answers[key]
+        if mistake:
+            raise InputError(mistake)
+        if doubt:
+            question = tr("{doubt}. Go on all the same?").format(doubt=doubt[0].upper() + doubt[1:])
+            if not notice.agreed(question):
+                raise InputError(tr("{doubt}; correct it, or answer that it is right.").format(doubt=doubt))
+            self._answers[key] = "", ""
 
     @staticmethod
-    def _answer(request: dict) -> str:
+    def _answer(request: dict) -> tuple[str, str]:
+        """Ask; return what is wrong, and what is doubtful."""
         try:
             with Worker(engine.find(), QgsProcessingFeedback(False)) as worker:
-                worker.request("check", request, timeout_s=_CHECK_S)
+                found = worker.request("check", request, timeout_s=_CHECK_S)
         except EngineError as error:
             # What is no user's mistake is the run's to report.
-            return str(error) if error.kind not in ("Timeout", "Crash", "Bug", "ProtocolError") else ""
-        return ""
+            return (str(error) if error.kind not in ("Timeout", "Crash", "Bug", "ProtocolError") else ""), ""
+        doubts = [sentence(parts) for parts in found.get("doubts") or []]
+        return "", doubts[0] if doubts else ""
 
 
 def _stamp(path: str) -> float:

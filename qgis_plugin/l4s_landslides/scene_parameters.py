@@ -7,14 +7,13 @@ from pathlib import Path
 
 from qgis.core import (
     QgsCoordinateReferenceSystem,
-    QgsProcessing,
     QgsProcessingParameterBoolean,
-    QgsProcessingParameterDefinition,
     QgsProcessingParameterEnum,
     QgsProcessingParameterExtent,
     QgsProcessingParameterFeatureSource,
     QgsProcessingParameterFile,
     QgsProcessingParameterMapLayer,
+    QgsProcessingParameterMatrix,
     QgsProcessingParameterMultipleLayers,
     QgsProcessingParameterNumber,
     QgsProcessingParameterRasterLayer,
@@ -23,6 +22,8 @@ from qgis.core import (
 )
 
 from . import defaults
+from .bands import drawn_names, files_of
+from .enums import ADVANCED, FOLDER, NUMBER, POLYGONS, RASTERS
 from .errors import InputError
 from .layers import check_meets, extent_file, polygons_file, raster_file
 from .texts import tr
@@ -38,14 +39,29 @@ RESAMPLING = ("auto", "nearest", "bilinear", "cubic", "average")
 
 
 def add_scene(algorithm) -> None:
-    """Add the scene: a layer, or a file that is no plain raster."""
+    """Add the scene, as one has it: a layer, layers of single bands, a folder, or a file that is no plain raster."""
     algorithm.addParameter(
         QgsProcessingParameterRasterLayer("INPUT", tr("Scene: a raster layer or file"), optional=True)
+    )
+    table = QgsProcessingParameterMatrix(
+        "BAND_LAYERS",
+        tr("…or band layers, each with the band that it is"),
+        0,
+        False,
+        [tr("Layer or file"), tr("Band")],
+        optional=True,
+    )
+    table.setMetadata({"widget_wrapper": {"class": "l4s_landslides.widgets.BandTableWrapper"}})
+    algorithm.addParameter(table)
+    algorithm.addParameter(
+        QgsProcessingParameterFile(
+            "SCENE_FOLDER", tr("…or a folder: of band files, a SAFE product, tiles of an export"), FOLDER, optional=True
+        )
     )
     algorithm.addParameter(
         QgsProcessingParameterFile(
             "FILE",
-            tr("…or a product: SAFE, zip, folder of bands, STAC item, Landslide4Sense patch (.h5)"),
+            tr("…or a file: zip of a SAFE product, STAC item, Landslide4Sense patch (.h5), or an address"),
             optional=True,
             fileFilter=ANY_FILE,
         )
@@ -63,7 +79,7 @@ def add_before(algorithm, purpose: str | None = None) -> None:
         QgsProcessingParameterMultipleLayers(
             "BEFORE",
             purpose or tr("Earlier scenes, to map only what is new: raster layers or files"),
-            QgsProcessing.TypeRaster,
+            RASTERS,
             optional=True,
         )
     )
@@ -92,15 +108,14 @@ def add_area(algorithm) -> None:
         QgsProcessingParameterExtent("EXTENT", tr("Area of interest: canvas, layer or drawn extent"), optional=True)
     )
     algorithm.addParameter(
-        QgsProcessingParameterFeatureSource(
-            "AOI", tr("…or the polygons of a layer"), [QgsProcessing.TypeVectorPolygon], optional=True
-        )
+        QgsProcessingParameterFeatureSource("AOI", tr("…or the polygons of a layer"), [POLYGONS], optional=True)
     )
 
 
 def add_details(algorithm) -> None:
     """Add the options that most users leave alone, folded under Advanced."""
     names = tr("Names of the scene's bands in order (B2,B3,B4,…)")
+    drawn = tr("The layer's red, green and blue, as it is drawn, are the scene's bands")
     units = [
         tr("Detect"),
         tr("Digital numbers (reflectance × 10000)"),
@@ -113,10 +128,11 @@ def add_details(algorithm) -> None:
     tiles = tr("Further DEM tiles")
     unit = UNITS.index(defaults.UNITS)
     offset = tr("Offset of the digital numbers (-1000 from baseline 04.00 on, 0 for none)")
-    number = QgsProcessingParameterNumber.Double
+    number = NUMBER
     for parameter in (
         QgsProcessingParameterString("BANDS", names, optional=True),
-        QgsProcessingParameterMultipleLayers("DEM_TILES", tiles, QgsProcessing.TypeRaster, optional=True),
+        QgsProcessingParameterBoolean("AS_DRAWN", drawn, defaultValue=False),
+        QgsProcessingParameterMultipleLayers("DEM_TILES", tiles, RASTERS, optional=True),
         QgsProcessingParameterRasterLayer("SLOPE", tr("Ready slope in degrees, of the DEM"), optional=True),
         QgsProcessingParameterEnum("UNITS", tr("Units of the scene's values"), units, defaultValue=unit),
         QgsProcessingParameterNumber("OFFSET", offset, number, None, optional=True),
@@ -126,7 +142,7 @@ def add_details(algorithm) -> None:
             "MASK",
             tr("Mask: polygons or raster (not 0) that is not mapped"),
             optional=True,
-            types=[QgsProcessing.TypeRaster, QgsProcessing.TypeVectorPolygon],
+            types=[RASTERS, POLYGONS],
         ),
         QgsProcessingParameterString(
             "MASK_CLASSES",
@@ -142,7 +158,7 @@ def add_details(algorithm) -> None:
 
 def advanced(algorithm, parameter) -> None:
     """Add a parameter that is folded under Advanced."""
-    parameter.setFlags(parameter.flags() | QgsProcessingParameterDefinition.FlagAdvanced)
+    parameter.setFlags(parameter.flags() | ADVANCED)
     algorithm.addParameter(parameter)
 
 
@@ -154,19 +170,29 @@ class SceneReader:
         self._parameters = parameters
         self._context = context
 
-    def scene(self) -> tuple[str, QgsRasterLayer | None]:
-        """The scene's file, and the layer that shows it if there is one.
+    def scene(self) -> tuple[object, QgsRasterLayer | None]:
+        """The scene's file, or its files by band, and the layer that shows it if there is one.
 
         Raises:
-            InputError: both were given, or neither, or it cannot be used.
+            InputError: it was given more than once, or not at all, or it cannot be used.
         """
-        file = self._algorithm.parameterAsString(self._parameters, "FILE", self._context).strip()
-        if bool(file) == self._given("INPUT"):
-            raise InputError(tr("Give the scene either as a layer or as a product, not both and not neither."))
-        if not file:
+        given = [name for name in ("INPUT", "BAND_LAYERS", "SCENE_FOLDER", "FILE") if self._given(name)]
+        if len(given) != 1:
+            raise InputError(
+                tr("Give the scene either as a layer, as band layers, as a folder or as a file; found {}.").format(
+                    ", ".join(given) or tr("none of them")
+                )
+            )
+        if given == ["INPUT"]:
             layer = self._raster("INPUT")
             return raster_file(layer, tr("scene"), self._parameters["INPUT"]), layer
-        return product_path(file), None
+        if given == ["BAND_LAYERS"]:
+            table = self._algorithm.parameterAsMatrix(self._parameters, "BAND_LAYERS", self._context)
+            files = files_of(table, self._context)
+            if not files:
+                raise InputError(tr("No band layer says which band it is; choose the bands in the table."))
+            return files, None
+        return product_path(self._text(given[0])), None
 
     def before(self) -> dict:
         """The earlier scenes, and how they are compared; nothing if there are none.
@@ -214,6 +240,10 @@ class SceneReader:
         bands = self._text("BANDS")
         if bands:
             request["bands"] = [name.strip() for name in bands.split(",")]
+        if self._given("INPUT") and self._algorithm.parameterAsBool(self._parameters, "AS_DRAWN", self._context):
+            if bands:
+                raise InputError(tr("Either name the scene's bands, or take them as the layer is drawn, not both."))
+            request["bands"] = drawn_names(self._raster("INPUT"))
         if classes := self._text("MASK_CLASSES"):
             request["mask_classes"] = _numbers(classes)
         request["units"] = UNITS[self._algorithm.parameterAsEnum(self._parameters, "UNITS", self._context)]

@@ -14,7 +14,8 @@ from .engine import Engine, check_hello, remedy
 from .errors import CancelledError, EngineError, EngineMissingError
 from .network import environment
 from .progress import Progress
-from .texts import tr
+from .texts import technical, tr
+from .wording import worded
 
 _HELLO_S = 30.0
 _POLL_MS = 100
@@ -27,6 +28,7 @@ class Worker:
 
     def __init__(self, engine: Engine, feedback: QgsProcessingFeedback) -> None:
         self._engine = engine
+        self._remedy = engine.remedy or remedy()
         self._feedback = feedback
         self._process = QProcess()
         self._errors = b""
@@ -34,11 +36,11 @@ class Worker:
 
     def __enter__(self) -> Worker:
         self._process.setProcessEnvironment(environment())
-        self._process.start(self._engine.python, ["-I", "-m", "l4s_geo.worker"], QIODevice.ReadWrite)
+        self._process.start(self._engine.python, ["-I", "-m", "l4s_geo.worker"], QIODevice.OpenModeFlag.ReadWrite)
         if not self._process.waitForStarted(10_000):
             raise EngineMissingError(
                 tr("The interpreter {python} could not be started ({why}); {remedy}.").format(
-                    python=self._engine.python, why=self._process.errorString(), remedy=remedy()
+                    python=self._engine.python, why=self._process.errorString(), remedy=self._remedy
                 )
             )
         try:
@@ -49,7 +51,7 @@ class Worker:
         return self
 
     def __exit__(self, *_) -> None:
-        if self._process.state() != QProcess.NotRunning:
+        if self._process.state() != QProcess.ProcessState.NotRunning:
             self._process.closeWriteChannel()
             if not self._process.waitForFinished(_GRACE_MS):
                 self._process.kill()
@@ -76,20 +78,23 @@ class Worker:
                 shown.update(message)
             elif kind == "log":
                 tell = self._feedback.pushDebugInfo if message.get("level") == "detail" else self._feedback.pushInfo
-                tell(str(message.get("text", "")))
+                tell(worded(message, "text"))
             elif kind == "assumptions":
                 for text in assumption_lines(message.get("assumptions") or {}):
                     self._feedback.pushInfo(text)
             elif kind == "result":
                 return message.get("result") or {}
             elif kind == "error":
-                text = str(message.get("message") or tr("The engine failed without a message."))
-                raise EngineError(text, str(message.get("kind", "")), str(message.get("detail", "")))
-        raise EngineError(self._ended(), "Crash", self._tail())
+                text = worded(message, "message") or tr("The engine failed without a message.")
+                if detail := str(message.get("detail", "")):
+                    technical(detail)
+                    text = f"{text} {tr('The log messages panel has more (Landslide4Sense).')}"
+                raise EngineError(text, str(message.get("kind", "")))
+        raise EngineError(self._ended(), "Crash")
 
     def running(self) -> bool:
         """Whether the process is there."""
-        return self._process.state() != QProcess.NotRunning
+        return self._process.state() != QProcess.ProcessState.NotRunning
 
     def _greet(self) -> None:
         for message in self._messages(_HELLO_S):
@@ -100,10 +105,12 @@ class Worker:
         if "No module named" in text:
             raise EngineMissingError(
                 tr("The interpreter {python} does not have the engine ({last}); {remedy}.").format(
-                    python=self._engine.python, last=text.strip().splitlines()[-1], remedy=remedy()
+                    python=self._engine.python,
+                    last=text.strip().splitlines()[-1],
+                    remedy=self._remedy,
                 )
             )
-        raise EngineMissingError(f"{self._ended()} {tr('If that does not help, {}.').format(remedy())}")
+        raise EngineMissingError(f"{self._ended()} {tr('If that does not help, {}.').format(self._remedy)}")
 
     def _messages(self, timeout_s: float | None) -> Iterator[dict]:
         """Yield messages until the process ends."""
@@ -116,7 +123,7 @@ class Worker:
                 self.__exit__()
                 raise EngineError(
                     tr("The engine at {python} does not answer within {seconds:.0f} s; try again, or {remedy}.").format(
-                        python=self._engine.python, seconds=timeout_s, remedy=remedy()
+                        python=self._engine.python, seconds=timeout_s, remedy=self._remedy
                     ),
                     "Timeout",
                 )
@@ -124,25 +131,25 @@ class Worker:
                 if (message := self._parse(bytes(self._process.readLine()))) is not None:
                     yield message
             self._drain()
-            if self._process.state() == QProcess.NotRunning and not self._process.canReadLine():
+            if self._process.state() == QProcess.ProcessState.NotRunning and not self._process.canReadLine():
                 return
             self._process.waitForReadyRead(_POLL_MS)
 
     def _parse(self, line: bytes) -> dict | None:
-        """Read a message; what is not one is passed to the log of those who ask for more."""
+        """Read a message; what is not one is passed to the panel of log messages."""
         try:
             message = json.loads(line)
         except ValueError:
             message = None
         if isinstance(message, dict):
             return message
-        self._feedback.pushDebugInfo(line[:500].decode(errors="replace").rstrip())
+        technical(line[:500].decode(errors="replace").rstrip())
         return None
 
     def _drain(self) -> None:
         if chunk := bytes(self._process.readAllStandardError()):
             self._errors = (self._errors + chunk)[-_TAIL:]
-            self._feedback.pushDebugInfo(chunk.decode(errors="replace").rstrip())
+            technical(chunk.decode(errors="replace").rstrip())
 
     def _tail(self) -> str:
         self._drain()
@@ -150,7 +157,7 @@ class Worker:
 
     def _ended(self) -> str:
         last = self._tail().strip().splitlines()
-        how = tr("crashed") if self._process.exitStatus() == QProcess.CrashExit else tr("ended")
+        how = tr("crashed") if self._process.exitStatus() == QProcess.ExitStatus.CrashExit else tr("ended")
         return tr("The engine {how} without an answer (exit status {code}{last}); try again.").format(
             how=how, code=self._process.exitCode(), last=f": {last[-1]}" if last else ""
         )

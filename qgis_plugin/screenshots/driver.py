@@ -67,7 +67,8 @@ class Session:
             getattr(renderer, setter)(band)
         self.scene.setRenderer(renderer)
         self.scene.setContrastEnhancement(
-            QgsContrastEnhancement.StretchToMinimumMaximum, QgsRasterMinMaxOrigin.CumulativeCut
+            QgsContrastEnhancement.ContrastEnhancementAlgorithm.StretchToMinimumMaximum,
+            QgsRasterMinMaxOrigin.Limits.CumulativeCut,
         )
         for layer in (self.dem, self.scene):
             project.addMapLayer(layer)

@@ -22,6 +22,8 @@ def test_a_run_has_the_engines_defaults(algorithm, name):
     request = {**model_request(made, {}, context), **SceneReader(made, {}, context).options()}
     assert {"bundle", "min_area", "overlap", "tta", "connectivity", "device", "units"} <= request.keys()
     assert request.pop("patch") is False
+    assert request.pop("resume") is False
+    assert {"crf", "terrain_prior", "precision"} <= request.keys()
     assert "offset" not in request
     assert SceneReader(made, {"OFFSET": 0}, context).options()["offset"] == 0
     assert SceneReader(made, {"OFFSET": -1000.0}, context).options()["offset"] == -1000

@@ -133,8 +133,11 @@ def test_an_engine_that_prints_to_stdout(run, fake_engine, feedback):
         f"print(json.dumps({{'type': 'result', 'id': 1, 'result': {{**{answer!r}, 'bundles': []}}}}), flush=True)\n"
         "sys.stdin.read()"
     )
+    kept = []
+    QgsApplication.messageLog().messageReceived.connect(lambda text, tag, _: kept.append((tag, text)))
     assert run("checkenvironment")["ENGINE"] == "9"
-    assert "Warning: noise" in feedback.text
+    assert ("Landslide4Sense", "Warning: noise") in kept
+    assert "noise" not in feedback.text
 
 
 def test_an_engine_that_never_says_hello(run, fake_engine, monkeypatch):
@@ -273,3 +276,97 @@ def test_set_up_without_a_python_that_is_new_enough(run, tmp_path):
 def test_an_address_in_an_error_holds_no_secret():
     error = InputError("The scene https://me:pw@host/x.tif?st=1&sig=S is no raster; is it there? Choose another.")
     assert str(error) == "The scene https://host/x.tif is no raster; is it there? Choose another."
+
+
+def test_profiles_of_one_version_share_the_environment(monkeypatch, tmp_path):
+    """QGIS keeps profiles in QGIS3/profiles/NAME, and the plugin in python/plugins of each."""
+    place = tmp_path / "QGIS3" / "profiles" / "mine" / "python" / "plugins" / "l4s_landslides" / "engine.py"
+    monkeypatch.undo()
+    monkeypatch.setattr(engine, "__file__", str(place))
+    assert engine.managed_folder() == tmp_path / "QGIS3" / "l4s_landslides"
+    monkeypatch.delenv("L4S_PYTHON", raising=False)
+    old = place.parents[3] / "l4s_landslides" / "engine.json"
+    old.parent.mkdir(parents=True)
+    old.write_text(json.dumps({"python": sys.executable}))
+    assert engine.find().python == sys.executable
+
+
+def test_what_overrules_is_what_the_message_says_to_clear(problem, samples, monkeypatch):
+    given = {"INPUT": str(samples / "valley.tif")}
+    monkeypatch.setenv("L4S_PYTHON", "/nowhere/python")
+    assert "clear the environment variable L4S_PYTHON" in problem("maplandslides", **given)
+    QgsSettings().setValue(f"Processing/Configuration/{engine.SETTING}", "/nowhere/else")
+    assert "clear the option in Settings" in problem("maplandslides", **given)
+    QgsSettings().remove(f"Processing/Configuration/{engine.SETTING}")
+    monkeypatch.delenv("L4S_PYTHON")
+    record = engine.managed_record()
+    record.parent.mkdir(parents=True)
+    record.write_text(json.dumps({"python": "/nowhere/managed"}))
+    assert "run “Set up environment” again" in problem("maplandslides", **given)
+
+
+def test_pips_steps_are_the_progress(feedback):
+    from l4s_landslides.managed import PipSteps
+
+    shown = []
+    feedback.qgis.progressChanged.connect(shown.append)
+    steps = PipSteps(feedback.qgis)
+    for line in (
+        "Collecting numpy>=1.26",
+        "  Downloading numpy-2.1.3-cp311-cp311-manylinux_2_17_x86_64.whl (16.3 MB)",
+        "  Downloading https://index.example/a/onnxruntime-1.20.1-cp311-cp311-win_amd64.whl.metadata (4.5 kB)",
+        "Installing collected packages: numpy, onnxruntime",
+    ):
+        steps.hear(line)
+    assert feedback.lines == [
+        "Downloading numpy (16.3 MB; 0 MB before it)",
+        "Downloading onnxruntime (0.0 MB; 16 MB before it)",
+        "Installing 2 packages",
+    ]
+    assert shown == sorted(shown)
+    assert 10 < shown[0] < 75 == shown[-1]
+
+
+def test_downloads_lie_in_the_environment_and_go_with_it(run, tmp_path, feedback, monkeypatch, own_wheels):
+    base = tmp_path / "base"
+    base.write_text(
+        f"#!{sys.executable}\nimport os, pathlib, sys\n"
+        "if '-c' in sys.argv: print('3 11'); sys.exit()\n"
+        "if 'venv' in sys.argv:\n"
+        "    out = pathlib.Path(sys.argv[-1], 'bin'); out.mkdir(parents=True)\n"
+        "    (out / 'python').write_bytes(pathlib.Path(__file__).read_bytes()); (out / 'python').chmod(0o755)\n"
+        "    sys.exit()\n"
+        "print('TMPDIR', os.environ['TMPDIR'], flush=True)\n"
+        "print('--no-cache-dir' in sys.argv, flush=True)\n"
+        "sys.exit(3)\n"
+    )
+    base.chmod(0o755)
+    with pytest.raises(QgsProcessingException, match="could not be set up"):
+        run("setupenvironment", BASE=str(base))
+    (place,) = [line.split(" ", 1)[1] for line in feedback.lines if line.startswith("TMPDIR ")]
+    assert Path(place).parent.parent == engine.managed_folder()
+    assert "True" in feedback.lines
+    assert not Path(place).parent.exists()
+
+
+def test_remove_environment(run, feedback):
+    folder = engine.managed_folder()
+    (folder / "env-1" / "bin").mkdir(parents=True)
+    for name in ("engine.json", "setup.log", "sample"):
+        (folder / name).write_text("{}")
+    assert run("removeenvironment")["REMOVED"] == 3
+    assert [path.name for path in folder.iterdir()] == ["sample"]
+    assert run("removeenvironment")["REMOVED"] == 0
+    assert "no environment to remove" in feedback.text
+
+
+def test_copy_the_engine_for_a_set_up_without_internet(run, tmp_path, monkeypatch, own_wheels):
+    (tmp_path / "wheels").mkdir()
+    with pytest.raises(QgsProcessingException, match="came without the engine's wheel"):
+        run("copyengine", FOLDER=str(tmp_path / "wheels"))
+    fake_wheel(tmp_path / "plugin", "")
+    monkeypatch.setattr("l4s_landslides.managed._WHEELS", tmp_path / "plugin")
+    copied = run("copyengine", FOLDER=str(tmp_path / "wheels"))
+    assert Path(copied["WHEEL"]).parent == tmp_path / "wheels"
+    assert Path(copied["WHEEL"]).read_bytes() == next((tmp_path / "plugin").glob("*.whl")).read_bytes()
+    assert copied["COMMAND"].endswith('"./l4s_geo-9.0.0-py3-none-any.whl[cpu]"')

@@ -54,6 +54,23 @@ def test_metadata_is_complete(archive):
     assert general["version"] == project["version"]
     assert (general["author"], general["email"]) == tuple(project["authors"][0].values())
     assert general["tracker"] == project["urls"]["Issues"]
+    for needed in ("Python 3.11", "internet", "0.9 GB"):
+        assert needed in general["about"]
+    assert general["qgisMaximumVersion"] == "4.99"
+
+
+def test_the_zip_holds_the_sample_and_the_help_with_its_pictures(archive):
+    with zipfile.ZipFile(archive) as contents:
+        names = set(contents.namelist())
+        assert {f"l4s_landslides/sample/valley{end}" for end in (".tif", "_dem.tif", "_reference.gpkg")} <= names
+        if "l4s_landslides/help/qgis.html" not in names:
+            pytest.skip("Python-Markdown is not installed (extra docs)")
+        page = contents.read("l4s_landslides/help/qgis.html").decode()
+    pictures = re.findall(r'<img[^>]* src="([^"]+)"', page)
+    assert len(pictures) > 1
+    assert {f"l4s_landslides/help/{name}" for name in pictures} <= names
+    assert "<table>" in page
+    assert ".md" not in re.sub(r"<code>.*?</code>", "", page)
 
 
 @pytest.fixture

@@ -46,9 +46,9 @@ def test_an_unknown_bundle(problem, samples, engine):
 
 
 def test_neither_or_both_scenes(problem, samples):
-    assert "either as a layer or as a product" in problem("maplandslides")
+    assert "either as a layer, as band layers" in problem("maplandslides")
     both = problem("maplandslides", INPUT=str(samples / "valley.tif"), FILE=str(samples / "valley.tif"))
-    assert "either as a layer or as a product" in both
+    assert "found INPUT, FILE" in both
 
 
 def test_a_product_that_is_not_there(problem):
@@ -111,7 +111,7 @@ def test_a_batch_of_many_rows_does_not_wait_for_the_engine(samples, monkeypatch)
     def slow(request):
         asked.append(request)
         checks._spent += 3
-        return ""
+        return "", ""
 
     checks = scene_algorithm._Checks()
     monkeypatch.setattr(checks, "_answer", slow)

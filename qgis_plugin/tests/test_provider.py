@@ -5,15 +5,17 @@ from __future__ import annotations
 import ast
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
-from qgis.core import QgsApplication, QgsProcessingParameterDefinition
+from l4s_landslides.enums import ADVANCED
+from qgis.core import QgsApplication
 
 PLUGIN = Path(__file__).parents[1] / "l4s_landslides"
 NAMES = {
     *("maplandslides", "mapfolder", "buildstack", "teachfromlabels", "comparereference", "makereport"),
     *("searchscenes", "exportcatalogue", "makeinventory", "measureagain"),
-    *("checkenvironment", "setupenvironment"),
+    *("checkenvironment", "setupenvironment", "removeenvironment", "copyengine"),
 }
 
 
@@ -38,13 +40,68 @@ def test_algorithms_explain_themselves(algorithm, name):
     assert alg.canExecute()[0]
 
 
+def test_the_toolbox_has_groups(algorithm):
+    groups = {}
+    for name in sorted(NAMES):
+        made = algorithm(name)
+        groups.setdefault((made.groupId(), made.group()), set()).add(name)
+    assert groups[("map", "Map")] == {"maplandslides", "mapfolder", "makeinventory"}
+    assert set(groups) == {("map", "Map"), ("prepare", "Prepare"), ("check", "Check")}
+    assert {"comparereference", "makereport"} < groups[("check", "Check")]
+
+
+def test_menu_and_toolbar_have_all_algorithms(qgis_iface, monkeypatch, plugin):
+    from l4s_landslides import plugin as module
+    from qgis.PyQt.QtWidgets import QMainWindow
+
+    window, added, opened = QMainWindow(), [], []
+    monkeypatch.setattr(qgis_iface, "mainWindow", lambda: window, raising=False)
+    monkeypatch.setattr(qgis_iface, "addPluginToMenu", lambda menu, action: added.append(action), raising=False)
+    for name in ("removePluginMenu", "removeToolBarIcon"):
+        monkeypatch.setattr(qgis_iface, name, lambda *_: None, raising=False)
+    monkeypatch.setattr(qgis_iface, "addToolBarWidget", lambda button: button, raising=False)
+    monkeypatch.setattr(module, "_open", opened.append)
+    panels = SimpleNamespace(add=lambda: None, remove=lambda: None)
+    monkeypatch.setattr("l4s_landslides.panels.Panels", lambda *_: panels)
+    monkeypatch.setattr(module.LandslidesPlugin, "initProcessing", lambda self: setattr(self, "_provider", provider))
+    provider = QgsApplication.processingRegistry().providerById("landslide4sense")
+    loaded = module.LandslidesPlugin(qgis_iface)
+    loaded.initGui()
+    assert len(loaded._button.menu().actions()) == len(added) == len(NAMES) + 2
+    for action in added[1:-1]:
+        action.trigger()
+    assert set(opened) == NAMES
+    loaded._provider = None
+    loaded.unload()
+    assert loaded._actions == []
+
+
+def test_the_sample_scene_is_ready_at_once(qgis_iface, monkeypatch, problem):
+    import processing
+    from l4s_landslides import sample
+    from qgis.core import QgsCoordinateReferenceSystem, QgsProject
+    from qgis.gui import QgsMapCanvas
+
+    canvas, opened = QgsMapCanvas(), []
+    canvas.setDestinationCrs(QgsCoordinateReferenceSystem("EPSG:32645"))
+    monkeypatch.setattr(qgis_iface, "mapCanvas", lambda: canvas, raising=False)
+    monkeypatch.setattr(processing, "execAlgorithmDialog", lambda *given: opened.append(given), raising=False)
+    sample.load(qgis_iface)
+    ((name, parameters),) = opened
+    assert name == "landslide4sense:maplandslides"
+    assert problem("maplandslides", **parameters) == ""
+    scene = QgsProject.instance().mapLayer(parameters["INPUT"])
+    renderer = scene.renderer()
+    assert [scene.bandName(renderer.redBand()), scene.bandName(renderer.blueBand())] == ["Band 04: B4", "Band 02: B2"]
+    assert canvas.extent().intersects(scene.extent())
+
+
 def test_options_are_folded_under_advanced(algorithm):
     alg = algorithm("maplandslides")
-    shown = {
-        p.name() for p in alg.parameterDefinitions() if not p.flags() & QgsProcessingParameterDefinition.FlagAdvanced
-    }
+    shown = {p.name() for p in alg.parameterDefinitions() if not p.flags() & ADVANCED}
     assert shown == {
-        *("INPUT", "FILE", "DEM", "EXTENT", "AOI", "BUNDLE", "THRESHOLD", "MIN_AREA", "DEVICE"),
+        *("INPUT", "BAND_LAYERS", "SCENE_FOLDER", "FILE", "DEM", "EXTENT", "AOI"),
+        *("BUNDLE", "THRESHOLD", "MIN_AREA", "DEVICE"),
         *("OUTPUT", "PROBABILITY", "BEFORE", "BEFORE_FILE", "CHANGE", "REPORT"),
     }
 

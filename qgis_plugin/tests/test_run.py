@@ -26,6 +26,7 @@ from qgis.core import (
     QgsProcessingModelChildParameterSource,
     QgsProcessingModelOutput,
     QgsProcessingModelParameter,
+    QgsProcessingOutputLayerDefinition,
     QgsProcessingParameterRasterLayer,
     QgsProject,
     QgsRasterLayer,
@@ -62,7 +63,10 @@ def test_the_same_features_as_the_command_line(run, samples, engine, feedback):
     assert found == features(expected)
     assert results["COUNT"] == len(found) > 40
     assert results["AREA"] == pytest.approx(sum(f[2] for f in found))
-    assert json.loads(results["PROVENANCE"])["scene"] == "valley"
+    assert results["SCENE"] == "valley"
+    assert results["MODEL"].startswith("rgb ")
+    assert not any("{" in line for line in feedback.lines if not line.startswith("Results: "))
+    assert "provenance" not in feedback.text.lower()
     assert any("per second" in line for line in feedback.lines)
     assert any(line.startswith("Device: ") for line in feedback.lines)
     assert hidden(samples) == []
@@ -244,6 +248,76 @@ def drawn(layer):
     return found
 
 
+def test_a_result_that_is_shown_is_refreshed_though_it_is_not_loaded(samples, run):
+    """An edit would otherwise land on another landslide than the one that is drawn."""
+    out = samples / "inventory.gpkg"
+    given = {"INPUT": str(samples / "valley.tif"), "OUTPUT": str(out), "EXTENT": PART}
+    run("maplandslides", **given, MIN_AREA=500)
+    layer = QgsVectorLayer(f"{out}|layername=landslides", "mine", "ogr")
+    QgsProject.instance().addMapLayer(layer)
+    before = {f.id(): f["area_m2"] for f in layer.getFeatures()}
+    run("maplandslides", **given, MIN_AREA=10_000)
+    after = {f.id(): f["area_m2"] for f in layer.getFeatures()}
+    assert 0 < len(after) == layer.featureCount() < len(before)
+    assert min(after.values()) >= 10_000
+    assert layer.startEditing()
+    first = next(iter(after))
+    layer.changeAttributeValue(first, layer.fields().indexOf("confidence"), "mine")
+    assert layer.commitChanges()
+    rows = {f["area_m2"]: f["confidence"] for f in QgsVectorLayer(str(out), "", "ogr").getFeatures()}
+    assert rows[after[first]] == "mine"
+
+
+@pytest.mark.parametrize("name", ["comparereference", "buildstack"])
+def test_other_results_that_are_shown_are_refreshed(samples, run, name):
+    out = samples / ("c.gpkg" if name == "comparereference" else "s.tif")
+    reference = str(samples / "valley_reference.gpkg")
+    compared = {"INVENTORY": reference, "REFERENCE": reference, "EXTENT": PART}
+    given = compared if name == "comparereference" else {"INPUT": str(samples / "valley.tif")}
+    run(name, **given, OUTPUT=str(out))
+    kind = QgsVectorLayer if name == "comparereference" else QgsRasterLayer
+    layer = kind(str(out), "mine")
+    QgsProject.instance().addMapLayer(layer)
+    before = layer.extent()
+    smaller = {**given, "EXTENT": "421000,422000,3086500,3087500 [EPSG:32645]"}
+    run(name, **smaller, OUTPUT=str(out))
+    layer.updateExtents() if name == "comparereference" else None
+    assert layer.extent().width() < before.width()
+
+
+def test_results_lie_in_one_group_polygons_on_top(samples, feedback):
+    load(samples, feedback, PROBABILITY="TEMPORARY_OUTPUT")
+    root = QgsProject.instance().layerTreeRoot()
+    group = root.findGroup("valley")
+    names = [node.name() for node in group.findLayers()]
+    assert names == ["Landslides valley", "Probability of landslide valley"]
+    assert [node.name() for node in root.findLayers()] == names
+
+
+def load(samples, feedback, **more) -> None:
+    given = {"INPUT": str(samples / "valley.tif"), "EXTENT": PART, "OUTPUT": "TEMPORARY_OUTPUT", **more}
+    processing.runAndLoadResults("landslide4sense:maplandslides", given, feedback=feedback.qgis)
+
+
+def test_a_name_that_somebody_chose_is_kept(samples, feedback):
+    output = QgsProcessingOutputLayerDefinition("TEMPORARY_OUTPUT", QgsProject.instance())
+    output.destinationName = "Mine of 2018"
+    load(samples, feedback, OUTPUT=output)
+    (layer,) = QgsProject.instance().mapLayers().values()
+    assert layer.name() == "Mine of 2018"
+    assert layer.renderer().type() == "categorizedSymbol"
+    assert layer.displayExpression().startswith("concat(")
+
+
+def test_a_stack_is_drawn_in_natural_colours(samples, feedback):
+    given = {"INPUT": str(samples / "valley.tif"), "EXTENT": PART, "OUTPUT": "TEMPORARY_OUTPUT"}
+    processing.runAndLoadResults("landslide4sense:buildstack", given, feedback=feedback.qgis)
+    (layer,) = QgsProject.instance().mapLayers().values()
+    shown = layer.renderer()
+    names = [layer.bandName(n).split(": ")[-1] for n in (shown.redBand(), shown.greenBand(), shown.blueBand())]
+    assert names == ["B4", "B3", "B2"]
+
+
 def test_running_again_refreshes_the_layer_that_is_there(samples, feedback):
     out = samples / "inventory.gpkg"
     parameters = {"INPUT": str(samples / "valley.tif"), "OUTPUT": str(out), "EXTENT": PART}
@@ -279,6 +353,54 @@ def test_folder_goes_on_after_a_scene_that_fails(run, samples, feedback):
     assert (out / "b valley.gpkg").stat().st_mtime_ns == stamp
 
 
+def test_folder_takes_band_folders_and_nested_products(run, samples):
+    from l4s_landslides.algorithms.map_folder import scenes_in
+
+    inner = samples / "scenes" / "2020" / "bands"
+    inner.mkdir(parents=True)
+    for band in (2, 3, 4):
+        gdal.Translate(str(inner / f"B{band}.tif"), str(samples / "valley.tif"), bandList=[band])
+    (samples / "scenes" / "2021" / "S2A.SAFE").mkdir(parents=True)
+    (samples / "scenes" / "2021" / "S2A.SAFE" / "part.tif").write_bytes(b"")
+    shutil.move(samples / "valley.tif", samples / "scenes" / "valley.tif")
+    found = [path.name for path in scenes_in(str(samples / "scenes"))]
+    assert sorted(found) == ["S2A.SAFE", "bands", "valley.tif"]
+    assert [path.name for path in scenes_in(str(inner))] == ["bands"]
+    shutil.rmtree(samples / "scenes" / "2021")
+    out = samples / "out"
+    results = run("mapfolder", FOLDER=str(samples / "scenes"), OUTPUT_FOLDER=str(out), EXTENT=PART, LOAD=False)
+    assert results["MAPPED"] == 2
+    assert len(features(out / "bands.gpkg")) > 0
+
+
+def test_folder_that_is_cancelled_keeps_and_loads_what_is_finished(run, samples, large, feedback):
+    scenes, out = samples / "scenes", samples / "out"
+    scenes.mkdir()
+    shutil.copy(samples / "valley.tif", scenes / "a valley.tif")
+    shutil.copy(large, scenes / "b large.tif")
+
+    def cancel():
+        deadline = time.monotonic() + 90
+        while not any("b large.tif" in line for line in feedback.lines) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        feedback.qgis.cancel()
+
+    threading.Thread(target=cancel).start()
+    with pytest.raises(QgsProcessingException, match="Cancelled"):
+        run("mapfolder", FOLDER=str(scenes), OUTPUT_FOLDER=str(out))
+    assert any("1 of 2 scenes were finished" in line for line in feedback.lines)
+    assert [path.name for path in out.iterdir()] == ["a valley.gpkg"]
+    (layer,) = QgsProject.instance().mapLayers().values()
+    assert layer.name() == "Landslides a valley"
+    assert layer.renderer().type() == "categorizedSymbol"
+
+
+def test_folder_that_cannot_be_written(problem, samples):
+    (samples / "file").write_text("")
+    message = problem("mapfolder", FOLDER=str(samples), OUTPUT_FOLDER=str(samples / "file" / "out"))
+    assert "cannot be written" in message
+
+
 def test_folder_in_which_all_fail(run, samples):
     (samples / "scenes").mkdir()
     (samples / "scenes" / "a.tif").write_text("no raster")
@@ -298,6 +420,26 @@ def test_compare_with_the_reference(run, samples):
     both = scores["IOU"] / (1 + scores["IOU"])
     assert scores["F1"] == pytest.approx(2 * both)
     assert scores["HITS"] + scores["FALSE_ALARMS"] == len(features(samples / "o.gpkg"))
+
+
+def test_a_comparison_keeps_the_inventorys_attributes(run, samples):
+    inventory, out = samples / "o.gpkg", samples / "c.gpkg"
+    run("maplandslides", INPUT=str(samples / "valley.tif"), OUTPUT=str(inventory))
+    reference = str(samples / "valley_reference.gpkg")
+    run("comparereference", INVENTORY=str(inventory), REFERENCE=reference, OUTPUT=str(out))
+    own = {f["id"]: (f["prob_mean"], f["bundle"]) for f in QgsVectorLayer(str(inventory), "", "ogr").getFeatures()}
+    rows = list(QgsVectorLayer(str(out), "", "ogr").getFeatures())
+    kept = {f["id"]: (f["prob_mean"], f["bundle"]) for f in rows if f["side"] == "inventory"}
+    assert len(kept) > 40
+    assert kept == {number: own[number] for number in kept}
+    assert any(f["side"] == "reference" for f in rows)
+
+
+def test_a_comparison_of_layers_that_do_not_meet_says_so(run, memory_polygons, feedback):
+    one, other = memory_polygons((420_000, 3_086_000, 421_000, 3_087_000)), memory_polygons((0, 0, 100, 100))
+    with pytest.raises(QgsProcessingException) as caught:
+        run("comparereference", INVENTORY=one.id(), REFERENCE=other.id(), OUTPUT="TEMPORARY_OUTPUT")
+    assert "do not" in str(caught.value) + feedback.text
 
 
 def test_report_of_an_inventory(run, samples):

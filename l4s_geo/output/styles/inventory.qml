@@ -67,6 +67,7 @@
  <fieldConfiguration/>
  <editorlayout>tablayout</editorlayout>
  <attributeEditorForm/>
+ <previewExpression>concat('Landslide ', "id", ', ', round("area_m2"), ' m²', ', ' || nullif("confidence", ''))</previewExpression>
  <mapTip>&lt;b&gt;Landslide [% "id" %]&lt;/b&gt;&lt;br&gt;[% round("area_m2") %] m², mean probability [% round("prob_mean", 2) %]</mapTip>
  <layerGeometryType>2</layerGeometryType>
 </qgis>

@@ -3,12 +3,14 @@
 from .build_stack import BuildStack
 from .check_environment import CheckEnvironment
 from .compare import CompareReference
+from .copy_engine import CopyEngine
 from .export_catalogue import ExportCatalogue
 from .make_inventory import MakeInventory
 from .make_report import MakeReport
 from .map_folder import MapFolder
 from .map_landslides import MapLandslides
 from .measure_again import MeasureAgain
+from .remove_environment import RemoveEnvironment
 from .search_scenes import SearchScenes
 from .setup_environment import SetUpEnvironment
 from .teach import TeachFromLabels
@@ -26,4 +28,6 @@ ALGORITHMS = (
     ExportCatalogue,
     CheckEnvironment,
     SetUpEnvironment,
+    RemoveEnvironment,
+    CopyEngine,
 )

@@ -17,6 +17,7 @@ class BuildStack(SceneAlgorithm):
     TITLE = "Build 14-band stack"
     SUMMARY = "Writes a Sentinel-2 scene and its terrain as one raster on the 10 m mapping grid."
     TAGS = ("stack", "bands", "Landslide4Sense", "slope", "terrain")
+    GROUP = "Prepare"
     HELP = """Writes a scene and its terrain as one raster on the 10 m mapping grid.
 
 The raster holds the bands of Landslide4Sense that are there, in its order and with their names: digital numbers \
@@ -37,4 +38,5 @@ Optimized GeoTIFF; mapping it gives the same landslides as mapping the scene."""
         request = {**self.request, **self.vectors(parameters, context, feedback), "out": out}
         with self.worker(feedback) as worker:
             worker.request("stack", request, progress=Progress(feedback, counted=tr("strips")))
+        self.hand_over(context, "OUTPUT", out, {}, tr("Stack"))
         return {"OUTPUT": out}

@@ -8,12 +8,10 @@ from pathlib import Path
 from qgis.core import (
     QgsProcessingOutputString,
     QgsProcessingParameterFileDestination,
-    QgsSettings,
 )
 
-from .. import engine
+from .. import engine, models
 from ..base import LandslideAlgorithm
-from ..model_parameters import BUNDLES
 from ..texts import tr
 
 
@@ -24,6 +22,7 @@ class CheckEnvironment(LandslideAlgorithm):
     TITLE = "Check environment"
     SUMMARY = "Says which engine runs, on which device, and which bundles are installed."
     TAGS = ("environment", "engine", "GPU", "CUDA", "bundle", "model", "Python")
+    GROUP = "Check"
     HELP = """Says which interpreter the engine runs in and where that was set, which versions are installed, whether \
 an NVIDIA GPU is used or why not, and which bundles (models) there are."""
 
@@ -46,6 +45,7 @@ an NVIDIA GPU is used or why not, and which bundles (models) there are."""
         """Ask, and tell."""
         with self.worker(feedback) as worker:
             facts = worker.request("environment", {})
+        models.remember(facts["bundles"])
         rows = [
             (tr("Interpreter"), f"{facts['executable']} ({engine.find().origin})"),
             (tr("Engine"), f"l4s-geo {facts['engine']}, Python {facts['python']}"),
@@ -59,11 +59,11 @@ an NVIDIA GPU is used or why not, and which bundles (models) there are."""
             text = tr("{description} Bands: {bands}; threshold {threshold:g}").format(
                 description=bundle["description"], bands=bands, threshold=bundle["threshold"]
             )
+            text += " " + models.card(bundle["name"])
             rows.append((tr("Bundle {}").format(bundle["name"]), text))
         for name, text in rows:
             feedback.pushInfo(f"{name}: {text}")
         names = [bundle["name"] for bundle in facts["bundles"]]
-        QgsSettings().setValue(BUNDLES, names)
         results = {
             "PYTHON": facts["executable"],
             "ENGINE": facts["engine"],

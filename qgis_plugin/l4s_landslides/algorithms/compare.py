@@ -5,9 +5,7 @@ from __future__ import annotations
 from qgis.core import (
     QgsCoordinateReferenceSystem,
     QgsGeometry,
-    QgsProcessing,
     QgsProcessingOutputNumber,
-    QgsProcessingParameterDefinition,
     QgsProcessingParameterExtent,
     QgsProcessingParameterFeatureSource,
     QgsProcessingParameterFileDestination,
@@ -16,10 +14,11 @@ from qgis.core import (
     QgsProcessingParameterVectorDestination,
 )
 
-from .. import defaults, results
+from .. import defaults
 from ..base import LandslideAlgorithm, processing_errors
+from ..enums import ADVANCED, NUMBER, POLYGONS
 from ..errors import InputError
-from ..layers import extent_file, polygons_file, raster_file
+from ..layers import extent_file, keep_attributes, polygons_file, raster_file
 from ..outputs import check_apart, output_path
 from ..texts import tr
 
@@ -48,6 +47,7 @@ class CompareReference(LandslideAlgorithm):
     TITLE = "Compare with a reference inventory"
     SUMMARY = "Compares an inventory with a reference: precision, recall, F1, and which landslides were missed."
     TAGS = ("evaluate", "accuracy", "validation", "precision", "recall", "F1", "IoU")
+    GROUP = "Check"
     HELP = """Compares an inventory with a reference, by pixels of 10 m and by landslide. The log shows all figures: \
 with one pixel of tolerance, matched one to one, by size, slope and aspect, and the distribution of sizes.
 
@@ -60,12 +60,13 @@ Give the <b>ground that was looked at</b> in both, as polygons or as an extent, 
 counts against the other. Results are as good as the reference; one drawn by hand at another scale is often off by a \
 pixel all around.
 
-The output holds the landslides of both layers with what became of them: hit, split, amalgamated, false, missed. The \
-report is a page with map, tables and plots for people without a GIS."""
+The output holds the landslides of both layers with what became of them: hit, split, amalgamated, false, missed; \
+those of the inventory keep their attributes. The report is a page with map, tables and plots for people without \
+a GIS."""
 
     def initAlgorithm(self, configuration=None):  # noqa: N802
         """Declare the parameters."""
-        polygons = [QgsProcessing.TypeVectorPolygon]
+        polygons = [POLYGONS]
         self.addParameter(QgsProcessingParameterFeatureSource("INVENTORY", tr("Inventory"), polygons))
         self.addParameter(QgsProcessingParameterFeatureSource("REFERENCE", tr("Reference inventory"), polygons))
         self.addParameter(
@@ -80,15 +81,13 @@ report is a page with map, tables and plots for people without a GIS."""
         for name, text in (("PROBABILITY", tr("Probability raster of the inventory")), ("DEM", tr("DEM"))):
             self._add_advanced(QgsProcessingParameterRasterLayer(name, text, optional=True))
         for name, (text, most) in _SUN.items():
-            kind = QgsProcessingParameterNumber.Double
+            kind = NUMBER
             self._add_advanced(
                 QgsProcessingParameterNumber(name, tr(text), kind, optional=True, minValue=0, maxValue=most)
             )
         iou = tr("Intersection over union from which two landslides match one to one")
         self._add_advanced(_fraction("LEAST_IOU", iou, defaults.MATCH_IOU))
-        self.addParameter(
-            QgsProcessingParameterVectorDestination("OUTPUT", tr("Comparison"), QgsProcessing.TypeVectorPolygon)
-        )
+        self.addParameter(QgsProcessingParameterVectorDestination("OUTPUT", tr("Comparison"), POLYGONS))
         self.addParameter(
             QgsProcessingParameterFileDestination(
                 "REPORT", tr("Report"), tr("HTML files (*.html)"), optional=True, createByDefault=False
@@ -135,7 +134,8 @@ report is a page with map, tables and plots for people without a GIS."""
         with processing_errors(feedback):
             for name in ("INVENTORY", "REFERENCE", "AREA", "DOUBTFUL"):
                 if self._given(parameters, name, context):
-                    request[name.lower()] = polygons_file(self.parameterAsSource(parameters, name, context))
+                    source = self.parameterAsSource(parameters, name, context)
+                    request[name.lower()] = polygons_file(source, attributes=name in ("INVENTORY", "REFERENCE"))
             if not self._extent(parameters, context).isNull():
                 request["area"] = extent_file(self._extent(parameters, context))
         request["settings"] = {
@@ -147,11 +147,12 @@ report is a page with map, tables and plots for people without a GIS."""
             request["settings"]["sun"] = [self.parameterAsDouble(parameters, name, context) for name in _SUN]
         with self.worker(feedback) as worker:
             figures = worker.request("evaluate", request)
-        results.finish(context, out, {}, tr("Comparison"))
+        keep_attributes(out, self.parameterAsSource(parameters, "INVENTORY", context))
+        self.hand_over(context, "OUTPUT", out, {}, tr("Comparison"))
         return {"OUTPUT": out, **({"REPORT": report} if report else {}), **_numbers(figures)}
 
     def _add_advanced(self, parameter) -> None:
-        parameter.setFlags(parameter.flags() | QgsProcessingParameterDefinition.FlagAdvanced)
+        parameter.setFlags(parameter.flags() | ADVANCED)
         self.addParameter(parameter)
 
     def _given(self, parameters, name, context) -> bool:
@@ -167,7 +168,7 @@ report is a page with map, tables and plots for people without a GIS."""
 
 
 def _fraction(name: str, text: str, default: float) -> QgsProcessingParameterNumber:
-    kind = QgsProcessingParameterNumber.Double
+    kind = NUMBER
     return QgsProcessingParameterNumber(name, text, kind, default, minValue=0.001, maxValue=1)
 
 

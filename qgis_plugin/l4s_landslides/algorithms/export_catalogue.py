@@ -28,6 +28,7 @@ class ExportCatalogue(LandslideAlgorithm):
     TITLE = "Export to a catalogue"
     SUMMARY = "Writes an inventory in the fields of a landslide catalogue: COOLR, UGLC or the USGS's."
     TAGS = ("export", "catalogue", "catalog", "COOLR", "UGLC", "USGS", "NASA")
+    GROUP = "Check"
     HELP = """Writes the landslides of an inventory in the columns of a landslide catalogue, in longitude and \
 latitude: NASA's COOLR and Global Landslide Catalog, the Unified Global Landslide Catalogue, or the Landslide \
 Inventories across the United States of the USGS.

@@ -10,7 +10,7 @@ from qgis.core import (
     QgsProcessingParameterVectorDestination,
 )
 
-from .. import defaults, results
+from .. import defaults
 from ..base import LandslideAlgorithm, processing_errors
 from ..layers import raster_file
 from ..made_from import facts_of
@@ -28,6 +28,7 @@ class MakeInventory(LandslideAlgorithm):
     TITLE = "Make an inventory of probabilities"
     SUMMARY = "Makes an inventory of a probability raster, at another threshold; nothing is mapped again."
     TAGS = ("threshold", "probability", "vectorize", "polygons")
+    GROUP = "Map"
     HELP = """Makes an inventory of a probability raster that Map landslides wrote, for instance at another threshold \
 or with another minimum area; nothing is mapped again. The panel <b>Threshold by eye</b> shows beforehand what a \
 threshold gives.
@@ -90,10 +91,6 @@ later date come out."""
         with self.worker(feedback) as worker:
             made = worker.request("inventory", request, progress=Progress(feedback))
         facts = {**self.facts, "threshold": request.get("threshold", self.facts.get("threshold"))} if self.facts else {}
-        results.finish(context, out, facts, tr("Landslides {}").format(self.facts.get("scene", "")).strip())
+        name = tr("Landslides {}").format(self.facts.get("scene", "")).strip()
+        self.hand_over(context, "OUTPUT", out, facts, name)
         return {"OUTPUT": out, "COUNT": made["features"], "AREA": made["area_m2"]}
-
-    def postProcessAlgorithm(self, context, feedback):  # noqa: N802
-        """Refresh layers that show the files already; in the main thread."""
-        results.refresh_open(context, self.facts)
-        return {}

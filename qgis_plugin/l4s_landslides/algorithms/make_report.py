@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from qgis.core import (
-    QgsProcessing,
     QgsProcessingOutputHtml,
     QgsProcessingParameterFile,
     QgsProcessingParameterFileDestination,
@@ -14,6 +13,7 @@ from qgis.core import (
 )
 
 from ..base import LandslideAlgorithm, processing_errors
+from ..enums import POLYGONS, RASTERS
 from ..errors import InputError
 from ..layers import raster_file, vector_source
 from ..scene_parameters import ANY_FILE, advanced, product_path
@@ -27,6 +27,7 @@ class MakeReport(LandslideAlgorithm):
     TITLE = "Make a report"
     SUMMARY = "Writes an inventory as one HTML page: map, key figures, plots, the model and where it comes from."
     TAGS = ("report", "HTML", "page", "share", "print")
+    GROUP = "Check"
     HELP = """Writes a page about an inventory for people who do not open a GIS: one HTML file that works without a \
 network, on a phone and printed, in English or German as the browser says.
 
@@ -39,7 +40,7 @@ landslides that have none."""
 
     def initAlgorithm(self, configuration=None):  # noqa: N802
         """Declare the parameters."""
-        polygons = [QgsProcessing.TypeVectorPolygon]
+        polygons = [POLYGONS]
         self.addParameter(QgsProcessingParameterVectorLayer("INVENTORY", tr("Inventory"), polygons))
         self.addParameter(
             QgsProcessingParameterRasterLayer("SCENE", tr("Scene: a raster layer or file"), optional=True)
@@ -47,9 +48,7 @@ landslides that have none."""
         product = tr("…or a product: SAFE, zip, folder of bands, STAC item, Landslide4Sense patch (.h5)")
         self.addParameter(QgsProcessingParameterFile("FILE", product, optional=True, fileFilter=ANY_FILE))
         earlier = tr("Earlier scenes, to swipe between: raster layers or files")
-        self.addParameter(
-            QgsProcessingParameterMultipleLayers("BEFORE", earlier, QgsProcessing.TypeRaster, optional=True)
-        )
+        self.addParameter(QgsProcessingParameterMultipleLayers("BEFORE", earlier, RASTERS, optional=True))
         earlier = tr("…or an earlier product, or one more")
         self.addParameter(QgsProcessingParameterFile("BEFORE_FILE", earlier, optional=True, fileFilter=ANY_FILE))
         self.addParameter(QgsProcessingParameterRasterLayer("DEM", tr("DEM"), optional=True))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import dataclass
 from pathlib import Path
 
 from qgis.core import (
@@ -14,15 +16,21 @@ from qgis.core import (
     QgsProcessingParameterFolderDestination,
 )
 
+from ..bands import guess
 from ..base import LandslideAlgorithm, processing_errors
+from ..enums import FOLDER
 from ..errors import EngineError, InputError
 from ..model_parameters import add_model, model_request
 from ..outputs import check_apart, output_path
 from ..progress import Progress
-from ..results import finish, refresh_open
+from ..results import finish, load_now
 from ..scene_parameters import SceneReader, add_area, add_before, add_details, add_terrain
 from ..texts import tr
 
+_NATURAL = ("B4", "B3", "B2")
+_BAND_FILES = (".tif", ".tiff", ".jp2", ".img")
+_DEPTH = 4
+"""How many folders deep scenes are looked for."""
 _RASTERS = (".tif", ".tiff", ".vrt", ".jp2", ".img", ".h5")
 
 
@@ -33,20 +41,19 @@ class MapFolder(LandslideAlgorithm):
     TITLE = "Map landslides in a folder"
     SUMMARY = "Maps every Sentinel-2 scene of a folder; a scene that fails is reported and the others go on."
     TAGS = ("batch", "mapping", "folder", "detect", "segmentation")
-    HELP = """Maps every scene of a folder: rasters (.tif, .vrt, .jp2, .img), SAFE products (folders and zips), \
-STAC items (.json) and patches of Landslide4Sense (.h5). Each becomes an inventory of its own in the output folder, \
-named after the scene.
+    GROUP = "Map"
+    HELP = """Maps every scene of a folder and of the folders in it: rasters (.tif, .vrt, .jp2, .img), SAFE products \
+(folders and zips), folders of band files, STAC items (.json) and patches of Landslide4Sense (.h5). Each becomes an \
+inventory of its own in the output folder, named after the scene.
 
 Earlier scenes, DEM, area of interest, mask and options hold for all scenes; those that lie in the folder \
 themselves are not mapped. A scene that fails is reported, and the others go on. \
 Scenes that have an inventory in the output folder already are left alone, so a stopped run can be gone on with, \
-unless you ask for all to be mapped again."""
+unless you ask for all to be mapped again. After a cancel, what is finished is kept and added to the project."""
 
     def initAlgorithm(self, configuration=None):  # noqa: N802
         """Declare the parameters."""
-        self.addParameter(
-            QgsProcessingParameterFile("FOLDER", tr("Folder of scenes"), QgsProcessingParameterFile.Folder)
-        )
+        self.addParameter(QgsProcessingParameterFile("FOLDER", tr("Folder of scenes"), FOLDER))
         add_before(self)
         add_terrain(self)
         add_area(self)
@@ -81,6 +88,7 @@ unless you ask for all to be mapped again."""
                 tr("The folder {} holds no scene; expected rasters, SAFE products or STAC items in it.").format(folder)
             )
         outputs = self._outputs(parameters, context)
+        _check_writable(output_path(parameters.get("OUTPUT_FOLDER"), context))
         layers = [self.parameterAsLayer(parameters, name, context) for name in ("MASK", "AOI") if parameters.get(name)]
         check_apart(outputs, layers)
 
@@ -108,7 +116,6 @@ unless you ask for all to be mapped again."""
         with processing_errors(feedback):
             reader = SceneReader(self, parameters, context)
             self.request = {**reader.layers(), **reader.options(), **reader.before()}
-        self.facts = {}
         return True
 
     def processAlgorithm(self, parameters, context, feedback):  # noqa: N802
@@ -117,38 +124,27 @@ unless you ask for all to be mapped again."""
             vectors = SceneReader(self, parameters, context).vectors()
             common = {**self.request, **vectors, **model_request(self, parameters, context)}
         folder = Path(self.parameterAsString(parameters, "OUTPUT_FOLDER", context))
-        folder.mkdir(parents=True, exist_ok=True)
-        again = self.parameterAsBool(parameters, "AGAIN", context)
-        rasters = self.parameterAsBool(parameters, "WITH_PROBABILITY", context)
-        reports = self.parameterAsBool(parameters, "WITH_REPORT", context)
+        with processing_errors(feedback):
+            _make(folder)
+        wanted = Wanted(
+            folder,
+            self.parameterAsBool(parameters, "AGAIN", context),
+            self.parameterAsBool(parameters, "WITH_PROBABILITY", context),
+            self.parameterAsBool(parameters, "WITH_REPORT", context),
+        )
         used = {
             str(Path(path).resolve()) for key in ("dem", "slope", "mask", "before") for path in _listed(common.get(key))
         }
         scenes = [s for s in scenes_in(self.parameterAsString(parameters, "FOLDER", context)) if str(s) not in used]
         mapped, failed = [], []
-        with self.worker(feedback) as worker:
-            for number, scene in enumerate(scenes):
-                out = folder / f"{scene.stem}.gpkg"
-                if out.exists() and not again:
-                    feedback.pushInfo(tr("{}: has an inventory already").format(scene.name))
-                    mapped.append(str(out))
-                    continue
-                feedback.pushInfo(tr("Scene {} of {}: {}").format(number + 1, len(scenes), scene.name))
-                request = {**common, "scene": str(scene), "out": str(out)}
-                if rasters:
-                    request["probability"] = str(folder / f"{scene.stem}_probability.tif")
-                if reports:
-                    request["report"] = str(folder / f"{scene.stem}.html")
-                try:
-                    result = worker.request("map", request, progress=Progress(feedback, number, len(scenes)))
-                except EngineError as error:
-                    if error.kind == "Crash" and not worker.running():
-                        raise
-                    failed.append(scene.name)
-                    feedback.reportError(f"{scene.name}: {error}", False)
-                    continue
-                mapped.append(str(out))
-                self.facts[str(out)] = result.get("provenance", {})
+        try:
+            with self.worker(feedback) as worker:
+                for number, scene in enumerate(scenes):
+                    progress = Progress(feedback, number, len(scenes))
+                    self._map(worker, scene, common, wanted, progress, (mapped, failed), feedback)
+        except QgsProcessingException:
+            self._rescue(parameters, context, feedback, mapped, len(scenes))
+            raise
         feedback.pushInfo(tr("{} scenes mapped, {} failed").format(len(mapped), len(failed)))
         if failed and not mapped:
             raise QgsProcessingException(tr("No scene could be mapped; the log says why."))
@@ -156,10 +152,40 @@ unless you ask for all to be mapped again."""
             self._load(context, mapped)
         return {"OUTPUT_FOLDER": str(folder), "OUTPUTS": mapped, "MAPPED": len(mapped), "FAILED": len(failed)}
 
-    def postProcessAlgorithm(self, context, feedback):  # noqa: N802
-        """Refresh layers that show the files already; in the main thread."""
-        refresh_open(context, self.facts)
-        return {}
+    def _map(self, worker, scene, common, wanted, progress, told, feedback):
+        """Map one scene, and note in `told` whether it is mapped or has failed."""
+        mapped, failed = told
+        out = wanted.folder / f"{scene.stem}.gpkg"
+        if out.exists() and not wanted.again:
+            feedback.pushInfo(tr("{}: has an inventory already").format(scene.name))
+            mapped.append(str(out))
+            return
+        feedback.pushInfo(tr("Scene {}: {}").format(len(mapped) + len(failed) + 1, scene.name))
+        request = {**common, "scene": str(scene), "out": str(out)}
+        if wanted.rasters:
+            request["probability"] = str(wanted.folder / f"{scene.stem}_probability.tif")
+        if wanted.reports:
+            request["report"] = str(wanted.folder / f"{scene.stem}.html")
+        try:
+            result = worker.request("map", request, progress=progress)
+        except EngineError as error:
+            if error.kind == "Crash" and not worker.running():
+                raise
+            failed.append(scene.name)
+            feedback.reportError(f"{scene.name}: {error}", False)
+            return
+        mapped.append(str(out))
+        self.written[str(out)] = result.get("provenance", {})
+
+    def _rescue(self, parameters, context, feedback, mapped, count):
+        """After a cancel, say what is finished, and load it, which Processing does not do then."""
+        if not mapped:
+            return
+        feedback.reportError(
+            tr("{} of {} scenes were finished, and are kept; run it again for the others.").format(len(mapped), count)
+        )
+        if self.parameterAsBool(parameters, "LOAD", context) and context.project() is not None:
+            load_now(context.project(), {path: self.written.get(path, {}) for path in mapped})
 
     def _load(self, context, paths: list[str]) -> None:
         if context.project() is None:
@@ -168,23 +194,81 @@ unless you ask for all to be mapped again."""
             name = tr("Landslides {}").format(Path(path).stem)
             details = QgsProcessingContext.LayerDetails(name, context.project(), "OUTPUTS")
             context.addLayerToLoadOnCompletion(path, details)
-            finish(context, path, self.facts.get(path, {}))
+            finish(context, path, self.written.get(path, {}))
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is wanted of each scene."""
+
+    folder: Path
+    again: bool
+    rasters: bool
+    reports: bool
+
+
+def _check_writable(folder: str) -> None:
+    """Check that a folder can be written, or made.
+
+    Raises:
+        InputError: it cannot.
+    """
+    place = Path(folder) if folder else None
+    while place is not None and not place.exists() and place != place.parent:
+        place = place.parent
+    if place is not None and not (place.is_dir() and os.access(place, os.W_OK)):
+        raise _not_writable(folder, place)
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _not_writable(str(folder), error) from None
+
+
+def _not_writable(folder: str, why: object) -> InputError:
+    return InputError(
+        tr("The folder of inventories {folder} cannot be written ({why}); choose one in which you may.").format(
+            folder=folder, why=why
+        )
+    )
 
 
 def scenes_in(folder: str) -> list[Path]:
-    """The scenes of a folder, by name."""
+    """The scenes of a folder and of the folders in it, by name; a folder of band files is one scene."""
+    place = Path(folder)
+    return [place.resolve()] if _holds_bands(place) else _found(place.resolve(), _DEPTH)
+
+
+def _found(folder: Path, depth: int) -> list[Path]:
     try:
-        entries = sorted(Path(folder).resolve().iterdir())
+        entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
     except OSError:
         return []
-    return [entry for entry in entries if not entry.name.startswith(".") and _is_scene(entry)]
+    scenes = []
+    for entry in entries:
+        if _is_scene(entry):
+            scenes.append(entry)
+        elif entry.is_dir() and depth:
+            scenes += _found(entry, depth - 1)
+    return scenes
 
 
 def _is_scene(path: Path) -> bool:
     suffix = path.suffix.lower()
     if path.is_dir():
-        return suffix == ".safe"
+        return suffix == ".safe" or _holds_bands(path)
     return suffix in (*_RASTERS, ".zip") or (suffix == ".json" and ".provenance" not in path.name)
+
+
+def _holds_bands(folder: Path) -> bool:
+    """Whether a folder holds single-band files of red, green and blue, one of each, by their names."""
+    try:
+        names = [path.stem for path in folder.iterdir() if path.suffix.lower() in _BAND_FILES and path.is_file()]
+    except OSError:
+        return False
+    return set(_NATURAL) <= {guess(name) for name in names}
 
 
 def _listed(value: object) -> list[str]:

@@ -9,7 +9,6 @@ from qgis.core import (
     QgsProcessingParameterVectorLayer,
 )
 
-from .. import results
 from ..base import LandslideAlgorithm, processing_errors
 from ..layers import raster_file, vector_source
 from ..made_from import facts_of
@@ -25,6 +24,7 @@ class MeasureAgain(LandslideAlgorithm):
     TITLE = "Measure an inventory anew"
     SUMMARY = "Measures the polygons of an inventory anew, after somebody drew in it: shape, terrain, probability."
     TAGS = ("attributes", "area", "slope", "relief", "review")
+    GROUP = "Check"
     HELP = """Measures polygons as Map landslides does: their shape always, the terrain with a <b>DEM</b> (without \
 one, that of the map is taken if it is still there), probability and confidence with the map's <b>probability \
 raster</b>. Without the raster these become empty where an outline has changed. All other attributes stay, among them \
@@ -67,5 +67,6 @@ The panel <b>Review inventory</b> does this by itself for each polygon that is d
         out = self.parameterAsOutputLayer(parameters, "OUTPUT", context)
         with self.worker(feedback) as worker:
             answer = worker.request("measure", {**self.request, "out": out})
-        results.finish(context, out, self.facts, tr("Landslides {}").format(self.facts.get("scene", "")).strip())
+        name = tr("Landslides {}").format(self.facts.get("scene", "")).strip()
+        self.hand_over(context, "OUTPUT", out, self.facts, name)
         return {"OUTPUT": out, "COUNT": len(answer["attributes"])}

@@ -13,6 +13,7 @@ from qgis.core import (
 )
 
 from ..base import LandslideAlgorithm
+from ..enums import FOLDER
 from ..errors import InputError
 from ..texts import tr
 
@@ -24,6 +25,7 @@ class SearchScenes(LandslideAlgorithm):
     TITLE = "Search scenes"
     SUMMARY = "Searches scenes before and after an event, and elevations, in a STAC API, and writes them into its file."
     TAGS = ("event", "search", "STAC", "download", "DEM", "earthquake", "rainfall")
+    GROUP = "Prepare"
     HELP = """Asks a STAC API for Sentinel-2 scenes before and after the event of an <b>event file</b> and for \
 elevations of its area, ranks the scenes by how much of the area they show clearly, and writes the choice into the \
 file, where you can change it. The log shows what was looked at; * marks what was chosen.
@@ -52,9 +54,8 @@ No signature, key or password is written into the file or shown."""
                 "REPLACE", tr("Replace scenes and elevations of the file"), defaultValue=False
             )
         )
-        folder = QgsProcessingParameterFile.Behavior.Folder
         self.addParameter(
-            QgsProcessingParameterFile("FOLDER", tr("Folder to copy the area's part into"), folder, optional=True)
+            QgsProcessingParameterFile("FOLDER", tr("Folder to copy the area's part into"), FOLDER, optional=True)
         )
         for name, text in (
             ("BEFORE", tr("Scenes before")),

@@ -10,9 +10,10 @@ from qgis.core import (
     QgsProcessingParameterFile,
 )
 
-from .. import managed
+from .. import managed, models
 from ..base import LandslideAlgorithm, processing_errors
-from ..engine import SETTING, VARIABLE, Engine, find
+from ..engine import Engine, find
+from ..enums import FOLDER
 from ..scene_parameters import ANY_FILE, advanced
 from ..texts import tr
 from ..worker import Worker
@@ -25,14 +26,16 @@ class SetUpEnvironment(LandslideAlgorithm):
 
     NAME = "setupenvironment"
     TITLE = "Set up environment"
-    SUMMARY = "Installs the engine into an environment of its own in your QGIS profile."
+    SUMMARY = "Installs the engine into an environment of its own, beside your QGIS profiles."
     TAGS = ("environment", "engine", "install", "pip", "venv", "GPU", "CUDA", "offline", "proxy")
+    GROUP = "Prepare"
     NEEDS_ENGINE = False
-    HELP = """Makes a Python environment in your QGIS profile and installs the engine into it. QGIS itself is not \
-touched, and the folder can be deleted at any time.
+    HELP = """Makes a Python environment beside your QGIS profiles, which share it, and installs the engine into it. \
+QGIS itself is not touched. <i>Remove environment</i> takes it away again.
 
-It needs Python 3.11 or newer and the internet, or a <b>folder of wheels</b> that was filled elsewhere with \
-<code>pip download</code>. The proxy of QGIS's network options is used.
+It needs Python 3.11 or newer and the internet: about 0.3 GB are downloaded, and 0.9 GB of disk are used. Without the \
+internet, give a <b>folder of wheels</b>, which <i>Copy the engine</i> begins and <code>pip download</code> fills on \
+another computer. The proxy of QGIS's network options is used.
 
 <b>GPU</b> brings ONNX Runtime for CUDA, a download of some gigabytes, for machines with an NVIDIA GPU and its driver.
 
@@ -46,7 +49,7 @@ An environment that was set up before is replaced when the new one works. The lo
             QgsProcessingParameterFile(
                 "WHEELS",
                 tr("Folder of wheels, to install without the internet"),
-                QgsProcessingParameterFile.Folder,
+                FOLDER,
                 optional=True,
             )
         )
@@ -80,6 +83,7 @@ An environment that was set up before is replaced when the new one works. The lo
                 with Worker(Engine(environment.python, tr("the managed environment")), feedback) as worker:
                     facts = worker.request("environment", {})
                 environment.keep()
+            models.remember(facts["bundles"])
             feedback.pushInfo(tr("The engine {} is set up; it runs on: {}").format(facts["engine"], facts["device"]))
             if extras[0] == "gpu" and facts["cuda"]:
                 feedback.pushWarning(facts["cuda"])
@@ -92,7 +96,7 @@ def _warn_if_overruled(python: str, feedback: QgsProcessingFeedback) -> None:
     used = find()
     if used.python != python:
         feedback.pushWarning(
-            tr("It is not used, since {origin} names {python}; clear the option {setting} or {variable}.").format(
-                origin=used.origin, python=used.python, setting=SETTING, variable=VARIABLE
+            tr("It is not used, since {origin} names {python}; {remedy}.").format(
+                origin=used.origin, python=used.python, remedy=used.remedy
             )
         )

@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from qgis.core import (
-    QgsProcessing,
     QgsProcessingOutputNumber,
-    QgsProcessingParameterDefinition,
     QgsProcessingParameterFeatureSource,
     QgsProcessingParameterField,
     QgsProcessingParameterFile,
@@ -16,10 +14,11 @@ from qgis.core import (
     QgsProcessingParameterVectorDestination,
 )
 
-from .. import defaults, results
 from ..base import processing_errors
+from ..enums import ADVANCED, FOLDER, INTEGER, POLYGONS
 from ..errors import InputError
 from ..layers import polygons_file
+from ..model_parameters import add_bundle
 from ..progress import Progress
 from ..scene_algorithm import SceneAlgorithm
 from ..scene_parameters import SceneReader, add_area, add_before, add_details, add_scene, add_terrain, advanced
@@ -42,6 +41,7 @@ class TeachFromLabels(SceneAlgorithm):
     TITLE = "Teach from labels"
     SUMMARY = "Learns from polygons that were drawn on a scene, or from a reviewed inventory, to map the event better."
     TAGS = ("learn", "train", "labels", "review", "active learning")
+    GROUP = "Prepare"
     HELP = """Learns from what somebody drew on a scene, and writes a bundle that maps this event better. Needs the \
 package lightgbm in the engine's environment (extra teach).
 
@@ -63,7 +63,7 @@ windows</b> are those whose labels would teach most."""
 
     def initAlgorithm(self, configuration=None):  # noqa: N802
         """Declare the parameters."""
-        polygons = [QgsProcessing.TypeVectorPolygon]
+        polygons = [POLYGONS]
         add_scene(self)
         add_terrain(self)
         add_before(self, tr("Earlier scenes, to learn what is new: raster layers or files"))
@@ -71,11 +71,10 @@ windows</b> are those whose labels would teach most."""
         self.addParameter(source("LABELS", tr("Labels: polygons, or a reviewed inventory"), polygons))
         self.addParameter(source("BACKGROUND", tr("Background, if it is a layer of its own"), polygons, optional=True))
         self.addParameter(source("LOOKED", tr("Ground that was fully looked at"), polygons, optional=True))
-        bundle = tr("Bundle to teach: name of an installed one")
-        self.addParameter(QgsProcessingParameterString("BUNDLE", bundle, defaults.BUNDLE))
+        add_bundle(self, tr("Bundle to teach: name of an installed one, or path"))
         number = QgsProcessingParameterNumber
         windows = tr("Windows to suggest for further labels")
-        self.addParameter(number("SUGGEST", windows, number.Integer, 0, minValue=0))
+        self.addParameter(number("SUGGEST", windows, INTEGER, 0, minValue=0))
         field = tr("Field that says what a polygon is, if several could")
         advanced(self, QgsProcessingParameterField("FIELD", field, None, "LABELS", optional=True))
         sun = tr("Sun's azimuth and elevation in degrees (165,31)")
@@ -83,17 +82,17 @@ windows</b> are those whose labels would teach most."""
         add_area(self)
         add_details(self)
         # A folder destination would make the folder, and whatever stands there is taken for somebody's.
-        folder = QgsProcessingParameterFile("PARENT", tr("Folder in which the bundle is written"), 1)
+        folder = QgsProcessingParameterFile("PARENT", tr("Folder in which the bundle is written"), FOLDER)
         self.addParameter(folder)
         self.addParameter(QgsProcessingParameterString("NAME", tr("Name of the taught bundle"), "taught"))
         suggestions = QgsProcessingParameterVectorDestination(
             "SUGGESTIONS",
             tr("Suggested windows"),
-            QgsProcessing.TypeVectorPolygon,
+            POLYGONS,
             optional=True,
             createByDefault=False,
         )
-        suggestions.setFlags(suggestions.flags() & ~QgsProcessingParameterDefinition.FlagAdvanced)
+        suggestions.setFlags(suggestions.flags() & ~ADVANCED)
         self.addParameter(suggestions)
         for name, text in _NUMBERS.items():
             self.addOutput(QgsProcessingOutputNumber(name, tr(text)))
@@ -137,7 +136,7 @@ windows</b> are those whose labels would teach most."""
         scores = answer["scores"]
         found = {"OUTPUT": answer["bundle"], **{name: scores[score] for name, score in _SCORES.items()}}
         if suggestions:
-            results.finish(context, suggestions, {}, tr("Suggested windows"))
+            self.hand_over(context, "SUGGESTIONS", suggestions, {}, tr("Suggested windows"))
             found["SUGGESTIONS"] = suggestions
         return found
 

@@ -12,6 +12,10 @@
    <translation>Schreibt eine Sentinel-2-Szene und ihr Gelände als ein Raster auf dem 10-m-Gitter der Kartierung.</translation>
   </message>
   <message>
+   <source>Prepare</source>
+   <translation>Vorbereiten</translation>
+  </message>
+  <message>
    <source>Writes a scene and its terrain as one raster on the 10 m mapping grid.
 
 The raster holds the bands of Landslide4Sense that are there, in its order and with their names: digital numbers (reflectance × 10000, offset taken off), slope in degrees, DEM in metres. Masked pixels are nodata. It is a Cloud Optimized GeoTIFF; mapping it gives the same landslides as mapping the scene.</source>
@@ -34,6 +38,10 @@ Das Raster enthält die Bänder von Landslide4Sense, die es gibt, in dessen Reih
   <message>
    <source>Says which engine runs, on which device, and which bundles are installed.</source>
    <translation>Sagt, welche Engine läuft, auf welchem Gerät, und welche Modelle installiert sind.</translation>
+  </message>
+  <message>
+   <source>Check</source>
+   <translation>Prüfen</translation>
   </message>
   <message>
    <source>Says which interpreter the engine runs in and where that was set, which versions are installed, whether an NVIDIA GPU is used or why not, and which bundles (models) there are.</source>
@@ -136,7 +144,7 @@ Das Raster enthält die Bänder von Landslide4Sense, die es gibt, in dessen Reih
 
 Give the &lt;b&gt;ground that was looked at&lt;/b&gt; in both, as polygons or as an extent, or what lies outside one of them counts against the other. Results are as good as the reference; one drawn by hand at another scale is often off by a pixel all around.
 
-The output holds the landslides of both layers with what became of them: hit, split, amalgamated, false, missed. The report is a page with map, tables and plots for people without a GIS.</source>
+The output holds the landslides of both layers with what became of them: hit, split, amalgamated, false, missed; those of the inventory keep their attributes. The report is a page with map, tables and plots for people without a GIS.</source>
    <translation>Vergleicht ein Inventar mit einer Referenz, nach Pixeln von 10 m und nach Rutschungen. Im Protokoll stehen alle Zahlen: mit einem Pixel Toleranz, eins zu eins zugeordnet, nach Größe, Hangneigung und Exposition, und die Verteilung der Größen.
 
 &lt;b&gt;Nach Pixeln&lt;/b&gt;: Die Genauigkeit (precision) ist der Anteil der Pixel des Inventars, den die Referenz hat, die Trefferquote (recall) der Anteil der Pixel der Referenz, den das Inventar hat, F1 ihr harmonisches Mittel. Ein Pixel zählt, wenn es zur Hälfte bedeckt ist.
@@ -145,7 +153,7 @@ The output holds the landslides of both layers with what became of them: hit, sp
 
 Geben Sie als Polygone oder als Ausdehnung an, &lt;b&gt;wo&lt;/b&gt; für beide &lt;b&gt;nachgesehen wurde&lt;/b&gt;; sonst zählt, was außerhalb des einen liegt, gegen das andere. Das Ergebnis ist so gut wie die Referenz; eine in anderem Maßstab von Hand gezeichnete liegt oft rundum um ein Pixel daneben.
 
-Die Ausgabe enthält die Rutschungen beider Layer und was aus ihnen wurde: hit (richtig), split (in mehreren Stücken), amalgamated (über mehreren), false (falsch), missed (fehlt). Der Bericht ist eine Seite mit Karte, Tabellen und Diagrammen für Menschen ohne GIS.</translation>
+Die Ausgabe enthält die Rutschungen beider Layer und was aus ihnen wurde: hit (richtig), split (in mehreren Stücken), amalgamated (über mehreren), false (falsch), missed (fehlt); die des Inventars behalten ihre Attribute. Der Bericht ist eine Seite mit Karte, Tabellen und Diagrammen für Menschen ohne GIS.</translation>
   </message>
   <message>
    <source>Share of its area from which a landslide counts as found</source>
@@ -206,6 +214,42 @@ Die Ausgabe enthält die Rutschungen beider Layer und was aus ihnen wurde: hit (
   <message>
    <source>The layer {} has no CRS, so it cannot be compared; set its CRS in its properties.</source>
    <translation>Der Layer {} hat kein KBS, kann also nicht verglichen werden; legen Sie sein KBS in seinen Eigenschaften fest.</translation>
+  </message>
+  <message>
+   <source>Copy the engine</source>
+   <translation>Engine kopieren</translation>
+  </message>
+  <message>
+   <source>Copies the engine's wheel into a folder, the beginning of a set-up without the internet.</source>
+   <translation>Kopiert das Wheel der Engine in einen Ordner, der Anfang einer Einrichtung ohne Internet.</translation>
+  </message>
+  <message>
+   <source>The first step of a set-up on a computer without the internet. Copies the engine's wheel, which is part of the plugin, into a folder, and the log shows the command that fills the folder with the packages it needs. Run it on a computer with the internet, the same operating system and the same version of Python; bring the folder here, and give it to &lt;i&gt;Set up environment&lt;/i&gt; as folder of wheels.</source>
+   <translation>Der erste Schritt einer Einrichtung auf einem Rechner ohne Internet. Kopiert das Wheel der Engine, das Teil des Plugins ist, in einen Ordner, und das Protokoll zeigt den Befehl, der den Ordner mit den Paketen füllt, die sie braucht. Führen Sie ihn auf einem Rechner mit Internet, dem gleichen Betriebssystem und der gleichen Python-Version aus, bringen Sie den Ordner hierher, und geben Sie ihn in &lt;i&gt;Umgebung einrichten&lt;/i&gt; als Ordner mit Wheels an.</translation>
+  </message>
+  <message>
+   <source>In that folder, on a computer with the internet, run:</source>
+   <translation>Führen Sie in diesem Ordner auf einem Rechner mit Internet aus:</translation>
+  </message>
+  <message>
+   <source>Folder to copy it into</source>
+   <translation>Ordner, in den kopiert wird</translation>
+  </message>
+  <message>
+   <source>The engine's wheel</source>
+   <translation>Wheel der Engine</translation>
+  </message>
+  <message>
+   <source>Command that fills the folder</source>
+   <translation>Befehl, der den Ordner füllt</translation>
+  </message>
+  <message>
+   <source>This plugin came without the engine's wheel; take its full zip, or the package l4s-geo.</source>
+   <translation>Dieses Plugin kam ohne das Wheel der Engine; nehmen Sie sein vollständiges Zip oder das Paket l4s-geo.</translation>
+  </message>
+  <message>
+   <source>The wheel cannot be copied into {folder} ({error}); choose another folder.</source>
+   <translation>Das Wheel kann nicht nach {folder} kopiert werden ({error}); wählen Sie einen anderen Ordner.</translation>
   </message>
   <message>
    <source>Export to a catalogue</source>
@@ -290,6 +334,10 @@ Die Dokumentation sagt zu jedem Feld, woher es kommt.</translation>
   <message>
    <source>Makes an inventory of a probability raster, at another threshold; nothing is mapped again.</source>
    <translation>Erstellt aus einem Wahrscheinlichkeitsraster ein Inventar bei anderer Schwelle; nichts wird neu kartiert.</translation>
+  </message>
+  <message>
+   <source>Map</source>
+   <translation>Kartieren</translation>
   </message>
   <message>
    <source>Makes an inventory of a probability raster that Map landslides wrote, for instance at another threshold or with another minimum area; nothing is mapped again. The panel &lt;b&gt;Threshold by eye&lt;/b&gt; shows beforehand what a threshold gives.
@@ -412,12 +460,12 @@ Ohne Szene werden die Dateien versucht, die das Inventar nennt. Das &lt;b&gt;DEM
    <translation>Kartiert jede Sentinel-2-Szene eines Ordners; eine, die misslingt, wird gemeldet, und die anderen laufen weiter.</translation>
   </message>
   <message>
-   <source>Maps every scene of a folder: rasters (.tif, .vrt, .jp2, .img), SAFE products (folders and zips), STAC items (.json) and patches of Landslide4Sense (.h5). Each becomes an inventory of its own in the output folder, named after the scene.
+   <source>Maps every scene of a folder and of the folders in it: rasters (.tif, .vrt, .jp2, .img), SAFE products (folders and zips), folders of band files, STAC items (.json) and patches of Landslide4Sense (.h5). Each becomes an inventory of its own in the output folder, named after the scene.
 
-Earlier scenes, DEM, area of interest, mask and options hold for all scenes; those that lie in the folder themselves are not mapped. A scene that fails is reported, and the others go on. Scenes that have an inventory in the output folder already are left alone, so a stopped run can be gone on with, unless you ask for all to be mapped again.</source>
-   <translation>Kartiert jede Szene eines Ordners: Raster (.tif, .vrt, .jp2, .img), SAFE-Produkte (Ordner und Zips), STAC-Items (.json) und Patches von Landslide4Sense (.h5). Jede ergibt im Ausgabeordner ein eigenes Inventar, das nach ihr benannt ist.
+Earlier scenes, DEM, area of interest, mask and options hold for all scenes; those that lie in the folder themselves are not mapped. A scene that fails is reported, and the others go on. Scenes that have an inventory in the output folder already are left alone, so a stopped run can be gone on with, unless you ask for all to be mapped again. After a cancel, what is finished is kept and added to the project.</source>
+   <translation>Kartiert jede Szene eines Ordners und der Ordner darin: Raster (.tif, .vrt, .jp2, .img), SAFE-Produkte (Ordner und Zips), Ordner von Bändern, STAC-Items (.json) und Patches von Landslide4Sense (.h5). Jede ergibt im Ausgabeordner ein eigenes Inventar, das nach ihr benannt ist.
 
-Frühere Szenen, DEM, Gebiet, Maske und Optionen gelten für alle Szenen; frühere, die selbst im Ordner liegen, werden nicht kartiert. Eine Szene, die misslingt, wird gemeldet, und die anderen laufen weiter. Szenen, die im Ausgabeordner schon ein Inventar haben, bleiben, wie sie sind, sodass ein abgebrochener Lauf fortgesetzt werden kann, es sei denn, Sie lassen alle neu kartieren.</translation>
+Frühere Szenen, DEM, Gebiet, Maske und Optionen gelten für alle Szenen; frühere, die selbst im Ordner liegen, werden nicht kartiert. Eine Szene, die misslingt, wird gemeldet, und die anderen laufen weiter. Szenen, die im Ausgabeordner schon ein Inventar haben, bleiben, wie sie sind, sodass ein abgebrochener Lauf fortgesetzt werden kann, es sei denn, Sie lassen alle neu kartieren. Nach einem Abbruch bleibt, was fertig ist, und kommt ins Projekt.</translation>
   </message>
   <message>
    <source>Folder of scenes</source>
@@ -460,24 +508,32 @@ Frühere Szenen, DEM, Gebiet, Maske und Optionen gelten für alle Szenen; frühe
    <translation>Keine Szene konnte kartiert werden; das Protokoll sagt, warum.</translation>
   </message>
   <message>
+   <source>The folder of inventories {folder} cannot be written ({why}); choose one in which you may.</source>
+   <translation>In den Ordner der Inventare {folder} kann nicht geschrieben werden ({why}); wählen Sie einen, in dem Sie es dürfen.</translation>
+  </message>
+  <message>
    <source>{} scenes mapped, {} failed</source>
    <translation>{} Szenen kartiert, {} misslungen</translation>
+  </message>
+  <message>
+   <source>Scene {}: {}</source>
+   <translation>Szene {}: {}</translation>
+  </message>
+  <message>
+   <source>{} of {} scenes were finished, and are kept; run it again for the others.</source>
+   <translation>{} von {} Szenen waren fertig und bleiben; starten Sie es für die anderen noch einmal.</translation>
   </message>
   <message>
    <source>The folder {} holds no scene; expected rasters, SAFE products or STAC items in it.</source>
    <translation>Der Ordner {} enthält keine Szene; erwartet werden Raster, SAFE-Produkte oder STAC-Items darin.</translation>
   </message>
   <message>
-   <source>The scenes {one} and {other} would both become {name}; rename one of them.</source>
-   <translation>Die Szenen {one} und {other} würden beide zu {name}; benennen Sie eine davon um.</translation>
-  </message>
-  <message>
-   <source>Scene {} of {}: {}</source>
-   <translation>Szene {} von {}: {}</translation>
-  </message>
-  <message>
    <source>{}: has an inventory already</source>
    <translation>{}: hat schon ein Inventar</translation>
+  </message>
+  <message>
+   <source>The scenes {one} and {other} would both become {name}; rename one of them.</source>
+   <translation>Die Szenen {one} und {other} würden beide zu {name}; benennen Sie eine davon um.</translation>
   </message>
   <message>
    <source>Map landslides</source>
@@ -490,7 +546,7 @@ Frühere Szenen, DEM, Gebiet, Maske und Optionen gelten für alle Szenen; frühe
   <message>
    <source>Maps the landslides of a Sentinel-2 scene as polygons.
 
-The &lt;b&gt;scene&lt;/b&gt; is a raster layer whose bands are named (B1…B12) or stand in a known order, or a product on disk: a SAFE folder (choose its MTD_MSIL….xml) or zip, a folder of band files, a STAC item, a patch of Landslide4Sense (.h5). It is mapped on a 10 m grid: its own if it has one, else one in its UTM zone.
+The &lt;b&gt;scene&lt;/b&gt; is a raster layer whose bands are named (B1…B12) or stand in a known order; or &lt;b&gt;band layers&lt;/b&gt;, each with the band that it is (&lt;i&gt;Add the project's layers&lt;/i&gt; guesses by their names); or a folder of band files, or of a SAFE product; or a file: a zip of such a product, a STAC item, a patch of Landslide4Sense (.h5). Only the bands that the bundle needs have to be there. It is mapped on a 10 m grid: its own if it has one, else one in its UTM zone.
 
 With &lt;b&gt;earlier scenes&lt;/b&gt; of the same ground, only what is new since is mapped: they are moved onto the scene, take its colours and are compared with it, by near infrared if all have it. What clouds hide on either date is not mapped.
 
@@ -500,12 +556,12 @@ The &lt;b&gt;area of interest&lt;/b&gt; limits the map; inside it the result is 
 
 The &lt;b&gt;bundle&lt;/b&gt; is the model. &lt;i&gt;Check environment&lt;/i&gt; lists those installed.
 
-Under &lt;b&gt;Advanced&lt;/b&gt;: name the bands of a raster that does not say them; give further DEM tiles, a ready slope, a mask; choose which classes of a Level-2A product's scene classification are left out (3,8,9,10, or none); skip flat ground; average several views of each window, which is slower and steadier; map a patch, which has no coordinates, in metres from its upper left corner.
+Under &lt;b&gt;Advanced&lt;/b&gt;: name the bands of a raster that does not say them, or take red, green and blue as the layer is drawn; give further DEM tiles, a ready slope, a mask; choose which classes of a Level-2A product's scene classification are left out (3,8,9,10, or none); skip flat ground; average several views of each window, which is slower and steadier; map a patch, which has no coordinates, in metres from its upper left corner.
 
 Each polygon carries its area, length, width, orientation, mean and highest probability, and where it comes from. The model takes for a landslide what is bright and bare: mask clouds, distrust fields and gravel, and look at the result before you act on it.</source>
    <translation>Kartiert die Rutschungen einer Sentinel-2-Szene als Polygone.
 
-Die &lt;b&gt;Szene&lt;/b&gt; ist ein Rasterlayer, dessen Bänder benannt sind (B1…B12) oder in einer bekannten Reihenfolge stehen, oder ein gespeichertes Produkt: ein SAFE-Ordner (wählen Sie seine MTD_MSIL….xml) oder Zip, ein Ordner von Bändern, ein STAC-Item, ein Patch von Landslide4Sense (.h5). Kartiert wird auf einem 10-m-Gitter: dem eigenen der Szene, wenn sie eines hat, sonst einem in ihrer UTM-Zone.
+Die &lt;b&gt;Szene&lt;/b&gt; ist ein Rasterlayer, dessen Bänder benannt sind (B1…B12) oder in einer bekannten Reihenfolge stehen; oder &lt;b&gt;Layer einzelner Bänder&lt;/b&gt;, jeder mit dem Band, das er ist (&lt;i&gt;Layer des Projekts hinzufügen&lt;/i&gt; rät es nach ihren Namen); oder ein Ordner von Bändern oder eines SAFE-Produkts; oder eine Datei: ein Zip eines solchen Produkts, ein STAC-Item, ein Patch von Landslide4Sense (.h5). Nur die Bänder, die das Modell braucht, müssen da sein. Kartiert wird auf einem 10-m-Gitter: dem eigenen der Szene, wenn sie eines hat, sonst einem in ihrer UTM-Zone.
 
 Mit &lt;b&gt;früheren Szenen&lt;/b&gt; desselben Gebiets wird nur kartiert, was seither neu ist: Sie werden auf die Szene verschoben, nehmen ihre Farben an und werden mit ihr verglichen, auch im nahen Infrarot, wenn alle es haben. Was zu einem der Zeitpunkte unter Wolken liegt, wird nicht kartiert.
 
@@ -515,13 +571,21 @@ Das &lt;b&gt;Gebiet&lt;/b&gt; begrenzt die Karte; in ihm ist das Ergebnis dassel
 
 Die installierten &lt;b&gt;Modelle&lt;/b&gt; nennt &lt;i&gt;Umgebung prüfen&lt;/i&gt;.
 
-Unter &lt;b&gt;Erweitert&lt;/b&gt;: die Bänder eines Rasters benennen, das sie nicht nennt; weitere DEM-Kacheln, eine fertige Hangneigung, eine Maske angeben; wählen, welche Klassen der Szenenklassifikation eines Level-2A-Produkts ausgelassen werden (3,8,9,10, oder none für keine); flaches Gelände überspringen; über mehrere Ansichten jedes Fensters mitteln, was langsamer und ruhiger ist; einen Patch, der keine Koordinaten hat, in Metern von seiner linken oberen Ecke aus kartieren.
+Unter &lt;b&gt;Erweitert&lt;/b&gt;: die Bänder eines Rasters benennen, das sie nicht nennt, oder Rot, Grün und Blau so nehmen, wie der Layer gezeichnet ist; weitere DEM-Kacheln, eine fertige Hangneigung, eine Maske angeben; wählen, welche Klassen der Szenenklassifikation eines Level-2A-Produkts ausgelassen werden (3,8,9,10, oder none für keine); flaches Gelände überspringen; über mehrere Ansichten jedes Fensters mitteln, was langsamer und ruhiger ist; einen Patch, der keine Koordinaten hat, in Metern von seiner linken oberen Ecke aus kartieren.
 
 Jedes Polygon trägt Fläche, Länge, Breite, Richtung, mittlere und höchste Wahrscheinlichkeit und seine Herkunft. Das Modell hält für eine Rutschung, was hell und kahl ist: Maskieren Sie Wolken, misstrauen Sie Feldern und Schotter, und sehen Sie sich das Ergebnis an, ehe Sie danach handeln.</translation>
   </message>
   <message>
+   <source>Spread: how far networks and views disagree</source>
+   <translation>Streuung: wie weit Netze und Ansichten auseinandergehen</translation>
+  </message>
+  <message>
    <source>Probability of landslide {}</source>
    <translation>Wahrscheinlichkeit von Rutschungen {}</translation>
+  </message>
+  <message>
+   <source>Spread of the probability {}</source>
+   <translation>Streuung der Wahrscheinlichkeit {}</translation>
   </message>
   <message>
    <source>Change of the vegetation {}</source>
@@ -536,8 +600,12 @@ Jedes Polygon trägt Fläche, Länge, Breite, Richtung, mittlere und höchste Wa
    <translation>Veränderung der Vegetation seit den früheren Szenen</translation>
   </message>
   <message>
-   <source>Provenance (JSON)</source>
-   <translation>Herkunft (JSON)</translation>
+   <source>Scene</source>
+   <translation>Szene</translation>
+  </message>
+  <message>
+   <source>Bundle, with its version</source>
+   <translation>Modell mit seiner Version</translation>
   </message>
   <message>
    <source>Measure an inventory anew</source>
@@ -554,6 +622,30 @@ The panel &lt;b&gt;Review inventory&lt;/b&gt; does this by itself for each polyg
    <translation>Vermisst Polygone wie „Rutschungen kartieren“: ihre Form immer, das Gelände mit einem &lt;b&gt;DEM&lt;/b&gt; (ohne eines wird das der Kartierung genommen, wenn es noch da ist), Wahrscheinlichkeit und Zuverlässigkeit mit dem &lt;b&gt;Wahrscheinlichkeitsraster&lt;/b&gt; der Kartierung. Ohne das Raster werden diese leer, wo sich ein Umriss geändert hat. Alle anderen Attribute bleiben, auch review und comment.
 
 Das Bedienfeld &lt;b&gt;Inventar durchsehen&lt;/b&gt; tut das von selbst für jedes Polygon, das gezeichnet wird.</translation>
+  </message>
+  <message>
+   <source>Remove environment</source>
+   <translation>Umgebung entfernen</translation>
+  </message>
+  <message>
+   <source>Removes the environment that Set up environment made, and frees its disk space.</source>
+   <translation>Entfernt die Umgebung, die Umgebung einrichten angelegt hat, und gibt ihren Speicherplatz frei.</translation>
+  </message>
+  <message>
+   <source>Removes the environment that &lt;i&gt;Set up environment&lt;/i&gt; made beside your QGIS profiles, for all of them, with its log. An interpreter that an option or the environment variable L4S_PYTHON names is left alone. Inventories and bundles stay; &lt;i&gt;Set up environment&lt;/i&gt; makes the environment anew.</source>
+   <translation>Entfernt die Umgebung, die &lt;i&gt;Umgebung einrichten&lt;/i&gt; neben Ihren QGIS-Profilen angelegt hat, für alle Profile, mit ihrem Protokoll. Ein Interpreter, den eine Option oder die Umgebungsvariable L4S_PYTHON nennt, bleibt unberührt. Inventare und Modelle bleiben; &lt;i&gt;Umgebung einrichten&lt;/i&gt; legt die Umgebung neu an.</translation>
+  </message>
+  <message>
+   <source>Folders and files removed</source>
+   <translation>Entfernte Ordner und Dateien</translation>
+  </message>
+  <message>
+   <source>There is no environment to remove.</source>
+   <translation>Es gibt keine Umgebung zu entfernen.</translation>
+  </message>
+  <message>
+   <source>Removed: {}</source>
+   <translation>Entfernt: {}</translation>
   </message>
   <message>
    <source>Search scenes</source>
@@ -620,20 +712,20 @@ Weder Signatur noch Schlüssel noch Passwort wird in die Datei geschrieben oder 
    <translation>Umgebung einrichten</translation>
   </message>
   <message>
-   <source>Installs the engine into an environment of its own in your QGIS profile.</source>
-   <translation>Installiert die Engine in eine eigene Umgebung in Ihrem QGIS-Profil.</translation>
+   <source>Installs the engine into an environment of its own, beside your QGIS profiles.</source>
+   <translation>Installiert die Engine in eine eigene Umgebung neben Ihren QGIS-Profilen.</translation>
   </message>
   <message>
-   <source>Makes a Python environment in your QGIS profile and installs the engine into it. QGIS itself is not touched, and the folder can be deleted at any time.
+   <source>Makes a Python environment beside your QGIS profiles, which share it, and installs the engine into it. QGIS itself is not touched. &lt;i&gt;Remove environment&lt;/i&gt; takes it away again.
 
-It needs Python 3.11 or newer and the internet, or a &lt;b&gt;folder of wheels&lt;/b&gt; that was filled elsewhere with &lt;code&gt;pip download&lt;/code&gt;. The proxy of QGIS's network options is used.
+It needs Python 3.11 or newer and the internet: about 0.3 GB are downloaded, and 0.9 GB of disk are used. Without the internet, give a &lt;b&gt;folder of wheels&lt;/b&gt;, which &lt;i&gt;Copy the engine&lt;/i&gt; begins and &lt;code&gt;pip download&lt;/code&gt; fills on another computer. The proxy of QGIS's network options is used.
 
 &lt;b&gt;GPU&lt;/b&gt; brings ONNX Runtime for CUDA, a download of some gigabytes, for machines with an NVIDIA GPU and its driver.
 
 An environment that was set up before is replaced when the new one works. The log is kept beside it (setup.log).</source>
-   <translation>Legt in Ihrem QGIS-Profil eine Python-Umgebung an und installiert die Engine hinein. QGIS selbst bleibt unberührt, und der Ordner kann jederzeit gelöscht werden.
+   <translation>Legt neben Ihren QGIS-Profilen, die sie teilen, eine Python-Umgebung an und installiert die Engine hinein. QGIS selbst bleibt unberührt. &lt;i&gt;Umgebung entfernen&lt;/i&gt; nimmt sie wieder weg.
 
-Gebraucht werden Python 3.11 oder neuer und das Internet, oder ein &lt;b&gt;Ordner mit Wheels&lt;/b&gt;, der anderswo mit &lt;code&gt;pip download&lt;/code&gt; gefüllt wurde. Der Proxy aus den Netzwerkeinstellungen von QGIS wird benutzt.
+Gebraucht werden Python 3.11 oder neuer und das Internet: Etwa 0,3 GB werden geladen, und 0,9 GB Speicherplatz werden belegt. Ohne Internet geben Sie einen &lt;b&gt;Ordner mit Wheels&lt;/b&gt; an, den &lt;i&gt;Engine kopieren&lt;/i&gt; beginnt und den &lt;code&gt;pip download&lt;/code&gt; auf einem anderen Rechner füllt. Der Proxy aus den Netzwerkeinstellungen von QGIS wird benutzt.
 
 &lt;b&gt;GPU&lt;/b&gt; bringt ONNX Runtime für CUDA, einen Download von einigen Gigabyte, für Rechner mit einer NVIDIA-GPU und ihrem Treiber.
 
@@ -668,8 +760,8 @@ Eine früher eingerichtete Umgebung wird ersetzt, sobald die neue läuft. Das Pr
    <translation>Es wird geprüft, ob die Engine läuft</translation>
   </message>
   <message>
-   <source>It is not used, since {origin} names {python}; clear the option {setting} or {variable}.</source>
-   <translation>Sie wird nicht benutzt, denn {origin} nennt {python}; leeren Sie die Option {setting} oder {variable}.</translation>
+   <source>It is not used, since {origin} names {python}; {remedy}.</source>
+   <translation>Sie wird nicht benutzt, denn {origin} nennt {python}; {remedy}.</translation>
   </message>
   <message>
    <source>The engine {} is set up; it runs on: {}</source>
@@ -728,10 +820,6 @@ Das Protokoll sagt, was auf Blöcken des gelabelten Geländes erreicht wurde, au
 Kartieren Sie die Szene noch einmal mit dem neuen Bundle: Wählen Sie seinen Ordner als Bundle in Rutschungen kartieren. Die &lt;b&gt;vorgeschlagenen Fenster&lt;/b&gt; sind die, deren Labels am meisten lehren würden.</translation>
   </message>
   <message>
-   <source>Bundle to teach: name of an installed one</source>
-   <translation>Bundle, das lernt: Name eines installierten</translation>
-  </message>
-  <message>
    <source>Windows to suggest for further labels</source>
    <translation>Anzahl vorgeschlagener Fenster für weitere Labels</translation>
   </message>
@@ -746,6 +834,10 @@ Kartieren Sie die Szene noch einmal mit dem neuen Bundle: Wählen Sie seinen Ord
   <message>
    <source>Earlier scenes, to learn what is new: raster layers or files</source>
    <translation>Frühere Szenen, um zu lernen, was neu ist: Rasterlayer oder Dateien</translation>
+  </message>
+  <message>
+   <source>Bundle to teach: name of an installed one, or path</source>
+   <translation>Bundle, das gelehrt wird: Name eines installierten oder Pfad</translation>
   </message>
   <message>
    <source>Folder in which the bundle is written</source>
@@ -836,12 +928,20 @@ Kartieren Sie die Szene noch einmal mit dem neuen Bundle: Wählen Sie seinen Ord
    <translation>; zu ändern unter: {}</translation>
   </message>
   <message>
-   <source>Units of the scene's values</source>
-   <translation>Einheiten der Werte der Szene</translation>
+   <source>band layer</source>
+   <translation>Band-Layer</translation>
   </message>
   <message>
-   <source>Offset of the digital numbers (-1000 from baseline 04.00 on, 0 for none)</source>
-   <translation>Versatz der digitalen Werte (-1000 ab Baseline 04.00, 0 für keinen)</translation>
+   <source>The layer {} is not drawn with three different bands as red, green and blue; choose them in its symbology (multiband color), or name its bands.</source>
+   <translation>Der Layer {} ist nicht mit drei verschiedenen Bändern als Rot, Grün und Blau gezeichnet; wählen Sie sie in seiner Darstellung (Multibandfarbe), oder benennen Sie seine Bänder.</translation>
+  </message>
+  <message>
+   <source>The layer {layer} is said to be the unknown band {band}; expected one of {bands}.</source>
+   <translation>Der Layer {layer} soll das unbekannte Band {band} sein; erwartet wurde eines von {bands}.</translation>
+  </message>
+  <message>
+   <source>Two layers are said to be the band {band}; leave one of them out.</source>
+   <translation>Zwei Layer sollen das Band {band} sein; lassen Sie einen davon weg.</translation>
   </message>
   <message>
    <source>Engine: {} (from {})</source>
@@ -872,12 +972,24 @@ Kartieren Sie die Szene noch einmal mit dem neuen Bundle: Wählen Sie seinen Ord
    <translation>starten Sie „Umgebung einrichten“ aus der Werkzeugkiste (Landslide4Sense), oder nennen Sie einen Interpreter, der das Paket l4s-geo hat, unter Einstellungen → Optionen → Verarbeitung → Datenanbieter → Landslide4Sense oder in der Umgebungsvariablen L4S_PYTHON</translation>
   </message>
   <message>
-   <source>the Processing option</source>
-   <translation>die Option der Verarbeitung</translation>
+   <source>the option in Settings → Options → Processing → Providers → Landslide4Sense</source>
+   <translation>die Option unter Einstellungen → Optionen → Verarbeitung → Datenanbieter → Landslide4Sense</translation>
   </message>
   <message>
    <source>the environment variable L4S_PYTHON</source>
    <translation>die Umgebungsvariable L4S_PYTHON</translation>
+  </message>
+  <message>
+   <source>clear {what}, so that the environment of “Set up environment” is used, or name an interpreter there that has the package l4s-geo</source>
+   <translation>leeren Sie {what}, damit die Umgebung von „Umgebung einrichten“ benutzt wird, oder nennen Sie dort einen Interpreter, der das Paket l4s-geo hat</translation>
+  </message>
+  <message>
+   <source>the Processing option</source>
+   <translation>die Option der Verarbeitung</translation>
+  </message>
+  <message>
+   <source>run “Set up environment” again</source>
+   <translation>starten Sie „Umgebung einrichten“ noch einmal</translation>
   </message>
   <message>
    <source>The engine is not set up yet; {remedy}.</source>
@@ -896,8 +1008,8 @@ Kartieren Sie die Szene noch einmal mit dem neuen Bundle: Wählen Sie seinen Ord
    <translation>ist älter als {}, die älteste, die die Erweiterung benutzen kann</translation>
   </message>
   <message>
-   <source>{origin} names the interpreter {python}, which does not exist; mend it, or {remedy}.</source>
-   <translation>{origin} nennt den Interpreter {python}, den es nicht gibt; berichtigen Sie das, oder {remedy}.</translation>
+   <source>{origin} names the interpreter {python}, which does not exist; {remedy}.</source>
+   <translation>{origin} nennt den Interpreter {python}, den es nicht gibt; {remedy}.</translation>
   </message>
   <message>
    <source>a web map service, which delivers pictures and not the sensor's values</source>
@@ -976,6 +1088,10 @@ Kartieren Sie die Szene noch einmal mit dem neuen Bundle: Wählen Sie seinen Ord
    <translation>Die Engine wird installiert; das dauert Minuten</translation>
   </message>
   <message>
+   <source>Downloading {name} ({size:.1f} MB; {before:.0f} MB before it)</source>
+   <translation>Lädt {name} ({size:.1f} MB; davor {before:.0f} MB)</translation>
+  </message>
+  <message>
    <source>No Python {needed} or newer with venv and pip was found (found: {found}); install one (Debian: python3-venv; Windows and macOS: python.org) and name it under Advanced.</source>
    <translation>Kein Python ab {needed} mit venv und pip wurde gefunden (gefunden: {found}); installieren Sie eines (Debian: python3-venv; Windows und macOS: python.org) und nennen Sie es unter „Erweitert“.</translation>
   </message>
@@ -996,8 +1112,28 @@ Kartieren Sie die Szene noch einmal mit dem neuen Bundle: Wählen Sie seinen Ord
    <translation>Die Umgebung konnte nicht eingerichtet werden ({last}); das Protokoll ist {log}. Prüfen Sie die Internetverbindung und den Proxy unter Einstellungen → Optionen → Netzwerk, oder geben Sie einen Ordner mit Wheels an.</translation>
   </message>
   <message>
+   <source>Installing {} packages</source>
+   <translation>Installiert {} Pakete</translation>
+  </message>
+  <message>
+   <source>{path} cannot be removed ({error}); end what runs in it, and try again.</source>
+   <translation>{path} kann nicht entfernt werden ({error}); beenden Sie, was darin läuft, und versuchen Sie es noch einmal.</translation>
+  </message>
+  <message>
+   <source>Date of the event (2018-09-06, or first/last), an attribute</source>
+   <translation>Datum des Ereignisses (2018-09-06, oder erster/letzter Tag), ein Attribut</translation>
+  </message>
+  <message>
    <source>Overlap of neighbouring windows, pixels</source>
    <translation>Überlappung benachbarter Fenster, Pixel</translation>
+  </message>
+  <message>
+   <source>Precision of the networks</source>
+   <translation>Rechengenauigkeit der Netze</translation>
+  </message>
+  <message>
+   <source>Go on where a stopped run ended (same parameters, same file)</source>
+   <translation>Dort weitermachen, wo ein abgebrochener Lauf endete (gleiche Parameter, gleiche Datei)</translation>
   </message>
   <message>
    <source>Bundle: name of an installed one, or path</source>
@@ -1032,8 +1168,44 @@ Kartieren Sie die Szene noch einmal mit dem neuen Bundle: Wählen Sie seinen Ord
    <translation>8 Ansichten (Spiegelungen und Drehungen)</translation>
   </message>
   <message>
+   <source>If the bundle was measured to gain from it</source>
+   <translation>Wenn es das Modell in Messungen verbessert hat</translation>
+  </message>
+  <message>
+   <source>On</source>
+   <translation>An</translation>
+  </message>
+  <message>
+   <source>Off</source>
+   <translation>Aus</translation>
+  </message>
+  <message>
+   <source>Full (fp32)</source>
+   <translation>Voll (fp32)</translation>
+  </message>
+  <message>
+   <source>Half (fp16), on an NVIDIA GPU</source>
+   <translation>Halb (fp16), auf einer NVIDIA-GPU</translation>
+  </message>
+  <message>
+   <source>Refine the outlines with a DenseCRF</source>
+   <translation>Umrisse mit einem DenseCRF verfeinern</translation>
+  </message>
+  <message>
+   <source>Weigh by the slope of the ground (needs a DEM)</source>
+   <translation>Nach der Hangneigung gewichten (braucht ein DEM)</translation>
+  </message>
+  <message>
    <source>No bundle is named; give the name of an installed one (rgb), or a path.</source>
    <translation>Kein Modell ist genannt; geben Sie den Namen eines installierten (rgb) oder einen Pfad an.</translation>
+  </message>
+  <message>
+   <source>Name of the event, an attribute</source>
+   <translation>Name des Ereignisses, ein Attribut</translation>
+  </message>
+  <message>
+   <source>Trigger (earthquake, rainfall…), an attribute</source>
+   <translation>Auslöser (Erdbeben, Regen…), ein Attribut</translation>
   </message>
   <message>
    <source>Test-time augmentation</source>
@@ -1046,6 +1218,26 @@ Kartieren Sie die Szene noch einmal mit dem neuen Bundle: Wählen Sie seinen Ord
   <message>
    <source>Map a scene without coordinates (.h5) from its own corner</source>
    <translation>Eine Szene ohne Koordinaten (.h5) von ihrer Ecke aus kartieren</translation>
+  </message>
+  <message>
+   <source>high</source>
+   <translation>hoch</translation>
+  </message>
+  <message>
+   <source>medium</source>
+   <translation>mittel</translation>
+  </message>
+  <message>
+   <source>low</source>
+   <translation>niedrig</translation>
+  </message>
+  <message>
+   <source>Right, of its landslides by confidence, on test scenes: {}.</source>
+   <translation>Richtig waren auf Testszenen von seinen Rutschungen, nach Zuverlässigkeit: {}.</translation>
+  </message>
+  <message>
+   <source>Needs {}.</source>
+   <translation>Braucht {}.</translation>
   </message>
   <message>
    <source>Set up environment…</source>
@@ -1072,12 +1264,12 @@ Kartieren Sie die Szene noch einmal mit dem neuen Bundle: Wählen Sie seinen Ord
    <translation>Gebiet zeichnen</translation>
   </message>
   <message>
-   <source>Map landslides…</source>
-   <translation>Rutschungen kartieren…</translation>
+   <source>Load sample scene</source>
+   <translation>Beispielszene laden</translation>
   </message>
   <message>
-   <source>Check environment…</source>
-   <translation>Umgebung prüfen…</translation>
+   <source>Help</source>
+   <translation>Hilfe</translation>
   </message>
   <message>
    <source>windows</source>
@@ -1412,6 +1604,22 @@ Kartieren Sie die Szene noch einmal mit dem neuen Bundle: Wählen Sie seinen Ord
    <translation>Nicht entschieden</translation>
   </message>
   <message>
+   <source>Sample scene</source>
+   <translation>Beispielszene</translation>
+  </message>
+  <message>
+   <source>Sample DEM</source>
+   <translation>Beispiel-DEM</translation>
+  </message>
+  <message>
+   <source>{doubt}. Go on all the same?</source>
+   <translation>{doubt}. Trotzdem weitermachen?</translation>
+  </message>
+  <message>
+   <source>{doubt}; correct it, or answer that it is right.</source>
+   <translation>{doubt}; berichtigen Sie es, oder antworten Sie, dass es stimmt.</translation>
+  </message>
+  <message>
    <source>With earlier scenes, map old landslides too, and flag new ones</source>
    <translation>Mit früheren Szenen auch alte Rutschungen kartieren und neue kennzeichnen</translation>
   </message>
@@ -1420,8 +1628,20 @@ Kartieren Sie die Szene noch einmal mit dem neuen Bundle: Wählen Sie seinen Ord
    <translation>Aus mehreren früheren Szenen nimmt jedes Pixel</translation>
   </message>
   <message>
+   <source>The layer's red, green and blue, as it is drawn, are the scene's bands</source>
+   <translation>Rot, Grün und Blau, wie der Layer gezeichnet ist, sind die Bänder der Szene</translation>
+  </message>
+  <message>
    <source>Further DEM tiles</source>
    <translation>Weitere DEM-Kacheln</translation>
+  </message>
+  <message>
+   <source>Offset of the digital numbers (-1000 from baseline 04.00 on, 0 for none)</source>
+   <translation>Versatz der digitalen Werte (-1000 ab Baseline 04.00, 0 für keinen)</translation>
+  </message>
+  <message>
+   <source>…or band layers, each with the band that it is</source>
+   <translation>…oder Layer einzelner Bänder, jeder mit dem Band, das er ist</translation>
   </message>
   <message>
    <source>The greenest</source>
@@ -1472,6 +1692,22 @@ Kartieren Sie die Szene noch einmal mit dem neuen Bundle: Wählen Sie seinen Ord
    <translation>Gebiet</translation>
   </message>
   <message>
+   <source>Layer or file</source>
+   <translation>Layer oder Datei</translation>
+  </message>
+  <message>
+   <source>Band</source>
+   <translation>Band</translation>
+  </message>
+  <message>
+   <source>…or a folder: of band files, a SAFE product, tiles of an export</source>
+   <translation>…oder ein Ordner: von Bändern, ein SAFE-Produkt, Kacheln eines Exports</translation>
+  </message>
+  <message>
+   <source>…or a file: zip of a SAFE product, STAC item, Landslide4Sense patch (.h5), or an address</source>
+   <translation>…oder eine Datei: Zip eines SAFE-Produkts, STAC-Item, Landslide4Sense-Patch (.h5), oder eine Adresse</translation>
+  </message>
+  <message>
    <source>Area of interest: canvas, layer or drawn extent</source>
    <translation>Gebiet: Ausdehnung der Karte, eines Layers oder gezeichnet</translation>
   </message>
@@ -1482,6 +1718,10 @@ Kartieren Sie die Szene noch einmal mit dem neuen Bundle: Wählen Sie seinen Ord
   <message>
    <source>Ready slope in degrees, of the DEM</source>
    <translation>Fertige Hangneigung in Grad, zum DEM</translation>
+  </message>
+  <message>
+   <source>Units of the scene's values</source>
+   <translation>Einheiten der Werte der Szene</translation>
   </message>
   <message>
    <source>Resampling to the 10 m grid</source>
@@ -1504,10 +1744,6 @@ Kartieren Sie die Szene noch einmal mit dem neuen Bundle: Wählen Sie seinen Ord
    <translation>Frühere Szenen, um nur Neues zu kartieren: Rasterlayer oder Dateien</translation>
   </message>
   <message>
-   <source>Give the scene either as a layer or as a product, not both and not neither.</source>
-   <translation>Geben Sie die Szene als Layer oder als Produkt an, eines von beiden.</translation>
-  </message>
-  <message>
    <source>slope</source>
    <translation>Hangneigung</translation>
   </message>
@@ -1516,8 +1752,24 @@ Kartieren Sie die Szene noch einmal mit dem neuen Bundle: Wählen Sie seinen Ord
    <translation>Geben Sie das Gebiet als Ausdehnung oder als Polygone an, nicht beides.</translation>
   </message>
   <message>
+   <source>No band layer says which band it is; choose the bands in the table.</source>
+   <translation>Kein Layer sagt, welches Band er ist; wählen Sie die Bänder in der Tabelle.</translation>
+  </message>
+  <message>
+   <source>Either name the scene's bands, or take them as the layer is drawn, not both.</source>
+   <translation>Benennen Sie die Bänder der Szene, oder nehmen Sie sie, wie der Layer gezeichnet ist, nicht beides.</translation>
+  </message>
+  <message>
    <source>The product {} does not exist; choose another.</source>
    <translation>Das Produkt {} gibt es nicht; wählen Sie ein anderes.</translation>
+  </message>
+  <message>
+   <source>Give the scene either as a layer, as band layers, as a folder or as a file; found {}.</source>
+   <translation>Geben Sie die Szene entweder als Layer, als Layer einzelner Bänder, als Ordner oder als Datei an; gefunden: {}.</translation>
+  </message>
+  <message>
+   <source>none of them</source>
+   <translation>nichts davon</translation>
   </message>
   <message>
    <source>The mask classes {!r} are not a list of numbers; expected, for instance, 3,8,9,10, or none.</source>
@@ -1546,6 +1798,146 @@ Kartieren Sie die Szene noch einmal mit dem neuen Bundle: Wählen Sie seinen Ord
   <message>
    <source>seen in pixels of {} m, as far away as this; the inventory has all of 10 m</source>
    <translation>aus dieser Entfernung in Pixeln von {} m gesehen; das Inventar hat alle zu 10 m</translation>
+  </message>
+  <message>
+   <source>(left out)</source>
+   <translation>(ausgelassen)</translation>
+  </message>
+  <message>
+   <source>Bundle</source>
+   <translation>Modell</translation>
+  </message>
+  <message>
+   <source>Add the project's layers</source>
+   <translation>Layer des Projekts hinzufügen</translation>
+  </message>
+  <message>
+   <source>Add files…</source>
+   <translation>Dateien hinzufügen…</translation>
+  </message>
+  <message>
+   <source>Remove</source>
+   <translation>Entfernen</translation>
+  </message>
+  <message>
+   <source>Rasters ({})</source>
+   <translation>Raster ({})</translation>
+  </message>
+  <message>
+   <source>Band files</source>
+   <translation>Dateien der Bänder</translation>
+  </message>
+  <message>
+   <source>File…</source>
+   <translation>Datei…</translation>
+  </message>
+  <message>
+   <source>Folder…</source>
+   <translation>Ordner…</translation>
+  </message>
+  <message>
+   <source>Bundles (*.zip bundle.json)</source>
+   <translation>Modelle (*.zip bundle.json)</translation>
+  </message>
+  <message>
+   <source>“Map landslides”</source>
+   <translation>„Rutschungen kartieren“</translation>
+  </message>
+  <message>
+   <source>Names of the scene's bands in order</source>
+   <translation>Namen der Bänder der Szene in ihrer Reihenfolge</translation>
+  </message>
+  <message>
+   <source>Windows that a network takes at once</source>
+   <translation>Fenster, die ein Netz auf einmal nimmt</translation>
+  </message>
+  <message>
+   <source>Earlier scenes, to map only what is new</source>
+   <translation>Frühere Szenen, um nur Neues zu kartieren</translation>
+  </message>
+  <message>
+   <source>Highest cloud cover of a scene</source>
+   <translation>Höchste Bewölkung einer Szene</translation>
+  </message>
+  <message>
+   <source>Detect and mask clouds</source>
+   <translation>Wolken erkennen und maskieren</translation>
+  </message>
+  <message>
+   <source>Mask</source>
+   <translation>Maske</translation>
+  </message>
+  <message>
+   <source>Offset of the digital numbers</source>
+   <translation>Versatz der digitalen Werte</translation>
+  </message>
+  <message>
+   <source>Go on where a stopped run ended</source>
+   <translation>Dort weitermachen, wo ein abgebrochener Lauf endete</translation>
+  </message>
+  <message>
+   <source>Refuse earlier scenes that are later by their dates</source>
+   <translation>Frühere Szenen ablehnen, die nach ihrem Datum später sind</translation>
+  </message>
+  <message>
+   <source>Sun's azimuth and elevation in degrees</source>
+   <translation>Azimut und Höhe der Sonne in Grad</translation>
+  </message>
+  <message>
+   <source>Weigh by the slope of the ground</source>
+   <translation>Nach der Hangneigung gewichten</translation>
+  </message>
+  <message>
+   <source>Vector → Data Management Tools → Assign Projection</source>
+   <translation>Vektor → Datenmanagement-Werkzeuge → Projektion zuweisen</translation>
+  </message>
+  <message>
+   <source>“Set up environment”</source>
+   <translation>„Umgebung einrichten“</translation>
+  </message>
+  <message>
+   <source>or give its file or folder in place of the name</source>
+   <translation>oder geben Sie statt des Namens seine Datei oder seinen Ordner an</translation>
+  </message>
+  <message>
+   <source>“Search scenes”</source>
+   <translation>„Szenen suchen“</translation>
+  </message>
+  <message>
+   <source>map its units with the engine's command for events</source>
+   <translation>kartieren Sie seine Einheiten mit dem Befehl der Engine für Ereignisse</translation>
+  </message>
+  <message>
+   <source>make one with the engine's command for events</source>
+   <translation>legen Sie eine mit dem Befehl der Engine für Ereignisse an</translation>
+  </message>
+  <message>
+   <source>“Band layers”: {band} from {file}</source>
+   <translation>„Layer einzelner Bänder“: {band} aus {file}</translation>
+  </message>
+  <message>
+   <source>“{title}: {value}”</source>
+   <translation>„{title}: {value}“</translation>
+  </message>
+  <message>
+   <source>“{}”</source>
+   <translation>„{}“</translation>
+  </message>
+  <message>
+   <source>Raster → Conversion → Translate, with the additional parameters “{}”</source>
+   <translation>Raster → Konvertierung → Übersetzen, mit den zusätzlichen Parametern „{}“</translation>
+  </message>
+  <message>
+   <source>Raster → Projections → Warp, with the additional parameters “{}”</source>
+   <translation>Raster → Projektionen → Transformieren, mit den zusätzlichen Parametern „{}“</translation>
+  </message>
+  <message>
+   <source>Raster → Raster Calculator, with the file as A in the formula {}</source>
+   <translation>Raster → Rasterrechner, mit der Datei als A in der Formel {}</translation>
+  </message>
+  <message>
+   <source>its layer</source>
+   <translation>seinem Layer</translation>
   </message>
   <message>
    <source>crashed</source>
@@ -1578,6 +1970,10 @@ Kartieren Sie die Szene noch einmal mit dem neuen Bundle: Wählen Sie seinen Ord
   <message>
    <source>The engine at {python} does not answer within {seconds:.0f} s; try again, or {remedy}.</source>
    <translation>Die Engine in {python} antwortet nicht innerhalb von {seconds:.0f} s; versuchen Sie es noch einmal, oder {remedy}.</translation>
+  </message>
+  <message>
+   <source>The log messages panel has more (Landslide4Sense).</source>
+   <translation>Mehr steht im Bedienfeld der Protokollmeldungen (Landslide4Sense).</translation>
   </message>
  </context>
 </TS>

@@ -100,10 +100,27 @@ def test_two_files_for_one_band_are_not_chosen_between(write_raster, tmp_path):
         open_folder(tmp_path / "scene")
 
 
-def test_files_of_different_extent_are_refused(write_raster, tmp_path):
+def test_files_that_do_not_fit_the_others_are_left_aside_and_said(write_raster, tmp_path):
     write_raster("scene/B2.tif", band())
-    write_raster("scene/B3.tif", band(side=13))
-    with pytest.raises(SceneError, match="same ground"):
+    write_raster("scene/B3.tif", band())
+    write_raster("scene/B1.tif", band(side=13))
+    scene = open_folder(tmp_path / "scene")
+    assert list(scene.bands) == ["B2", "B3"]
+    assert scene.order is not None
+    assert scene.order.value == "B2 B3"
+    assert list(scene.aside) == ["B1"]
+    assert "does not cover the same ground" in str(scene.aside["B1"])
+    (note,) = scene.notes
+    assert note.startswith("B1 is left aside (Band B1 (13 × 13 pixels)")
+    write_raster("scene/B9.tif", band(), crs="EPSG:32719")
+    (note,) = open_folder(tmp_path / "scene").notes
+    assert note.startswith("B1, B9 are left aside")
+
+
+def test_a_file_that_cannot_be_read_is_refused(write_raster, tmp_path):
+    write_raster("scene/B2.tif", band())
+    (tmp_path / "scene" / "B9.tif").write_text("no raster")
+    with pytest.raises(SceneError, match=r"B9\.tif"):
         open_folder(tmp_path / "scene")
 
 
