@@ -178,6 +178,7 @@ def main(
     connectivity: str,
     out_dir: str | None,
     workers: int,
+    scheduler: str | None,
     shard: str | None,
     retry: bool,
     report: str | None,
@@ -204,8 +205,8 @@ def main(
     """  # noqa: D301
     if bool(options["out"]) == bool(out_dir):
         raise click.UsageError("Give either --out INVENTORY, or --out-dir FOLDER for many scenes.")
-    many = {"workers": workers, "shard": shard, "retry": retry}
-    many_given = {"workers": workers > 1, "shard": shard is not None, "retry": retry}
+    many = {"workers": workers, "scheduler": scheduler, "shard": shard, "retry": retry}
+    many_given = {**many, "workers": workers > 1}
     options |= {**inputs, "before": before, "connectivity": 4 if connectivity == "4" else 8}
     if out_dir:
         sys.exit(_map_many(out_dir, many, report, options, quiet, verbose))
