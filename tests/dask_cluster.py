@@ -15,6 +15,7 @@ from pathlib import Path
 __all__ = ["Cluster", "cluster"]
 
 _WAIT_S = 120.0
+Environment = dict[str, str] | None
 
 
 @dataclass
@@ -41,9 +42,7 @@ class Cluster:
             except (OSError, ValueError):
                 continue
 
-    def start_worker(
-        self, *options: str, preload: str = "", threads: int = 1, env: dict[str, str] | None = None
-    ) -> None:
+    def start_worker(self, *options: str, preload: str = "", threads: int = 1, env: Environment = None) -> None:
         """Start a worker, which may run a program first."""
         place = self.folder / f"worker{len(self.workers)}"
         given = [self.address, "--nthreads", str(threads), "--no-nanny", "--no-dashboard", "--host", "127.0.0.1"]
@@ -67,7 +66,7 @@ class Cluster:
                 process.wait()
 
     def _start(
-        self, program: str, options: Sequence[str], preload: str, env: dict[str, str] | None = None
+        self, program: str, options: Sequence[str], preload: str, env: Environment = None
     ) -> subprocess.Popen[bytes]:
         if preload:
             path = self.folder / f"preload{len(list(self.folder.iterdir()))}.py"

@@ -8,10 +8,12 @@ runs elsewhere by the same locks as processes of one machine (`l4s_geo.output.cl
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -136,6 +138,8 @@ def _connected(scheduler: str) -> Iterator[Client]:
         ) from None
     address = _address(scheduler)
     try:
+        with ThreadPoolExecutor(1) as asking:  # who calls may have an event loop of his own
+            asking.submit(asyncio.run, _asked(address)).result()
         client = Client(address, timeout=_PATIENCE_S, set_as_default=False, name="l4s")
     except Exception as error:
         raise EventError(
@@ -147,6 +151,16 @@ def _connected(scheduler: str) -> Iterator[Client]:
     finally:
         with suppress(Exception):  # a scheduler that is gone cannot be taken leave of
             client.close(timeout=_PATIENCE_S)
+
+
+async def _asked(address: str) -> None:
+    """Ask a scheduler what it is, within a time: what listens there and is none may leave a client waiting for ever."""
+    from distributed.core import rpc
+    from distributed.security import Security
+
+    async with asyncio.timeout(_PATIENCE_S):
+        async with rpc(address, connection_args=Security().get_connection_args("client")) as scheduler:
+            await scheduler.identity()
 
 
 def _address(scheduler: str) -> str:
@@ -332,7 +346,7 @@ class _Run:
 
     def _ended(self, name: str, future: Any) -> None:
         """Take up how a task ended."""
-        if future is not self._futures.get(name):
+        if name not in self._futures or self._futures[name] is not future:
             return
         if future.status == "finished":
             self._settle(name, json.loads(future.result()))

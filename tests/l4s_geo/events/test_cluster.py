@@ -33,8 +33,7 @@ NAMES = ["54TWN-2018-09-15", "54TWN-2018-09-20", "54TWP-2018-09-15"]
 HELD = """
 import os, time
 from l4s_geo import pipeline
-real = pipeline._write
-def write(run, *rest):
+def write(run, *rest, real=pipeline._write):
     mark = os.environ["MARK"]
     if "54TWN_20180920" in run.stack.scene.name and not os.path.exists(mark):
         with open(mark, "w") as file:
@@ -47,13 +46,15 @@ pipeline._write = write
 
 OTHER_VERSION = """
 from distributed import versions
-real = versions._version_cached
-versions._version_cached = lambda name: "0.0.1" if name == {name!r} else real(name)
+def version(name, real=versions._version_cached):
+    return "0.0.1" if name == {name!r} else real(name)
+versions._version_cached = version
 """
 BLIND = """
 import os
-real = os.path.exists
-os.path.exists = lambda path: not str(path).endswith({end!r}) and real(path)
+def exists(path, real=os.path.exists):
+    return not str(path).endswith({end!r}) and real(path)
+os.path.exists = exists
 """
 
 
@@ -198,7 +199,7 @@ def test_a_scheduler_that_is_not_there_is_told_in_time(event, tmp_path, hasty):
         with pytest.raises(EventError, match="does not say where a scheduler is"):
             map_event(event, scheduler=str(tmp_path / "scheduler.json"))
     assert [job.state for job in event_status(event)] == ["open"] * 3
-    assert not list((tmp_path / "quake").iterdir())
+    assert not [path for path in (tmp_path / "quake").rglob("*") if path.is_file()]
 
 
 def test_without_dask_the_extra_is_named(event, monkeypatch):
@@ -307,7 +308,7 @@ def test_two_runs_on_a_cluster_do_not_take_the_same_units(event, two):
     map_event(event, shard="1/2")
     with (
         claimed(cluster_claim(event.with_name("quake.jobs.sqlite").absolute())),
-        pytest.raises(EventError, match="Another run has the event of .* on a cluster"),
+        pytest.raises(EventError, match=r"Another run has the event of .* on a cluster"),
     ):
         map_event(event, scheduler=two.address)
 
