@@ -14,7 +14,7 @@ from qgis.core import QgsApplication
 PLUGIN = Path(__file__).parents[1] / "l4s_landslides"
 NAMES = {
     *("maplandslides", "mapfolder", "buildstack", "teachfromlabels", "comparereference", "makereport"),
-    *("searchscenes", "exportcatalogue", "makeinventory", "measureagain"),
+    *("mapevent", "searchscenes", "exportcatalogue", "makeinventory", "measureagain"),
     *("checkenvironment", "setupenvironment", "removeenvironment", "copyengine"),
 }
 
