@@ -166,13 +166,12 @@ class ObjectStore:
                 f"Results in {self.address} need the extra s3 (pip install 'l4s-geo[s3]'); install it, or choose a "
                 "folder of this machine."
             ) from None
-        start = f"The store {self.address} cannot be {done}"
         try:
             yield
         except (exceptions.NoCredentialsError, exceptions.PartialCredentialsError, exceptions.ProfileNotFound):
             raise OutputError(
-                f"{start}, since there are no credentials for it; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or "
-                "AWS_PROFILE to a profile of ~/.aws, and run again."
+                f"The store {self.address} cannot be {done}, since there are no credentials for it; set "
+                "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE to a profile of ~/.aws, and run again."
             ) from None
         except (exceptions.BotoCoreError, exceptions.ClientError, Boto3Error) as error:
             code = _code(error)
@@ -180,11 +179,12 @@ class ObjectStore:
                 raise OutputError(f"The bucket {self.bucket} does not exist; create it, or correct out.") from None
             if code in _REFUSED:
                 raise OutputError(
-                    f"{start} with these credentials ({code}); see that they are right and may read, write and list."
+                    f"The store {self.address} cannot be {done} with these credentials ({code}); see that they are "
+                    "right and may read, write and list."
                 ) from None
             raise OutputError(
-                f"{start} ({code}); see that it can be reached (AWS_ENDPOINT_URL names another than Amazon's), and run "
-                "again: what is done stays."
+                f"The store {self.address} cannot be {done} ({code}); see that it can be reached (AWS_ENDPOINT_URL "
+                "names another than Amazon's), and run again: what is done stays."
             ) from None
 
 

@@ -64,7 +64,7 @@ def valley(samples):
     """An event file that maps the sample scene."""
     path = samples / "valley.yaml"
     scenes = "scenes: {after: [{scene: valley.tif, date: 2020-07-05}]}\ndem: [valley_dem.tif]\nbundle: rgb-fast\n"
-    path.write_text(EVENT + scenes, encoding="utf-8")
+    path.write_text(EVENT.replace("[87.0, 27.9, 87.1, 28.0]", "[86.1, 27.8, 86.3, 28.0]") + scenes, encoding="utf-8")
     return path
 
 
