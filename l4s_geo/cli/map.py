@@ -235,7 +235,8 @@ def _map_many(
             f"--{unused[0]} is for one scene; leave it out with --out-dir, or write an event file (l4s event new), "
             "whose options can ask for rasters of each unit."
         )
-    with user_errors(verbose, stopped=UNITS_STAY), Console(quiet, verbose) as console:
+    unit = "units" if many["scheduler"] else "windows"
+    with user_errors(verbose, stopped=UNITS_STAY), Console(quiet, verbose, unit=unit) as console:
         from l4s_geo.events.run import map_scenes
 
         ran = map_scenes(out_dir=out_dir, **many, report=report, **options, reporter=console)

@@ -134,7 +134,7 @@ def _connected(scheduler: str) -> Iterator[Client]:
         from distributed import Client
     except ImportError:
         raise EventError(
-            "--scheduler needs the extra dask (pip install 'l4s-geo[dask]'); install it, or use --workers or --shard."
+            "--scheduler needs the extra dask (pip install 'l4s-geo[dask]'); install it, or use --workers."
         ) from None
     address = _address(scheduler)
     try:
@@ -175,14 +175,14 @@ def _address(scheduler: str) -> str:
     except OSError as error:
         raise EventError(
             f"The scheduler {scheduler} is neither an address nor a file that can be read ({error.strerror}); expected "
-            "tcp://HOST:PORT, or the file of dask scheduler --scheduler-file."
+            "tcp://HOST:PORT, or the file that a Dask scheduler writes (its option scheduler-file)."
         ) from None
     except (ValueError, KeyError, TypeError):
         address = None
     if not isinstance(address, str) or not _SCHEME.fullmatch(address):
         raise EventError(
-            f"The file {scheduler} does not say where a scheduler is; expected the one that dask scheduler "
-            "--scheduler-file writes."
+            f"The file {scheduler} does not say where a scheduler is; expected the one that a Dask scheduler "
+            "writes (its option scheduler-file)."
         )
     return address
 

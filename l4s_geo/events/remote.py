@@ -161,8 +161,8 @@ def _unfit(needs: Needs, worker: Any) -> str:
         return f"has l4s-geo {own}, and this is {needs.version}; install the same on all machines."
     if not needs.gpu and worker.state.nthreads > 1:
         return (
-            f"would map {worker.state.nthreads} units at once; expected one, so start it with --nthreads 1, or with "
-            "--resources GPU=1 if all have a GPU."
+            f"would map {worker.state.nthreads} units at once; expected one, so start it with one thread (its option "
+            "nthreads), or with GPU=1 among its resources if all have a GPU."
         )
     if lacking := [path for path in (*needs.paths, needs.mark) if path and not os.path.exists(path)]:
         return (

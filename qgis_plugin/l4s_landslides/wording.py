@@ -40,7 +40,7 @@ def titles() -> dict[str, str]:
         "precision": tr("Precision of the networks"),
         "probability": tr("Probability raster of the inventory"),
         "replace": tr("Replace scenes and elevations of the file"),
-        "retry": tr("Map scenes again that have an inventory"),
+        "retry": tr("Try units again that failed"),
         "resume": tr("Go on where a stopped run ended"),
         "scene": tr("Scene"),
         "scheduler": tr("Scheduler of a Dask cluster"),

@@ -225,7 +225,7 @@ def test_a_scheduler_of_another_version_is_refused(event, tmp_path):
         (OTHER_VERSION.format(name="l4s-geo"), 1, r"The worker tcp.* has l4s-geo 0\.0\.1, and this is"),
         (BLIND.format(end=".l4s-mark"), 1, r"The worker tcp.* does not see .*\.l4s-mark; expected all workers to have"),
         (BLIND.format(end="54TWN_20180920.tif"), 1, r"The worker tcp.* does not see .*54TWN_20180920\.tif"),
-        ("", 4, r"The worker tcp.* would map 4 units at once; expected one, so start it with --nthreads 1"),
+        ("", 4, r"The worker tcp.* would map 4 units at once; expected one, so start it with one thread"),
     ],
 )
 def test_workers_that_cannot_be_used_are_named_before_anything_is_mapped(event, bare, preload, threads, expected):
