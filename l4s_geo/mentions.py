@@ -47,6 +47,7 @@ PARAMETERS: dict[str, tuple[str, str]] = {
     "resume": ("resume", ""),
     "retry": ("retry", ""),
     "scene": ("scene", ""),
+    "scheduler": ("scheduler", ""),
     "sensor": ("sensor", "sentinel-2"),
     "skip-flat": ("skip_flat", ""),
     "strict-dates": ("strict_dates", ""),
@@ -57,6 +58,7 @@ PARAMETERS: dict[str, tuple[str, str]] = {
     "threshold": ("threshold", ""),
     "tta": ("tta", "none|flips|d4"),
     "units": ("units", "dn|reflectance|percent|l4s"),
+    "workers": ("workers", ""),
 }
 """For each option that a message may name, the keyword it stands for, and a pattern of the values it may come with."""
 

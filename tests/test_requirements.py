@@ -18,6 +18,7 @@ PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-
 ABSENT = {name: [name] for name in ("numba", "s2cloudless", "lightgbm")} | {
     "cupy": ["cupy-cuda13x"],
     "planetary_computer": ["planetary-computer"],
+    **{name: [name] for name in ("distributed", "boto3", "botocore")},
 }
 """Distributions of modules that need not be installed for the tests."""
 
@@ -47,7 +48,10 @@ def imported(folder: str) -> dict[str, str]:
 
 @pytest.mark.parametrize(
     ("folder", "extras"),
-    [("l4s_geo", ("cpu", "gpu", "clouds", "crf", "teach", "planetary")), ("training/l4s_training", ("train",))],
+    [
+        ("l4s_geo", ("cpu", "gpu", "clouds", "crf", "teach", "planetary", "dask", "s3")),
+        ("training/l4s_training", ("train",)),
+    ],
 )
 def test_what_is_imported_is_declared(folder, extras):
     owners = ABSENT | packages_distributions()

@@ -106,7 +106,7 @@ class Console:
             self._start(total)
         if self._bar is not None and self._task is not None:
             rate = self._bar.tasks[0].finished_speed or self._bar.tasks[0].speed
-            self._bar.update(self._task, completed=done, rate=f"{rate:.0f} {self._unit}/s" if rate else "")
+            self._bar.update(self._task, completed=done, rate=_rate(rate, self._unit) if rate else "")
 
     def took(self, stages: Mapping[str, float]) -> None:
         """Print the seconds of each stage, if the user asked for more."""
@@ -139,3 +139,8 @@ class Console:
         if self._bar is not None:
             self._bar.stop()
             self._bar = self._task = None
+
+
+def _rate(rate: float, unit: str) -> str:
+    """Word a rate per second; a slow one per hour."""
+    return f"{rate:.0f} {unit}/s" if rate >= 1 else f"{3600 * rate:.0f} {unit}/h"

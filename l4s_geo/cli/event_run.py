@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import click
 
@@ -20,12 +21,10 @@ __all__ = ["main"]
 @click.option("-v", "--verbose", is_flag=True, help="Print more about the runs, and what libraries say.")
 def main(
     event: str,
-    workers: int,
-    shard: str | None,
-    retry: bool,
     report: str | None,
     quiet: bool,
     verbose: bool,
+    **how: Any,
 ) -> None:
     """Map all that the event file FILE names, and merge it to one inventory.
 
@@ -37,12 +36,14 @@ def main(
     Examples:
       l4s event run iburi.yaml
       l4s event run iburi.yaml --workers 2 --report iburi.html
+      l4s event run iburi.yaml --scheduler tcp://10.0.0.1:8786
       l4s event run iburi.yaml --shard $SLURM_ARRAY_TASK_ID/8   # then once without --shard
 
     The exit code is 1 if a unit failed; `l4s event status` tells why, and --retry tries it again.
     """  # noqa: D301
-    with user_errors(verbose, stopped=UNITS_STAY), Console(quiet, verbose) as console:
+    unit = "units" if how["scheduler"] else "windows"
+    with user_errors(verbose, stopped=UNITS_STAY), Console(quiet, verbose, unit=unit) as console:
         from l4s_geo.events.run import map_event
 
-        ran = map_event(event, workers=workers, shard=shard, retry=retry, report=report, reporter=console)
+        ran = map_event(event, **how, report=report, reporter=console)
     sys.exit(1 if ran.failed else 0)

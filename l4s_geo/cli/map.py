@@ -178,6 +178,7 @@ def main(
     connectivity: str,
     out_dir: str | None,
     workers: int,
+    scheduler: str | None,
     shard: str | None,
     retry: bool,
     report: str | None,
@@ -204,8 +205,8 @@ def main(
     """  # noqa: D301
     if bool(options["out"]) == bool(out_dir):
         raise click.UsageError("Give either --out INVENTORY, or --out-dir FOLDER for many scenes.")
-    many = {"workers": workers, "shard": shard, "retry": retry}
-    many_given = {"workers": workers > 1, "shard": shard is not None, "retry": retry}
+    many = {"workers": workers, "scheduler": scheduler, "shard": shard, "retry": retry}
+    many_given = {**many, "workers": workers > 1}
     options |= {**inputs, "before": before, "connectivity": 4 if connectivity == "4" else 8}
     if out_dir:
         sys.exit(_map_many(out_dir, many, report, options, quiet, verbose))
@@ -234,7 +235,8 @@ def _map_many(
             f"--{unused[0]} is for one scene; leave it out with --out-dir, or write an event file (l4s event new), "
             "whose options can ask for rasters of each unit."
         )
-    with user_errors(verbose, stopped=UNITS_STAY), Console(quiet, verbose) as console:
+    unit = "units" if many["scheduler"] else "windows"
+    with user_errors(verbose, stopped=UNITS_STAY), Console(quiet, verbose, unit=unit) as console:
         from l4s_geo.events.run import map_scenes
 
         ran = map_scenes(out_dir=out_dir, **many, report=report, **options, reporter=console)

@@ -274,6 +274,12 @@ _MANY_OPTIONS = [
         help="Processes of this machine that map at once, with an equal share of its processors each.",
     ),
     click.option(
+        "--scheduler",
+        metavar="ADDRESS|FILE",
+        help="Map on a Dask cluster, one unit a worker: its scheduler's tcp://HOST:PORT, or the file that it wrote; "
+        "needs the extra dask.",
+    ),
+    click.option(
         "--shard",
         metavar="I/N",
         help="Map the I-th of N parts of the units alone, for arrays of a batch system; a run without --shard merges.",

@@ -34,6 +34,9 @@ class Contents:
     def __init__(self, table: JobTable) -> None:
         self._table = table
         self._bundles: dict[str, str] = {}
+        self._reads = True
+        self.digests: dict[str, tuple[tuple[int, int, int], str]] = {}
+        """Size and times, and digest, of each file that was asked for, by its place."""
 
     def described(self, source: str, known: Mapping[str, Any], find: Callable[[], SceneFacts]) -> SceneFacts:
         """Return what is known of a scene, found out anew if its files have changed.
@@ -74,6 +77,23 @@ class Contents:
         text = json.dumps([parts, options], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
+    def key_if_known(self, unit: Unit) -> str | None:
+        """Return what `key` does if that takes no reading; None if a file has changed, was never read, or is not there.
+
+        Args:
+            unit: the unit.
+
+        Raises:
+            BundleError: there is no such bundle.
+        """
+        self._reads = False
+        try:
+            return self.key(unit)
+        except (_UnreadError, EventError):
+            return None
+        finally:
+            self._reads = True
+
     def _bundle(self, name: str) -> str:
         if name not in self._bundles:
             self._bundles[name] = find_bundle(name).sha256
@@ -92,7 +112,10 @@ class Contents:
         try:
             place, stamp = str(path.resolve()), stamp_of(path)
             if found := self._table.digest(place, stamp):
+                self.digests[place] = stamp, found
                 return found
+            if not self._reads:
+                raise _UnreadError
             with path.open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
             changed = stamp_of(path) != stamp
@@ -103,7 +126,12 @@ class Contents:
         if changed:
             raise EventError(f"The input {path} changes while it is read; wait until it is complete, and run again.")
         self._table.keep_digest(place, stamp, digest)
+        self.digests[place] = stamp, digest
         return digest
+
+
+class _UnreadError(Exception):
+    """A file would have to be read."""
 
 
 def stamp_of(path: Path) -> tuple[int, int, int]:

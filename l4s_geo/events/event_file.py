@@ -30,6 +30,7 @@ from l4s_geo import defaults
 from l4s_geo.address import is_network
 from l4s_geo.errors import EventError
 from l4s_geo.events import checks
+from l4s_geo.events.object_store import ObjectStore
 from l4s_geo.events.yaml_text import dumped, in_lines, loaded, plain, read_text
 from l4s_geo.output.atomic import atomic_write
 
@@ -96,7 +97,9 @@ class Event:
     options: Mapping[str, Any] = field(default_factory=dict)
     """Keywords of `l4s_geo.map_scene` with their values, of those that the file gives."""
     out: Path = Path()
-    """Folder of the results."""
+    """Folder of the results, on this machine."""
+    store: ObjectStore | None = None
+    """Where in an object store they are copied to, if the file's `out` is there; then `out` is the default folder."""
 
     @property
     def days(self) -> str:
@@ -216,7 +219,8 @@ def _event(values: Any, file: Path) -> Event:
     scenes = checks.mapping(given.get("scenes") or {}, at["scenes"], ("before", "after"))
     sides = {side: _scenes(scenes.get(side), f"{at['scenes']}: {side}", base) for side in ("before", "after")}
     name = _name(given["name"], at["name"])
-    out = given.get("out")
+    out = None if given.get("out") is None else _place(checks.text(given["out"], at["out"]), base)
+    store = ObjectStore.at(out, at["out"]) if out and (is_network(out) or out.startswith("/vsi")) else None
     bundle = given.get("bundle")
     return Event(
         path=file,
@@ -231,7 +235,8 @@ def _event(values: Any, file: Path) -> Event:
         dem=tuple(_place(checks.text(path, at["dem"]), base) for path in checks.listing(given.get("dem"), at["dem"])),
         bundle=defaults.BUNDLE if bundle is None else _bundle(checks.text(bundle, at["bundle"]), base),
         options=_options(given.get("options"), at["options"], base),
-        out=base / file.stem if out is None else Path(_place(checks.text(out, at["out"]), base)),
+        out=base / file.stem if out is None or store else Path(out),
+        store=store,
     )
 
 

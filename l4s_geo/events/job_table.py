@@ -24,7 +24,7 @@ from typing import Any, Literal, Self, get_args
 from l4s_geo.errors import EventError, OutputError
 from l4s_geo.events.units import Unit
 
-__all__ = ["Job", "JobTable", "State"]
+__all__ = ["Job", "JobTable", "State", "cluster_claim"]
 
 State = Literal["open", "running", "stopped", "done", "failed"]
 """What a unit is. The table itself does not know "stopped", of a unit whose process was killed: the lock tells."""
@@ -46,6 +46,7 @@ CREATE TABLE digest (
 CREATE TABLE known (source TEXT PRIMARY KEY, stamp TEXT NOT NULL, facts TEXT NOT NULL) STRICT;
 CREATE TABLE note (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 """
+_TOLD = ("key", "state", "attempts", "deaths", "seconds", "error", "owner", "result")
 _JOB = "name, place, unit, key, state, attempts, deaths, seconds, error, owner, changed, result"
 
 
@@ -76,6 +77,10 @@ class Job:
     """When its row changed last, ISO 8601."""
     result: Mapping[str, Any]
     """What came of it: features, area_m2, valid_m2."""
+
+    def told(self) -> dict[str, Any]:
+        """Return what another table has to know of it, JSON-serialisable; `JobTable.take` takes it up."""
+        return {name: getattr(self, name) for name in _TOLD}
 
 
 class JobTable:
@@ -178,6 +183,11 @@ class JobTable:
         for job in self.jobs():
             if job.state == "running" and job.owner == _own_name():
                 self.release(job.name)
+
+    def take(self, name: str, told: Mapping[str, Any]) -> None:
+        """Take up what another table says of a unit, by `Job.told`, or some of it."""
+        values = {key: json.dumps(dict(told[key])) if key == "result" else told[key] for key in _TOLD if key in told}
+        self._change(name, ", ".join(f"{key} = ?" for key in values), *values.values())
 
     def digest(self, path: str, stamp: tuple[int, int, int]) -> str | None:
         """Return the digest of a file that had this size and these times; None if it is not known."""
@@ -295,6 +305,11 @@ class JobTable:
 
 def _own_name() -> str:
     return f"{socket.gethostname()} {os.getpid()}"
+
+
+def cluster_claim(table: Path) -> Path:
+    """Return what a run on a cluster claims, by the job table: while it does, workers anywhere may be at its units."""
+    return table.with_name(f"{table.name}.cluster")
 
 
 def _mode(path: Path, read_only: bool) -> str:

@@ -13,12 +13,14 @@ from time import sleep
 from typing import Any
 
 from l4s_geo import defaults
+from l4s_geo.address import is_network
 from l4s_geo.change.dates import scenes_of
 from l4s_geo.errors import EventError
 from l4s_geo.events.content import Contents
+from l4s_geo.events.delivery import Delivery, check_no_input
 from l4s_geo.events.event_file import EventScene, read_event
 from l4s_geo.events.inventory import merge_key, merged_file, write_merged
-from l4s_geo.events.job_table import Job, JobTable
+from l4s_geo.events.job_table import Job, JobTable, cluster_claim
 from l4s_geo.events.process import work_in_processes
 from l4s_geo.events.run_unit import make_folder
 from l4s_geo.events.scene_facts import describe
@@ -58,6 +60,7 @@ def map_event(
     event: PathLike,
     *,
     workers: int = 1,
+    scheduler: str | None = None,
     shard: str | None = None,
     retry: bool = False,
     report: PathLike | None = None,
@@ -72,6 +75,8 @@ def map_event(
     Args:
         event: the event file.
         workers: processes of this machine that map at once.
+        scheduler: address (``tcp://HOST:PORT``) or file of the scheduler of a Dask cluster whose workers map, one unit
+            each at a time; needs the extra ``dask``.
         shard: "I/N", to map the I-th of N parts of the units alone, with a job table of its own, and not to merge.
         retry: whether units that failed are tried again; otherwise they are reported.
         report: page to write about the merged inventory, .html.
@@ -81,7 +86,7 @@ def map_event(
         L4SError: the file, a scene, an option or the device cannot be used. What goes wrong with one unit is no error:
             it is in `Ran.failed`, and stops no other.
     """
-    return run(request_of(read_event(event)), workers, shard, retry, report, reporter)
+    return run(request_of(read_event(event)), How(workers, scheduler, shard, retry), report, reporter)
 
 
 def map_scenes(
@@ -93,6 +98,7 @@ def map_scenes(
     bundle: PathLike = defaults.BUNDLE,
     aoi: PathLike | None = None,
     workers: int = 1,
+    scheduler: str | None = None,
     shard: str | None = None,
     retry: bool = False,
     report: PathLike | None = None,
@@ -109,6 +115,7 @@ def map_scenes(
         bundle: name or path of the bundle.
         aoi: area of interest, as for `l4s_geo.map_scene`.
         workers: see `map_event`.
+        scheduler: see `map_event`.
         shard: see `map_event`.
         retry: see `map_event`.
         report: see `map_event`.
@@ -118,6 +125,11 @@ def map_scenes(
     Raises:
         L4SError: see `map_event`.
     """
+    if is_network(os.fspath(out_dir)) or os.fspath(out_dir).startswith("/vsi"):
+        raise EventError(
+            f"The folder of the results is {out_dir}; expected one of this machine, so write an event file (l4s event "
+            "new), whose out may be in an object store."
+        )
     out = Path(out_dir)
     make_folder(out)
     request = Request(
@@ -132,7 +144,7 @@ def map_scenes(
         options={name: value for name, value in options.items() if value is not None},
         aoi=None if aoi is None else os.path.abspath(aoi) if os.path.exists(aoi) else os.fspath(aoi),
     )
-    return run(request, workers, shard, retry, report, reporter)
+    return run(request, How(workers, scheduler, shard, retry), report, reporter)
 
 
 def event_status(event: PathLike) -> tuple[Job, ...]:
@@ -153,7 +165,9 @@ def event_status(event: PathLike) -> tuple[Job, ...]:
             for job in table.jobs():
                 if job.name not in jobs or job.changed > jobs[job.name].changed:
                     jobs[job.name] = job
-    return tuple(_as_it_is(job) for job in sorted(jobs.values(), key=lambda job: job.place))
+    away = is_claimed(cluster_claim(base))  # then a worker that this machine knows nothing of may be at a unit
+    found = sorted(jobs.values(), key=lambda job: job.place)
+    return tuple(job if away else _as_it_is(job) for job in found)
 
 
 def _as_it_is(job: Job) -> Job:
@@ -162,23 +176,36 @@ def _as_it_is(job: Job) -> Job:
     return replace(job, state="stopped") if alone else job
 
 
+@dataclass(frozen=True)
+class How:
+    """Who maps the units of an event; see `map_event`."""
+
+    workers: int = 1
+    scheduler: str | None = None
+    shard: str | None = None
+    retry: bool = False
+
+    def __post_init__(self) -> None:
+        if self.workers < 1:
+            raise EventError(f"The number of workers is {self.workers}; expected 1 or more.")
+        parse_shard(self.shard)
+        if self.scheduler is not None and (self.workers > 1 or self.shard):
+            other = "--workers" if self.workers > 1 else "--shard"
+            raise EventError(
+                f"Both --scheduler and {other} are given; a cluster has its own workers, so leave one out."
+            )
+
+
 def run(
-    request: Request,
-    workers: int = 1,
-    shard: str | None = None,
-    retry: bool = False,
-    report: PathLike | None = None,
-    reporter: Reporter | None = None,
+    request: Request, how: How | None = None, report: PathLike | None = None, reporter: Reporter | None = None
 ) -> Ran:
     """Map and merge what is asked for; see `map_event`.
 
     Raises:
         L4SError: see `map_event`.
     """
-    tell = reporter or Silent()
-    part = parse_shard(shard)
-    if workers < 1:
-        raise EventError(f"The number of workers is {workers}; expected 1 or more.")
+    how, tell = how or How(), reporter or Silent()
+    part = parse_shard(how.shard)
     if report:
         from l4s_geo.reporting.report import check_report
 
@@ -192,14 +219,28 @@ def run(
         number, count = part
         mine = found.units[number - 1 :: count]
         names = {unit.name for unit in mine}
+        delivery = Delivery(request.store, table, request.out) if request.store else None
         if any(job.state != "done" for job in table.jobs() if job.name in names):
             _check(mine)
-        _map(table, mine, workers, retry, tell)
+            if request.store:
+                check_no_input(request.store, request.out, mine, merged_file(request))
+                request.store.check()
+        if how.scheduler is not None:
+            _map_on_cluster(request, table, mine, how, delivery, tell)
+        else:
+            _map(table, mine, how, delivery, tell)
         jobs = tuple(job for job in table.jobs() if job.name in names)
+        if delivery:
+            for job in jobs:
+                if job.state == "done":
+                    _deliver(delivery, job.unit)
         if count > 1:
             tell.say(f"Shard {number} of {count}: {_counted(jobs)}; when all are run, l4s event run merges them")
             return Ran(jobs, None)
         ran = _merged(request, table, jobs, tell)
+        if delivery and request.store and ran.merged:
+            delivery.send([ran.merged])
+            tell.say(f"All of it lies in {request.store.address}")
     if report and ran.merged:
         from l4s_geo.reporting.report import report as write_report
 
@@ -244,8 +285,26 @@ def _check(units: Sequence[Unit]) -> None:
     Plan.of(**units[0].keywords())
 
 
-def _map(table: JobTable, units: Sequence[Unit], workers: int, retry: bool, tell: Reporter) -> None:
+def _map_on_cluster(
+    request: Request, table: JobTable, units: Sequence[Unit], how: How, delivery: Delivery | None, tell: Reporter
+) -> None:
+    """Map units on a Dask cluster; what its workers put into a store is copied here, to be merged."""
+    from l4s_geo.events.cluster import map_on_cluster
+
+    receive = delivery.received if delivery else None
+    map_on_cluster(
+        how.scheduler or "", table, units, request.out, tell, retry=how.retry, store=request.store, receive=receive
+    )
+
+
+def _deliver(delivery: Delivery, unit: Unit) -> None:
+    """Copy a unit's files into a store, its inventory last."""
+    delivery.send(sorted(map(Path, unit.outputs.values()), key=lambda path: str(path) == unit.out))
+
+
+def _map(table: JobTable, units: Sequence[Unit], how: How, delivery: Delivery | None, tell: Reporter) -> None:
     """Map units until none is left that is not done or failed, be it by this process or by others."""
+    workers, retry = how.workers, how.retry
     names = [unit.name for unit in units]
     before = {job.name for job in table.jobs() if job.state == "failed"}
     todo = [name for name in names if table.job(name).state != "done"]
@@ -257,6 +316,8 @@ def _map(table: JobTable, units: Sequence[Unit], workers: int, retry: bool, tell
     while names:
         left = []
         for job, outcome in worker.work(names):
+            if delivery and job.state == "done":
+                _deliver(delivery, job.unit)
             if outcome == "elsewhere":
                 left.append(job.name)
             elif outcome != "kept" or (job.name in before and not retry):

@@ -23,6 +23,7 @@ from l4s_geo.errors import EventError, SceneError
 from l4s_geo.events.area import area_of
 from l4s_geo.events.elevations import elevations
 from l4s_geo.events.event_file import Event, EventScene
+from l4s_geo.events.object_store import ObjectStore
 from l4s_geo.events.scene_facts import Bounds, SceneFacts, describe, expanded, named
 from l4s_geo.events.twice import check_once, same_acquisitions
 
@@ -62,6 +63,8 @@ class Request:
     """The ground that matters, in degrees; None for all of the scenes'."""
     aoi: str | None = None
     """The same as the engine takes it."""
+    store: ObjectStore | None = None
+    """Where in an object store finished files are copied to; None for nowhere."""
     event: Event | None = None
     """The event, whose attributes each landslide gets; None without one."""
 
@@ -155,6 +158,7 @@ def request_of(event: Event) -> Request:
         options=event.options,
         area=area,
         aoi=aoi,
+        store=event.store,
         event=event,
     )
 

@@ -62,6 +62,11 @@ class Worker:
     """Units that it has begun itself, which it does not try again."""
     _models: dict[tuple[Any, ...], LoadedBundle] = field(default_factory=dict)
 
+    @property
+    def contents(self) -> Contents:
+        """What it knows of the contents of files."""
+        return self._contents
+
     def __post_init__(self) -> None:
         self._contents = Contents(self.table)
         self._hearing = Hearing(self.tell)

@@ -40,9 +40,10 @@ def titles() -> dict[str, str]:
         "precision": tr("Precision of the networks"),
         "probability": tr("Probability raster of the inventory"),
         "replace": tr("Replace scenes and elevations of the file"),
-        "retry": tr("Map scenes again that have an inventory"),
+        "retry": tr("Try units again that failed"),
         "resume": tr("Go on where a stopped run ended"),
         "scene": tr("Scene"),
+        "scheduler": tr("Scheduler of a Dask cluster"),
         "sensor": tr("Sensor"),
         "skip_flat": tr("Skip windows that are flatter than this, degrees"),
         "strict_dates": tr("Refuse earlier scenes that are later by their dates"),
@@ -53,6 +54,7 @@ def titles() -> dict[str, str]:
         "threshold": tr("Threshold"),
         "tta": tr("Test-time augmentation"),
         "units": tr("Units of the scene's values"),
+        "workers": tr("Processes that map at once"),
     }
 
 
@@ -125,7 +127,7 @@ def _tool(program: str, arguments: str) -> str:
     if program == "pip":
         return tr("“Set up environment”")
     if program == "l4s event":
-        steps = {"search": tr("“Search scenes”"), "run": tr("map its units with the engine's command for events")}
+        steps = {"search": tr("“Search scenes”"), "run": tr("“Map an event”")}
         return steps.get(arguments, tr("make one with the engine's command for events"))
     if program == "l4s bundles add":
         return tr("or give its file or folder in place of the name")

@@ -1,4 +1,4 @@
-"""Search scenes, and Export to a catalogue."""
+"""Map an event, Search scenes, and Export to a catalogue."""
 
 from __future__ import annotations
 
@@ -57,3 +57,45 @@ def test_a_search_of_an_api_that_is_not_there_says_so(run, event):
 
 def test_an_event_file_that_is_not_there_is_told_before(problem, samples):
     assert "does not exist; choose one" in problem("searchscenes", EVENT=str(samples / "none.yaml"))
+
+
+@pytest.fixture
+def valley(samples):
+    """An event file that maps the sample scene."""
+    path = samples / "valley.yaml"
+    scenes = "scenes: {after: [{scene: valley.tif, date: 2020-07-05}]}\ndem: [valley_dem.tif]\nbundle: rgb-fast\n"
+    path.write_text(EVENT.replace("[87.0, 27.9, 87.1, 28.0]", "[86.1, 27.8, 86.3, 28.0]") + scenes, encoding="utf-8")
+    return path
+
+
+def test_an_event_is_mapped_to_one_inventory_and_loaded(run, samples, valley, feedback):
+    from qgis.core import QgsVectorLayer
+
+    page = samples / "page.html"
+    results = run("mapevent", EVENT=str(valley), REPORT=str(page))
+    assert (results["MAPPED"], results["FAILED"]) == (1, 0)
+    inventory = samples / "valley" / "valley.gpkg"
+    layer = QgsVectorLayer(f"{inventory}|layername=landslides", "l", "ogr")
+    assert layer.featureCount() == results["COUNT"] > 5
+    assert {feature["trigger"] for feature in layer.getFeatures()} == {"rainfall"}
+    assert page.exists()
+    # What is done is not done again.
+    (unit,) = (samples / "valley" / "units").glob("*.gpkg")
+    stamp = unit.stat().st_mtime_ns
+    assert run("mapevent", EVENT=str(valley))["COUNT"] == results["COUNT"]
+    assert unit.stat().st_mtime_ns == stamp
+
+
+def test_units_that_fail_are_counted_and_named(run, samples, valley):
+    from qgis.core import QgsProcessingException
+
+    (samples / "valley.tif").write_bytes(b"no raster")
+    valley.write_text(valley.read_text().replace("date: 2020-07-05", "date: 2020-07-05, tile: 45RVM"), encoding="utf-8")
+    with pytest.raises(QgsProcessingException, match="No unit could be mapped"):
+        run("mapevent", EVENT=str(valley))
+
+
+def test_ways_to_share_the_work_exclude_each_other(problem, valley):
+    text = problem("mapevent", EVENT=str(valley), WORKERS=2, SCHEDULER="tcp://127.0.0.1:9")
+    assert "either a scheduler or more processes" in text
+    assert "does not exist; choose one" in problem("mapevent", EVENT=str(valley.with_name("none.yaml")))

@@ -14,7 +14,7 @@ from qgis.core import QgsApplication
 PLUGIN = Path(__file__).parents[1] / "l4s_landslides"
 NAMES = {
     *("maplandslides", "mapfolder", "buildstack", "teachfromlabels", "comparereference", "makereport"),
-    *("searchscenes", "exportcatalogue", "makeinventory", "measureagain"),
+    *("mapevent", "searchscenes", "exportcatalogue", "makeinventory", "measureagain"),
     *("checkenvironment", "setupenvironment", "removeenvironment", "copyengine"),
 }
 
@@ -45,7 +45,7 @@ def test_the_toolbox_has_groups(algorithm):
     for name in sorted(NAMES):
         made = algorithm(name)
         groups.setdefault((made.groupId(), made.group()), set()).add(name)
-    assert groups[("map", "Map")] == {"maplandslides", "mapfolder", "makeinventory"}
+    assert groups[("map", "Map")] == {"maplandslides", "mapfolder", "mapevent", "makeinventory"}
     assert set(groups) == {("map", "Map"), ("prepare", "Prepare"), ("check", "Check")}
     assert {"comparereference", "makereport"} < groups[("check", "Check")]
 

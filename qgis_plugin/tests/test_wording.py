@@ -33,7 +33,7 @@ def test_no_message_names_an_option_or_a_program(engine):
 
 def test_titles_are_those_of_the_dialogs(algorithm):
     names = ("maplandslides", "mapfolder", "buildstack", "teachfromlabels", "comparereference", "makereport")
-    names = (*names, "searchscenes")
+    names = (*names, "searchscenes", "mapevent")
     made = [algorithm(name) for name in names]
     shown = [parameter.description() for one in made for parameter in one.parameterDefinitions()]
     without = {"batch", "strict_dates"}  # parameters that only the command line has

@@ -7,6 +7,7 @@ from .copy_engine import CopyEngine
 from .export_catalogue import ExportCatalogue
 from .make_inventory import MakeInventory
 from .make_report import MakeReport
+from .map_event import MapEvent
 from .map_folder import MapFolder
 from .map_landslides import MapLandslides
 from .measure_again import MeasureAgain
@@ -18,6 +19,7 @@ from .teach import TeachFromLabels
 ALGORITHMS = (
     MapLandslides,
     MapFolder,
+    MapEvent,
     BuildStack,
     MakeInventory,
     MeasureAgain,

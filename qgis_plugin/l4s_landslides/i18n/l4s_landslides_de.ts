@@ -452,6 +452,70 @@ Ohne Szene werden die Dateien versucht, die das Inventar nennt. Das &lt;b&gt;DEM
    <translation>frühere Szene</translation>
   </message>
   <message>
+   <source>Map an event</source>
+   <translation>Ereignis kartieren</translation>
+  </message>
+  <message>
+   <source>Maps all scenes that an event file names, each tile and day once, and merges them to one inventory.</source>
+   <translation>Kartiert alle Szenen, die eine Ereignisdatei nennt, jede Kachel und jeden Tag einmal, und vereint sie zu einem Inventar.</translation>
+  </message>
+  <message>
+   <source>Maps what an &lt;b&gt;event file&lt;/b&gt; names. Scenes of a tile and a day become an inventory, and all of them one, in which nothing counts twice; it carries name, date and trigger of the event. Results lie in the folder that the file says, by default one of its name beside it.
+
+What is done is not done again while files and options hold the same, so that a run which was cancelled goes on where it was, with the same parameters. A unit that fails stops no other; the log says why it failed.
+
+Several &lt;b&gt;processes&lt;/b&gt; map several units at once, where processors and memory allow. With the address or the file of a &lt;b&gt;Dask scheduler&lt;/b&gt; the units are mapped on a cluster, whose machines must see the files under the same paths.</source>
+   <translation>Kartiert, was eine &lt;b&gt;Ereignisdatei&lt;/b&gt; nennt. Die Szenen einer Kachel und eines Tages werden zu einem Inventar, und alle zusammen zu einem, in dem nichts doppelt zählt; es trägt Name, Datum und Auslöser des Ereignisses. Die Ergebnisse liegen in dem Ordner, den die Datei nennt, sonst in einem ihres Namens neben ihr.
+
+Was fertig ist, wird nicht noch einmal gemacht, solange Dateien und Optionen dieselben sind; ein abgebrochener Lauf geht mit denselben Parametern dort weiter, wo er war. Eine Einheit, die scheitert, hält keine andere auf; das Protokoll sagt, woran sie gescheitert ist.
+
+Mehrere &lt;b&gt;Prozesse&lt;/b&gt; kartieren mehrere Einheiten gleichzeitig, wo Prozessoren und Speicher es zulassen. Mit der Adresse oder der Datei eines &lt;b&gt;Dask-Schedulers&lt;/b&gt; werden die Einheiten auf einem Cluster kartiert, dessen Rechner die Dateien unter denselben Pfaden sehen müssen.</translation>
+  </message>
+  <message>
+   <source>Processes that map at once</source>
+   <translation>Prozesse, die gleichzeitig kartieren</translation>
+  </message>
+  <message>
+   <source>Scheduler of a Dask cluster (address or file)</source>
+   <translation>Scheduler eines Dask-Clusters (Adresse oder Datei)</translation>
+  </message>
+  <message>
+   <source>Try units again that failed</source>
+   <translation>Gescheiterte Einheiten noch einmal versuchen</translation>
+  </message>
+  <message>
+   <source>Add the inventory to the project</source>
+   <translation>Inventar zum Projekt hinzufügen</translation>
+  </message>
+  <message>
+   <source>Inventory of the event</source>
+   <translation>Inventar des Ereignisses</translation>
+  </message>
+  <message>
+   <source>Units that are done</source>
+   <translation>Fertige Einheiten</translation>
+  </message>
+  <message>
+   <source>Units that failed</source>
+   <translation>Gescheiterte Einheiten</translation>
+  </message>
+  <message>
+   <source>A cluster has processes of its own; give either a scheduler or more processes.</source>
+   <translation>Ein Cluster hat eigene Prozesse; geben Sie entweder einen Scheduler oder mehrere Prozesse an.</translation>
+  </message>
+  <message>
+   <source>No unit could be mapped; the log says why.</source>
+   <translation>Keine Einheit konnte kartiert werden; das Protokoll sagt, warum.</translation>
+  </message>
+  <message>
+   <source>The event file {} does not exist; choose one.</source>
+   <translation>Die Ereignisdatei {} gibt es nicht; wählen Sie eine.</translation>
+  </message>
+  <message>
+   <source>{} units failed; the log says why.</source>
+   <translation>{} Einheiten sind gescheitert; das Protokoll sagt, warum.</translation>
+  </message>
+  <message>
    <source>Map landslides in a folder</source>
    <translation>Rutschungen in einem Ordner kartieren</translation>
   </message>
@@ -702,10 +766,6 @@ Weder Signatur noch Schlüssel noch Passwort wird in die Datei geschrieben oder 
   <message>
    <source>Tiles of elevations</source>
    <translation>Kacheln mit Höhen</translation>
-  </message>
-  <message>
-   <source>The event file {} does not exist; choose one.</source>
-   <translation>Die Ereignisdatei {} gibt es nicht; wählen Sie eine.</translation>
   </message>
   <message>
    <source>Set up environment</source>
@@ -1876,6 +1936,10 @@ Kartieren Sie die Szene noch einmal mit dem neuen Bundle: Wählen Sie seinen Ord
    <translation>Dort weitermachen, wo ein abgebrochener Lauf endete</translation>
   </message>
   <message>
+   <source>Scheduler of a Dask cluster</source>
+   <translation>Scheduler eines Dask-Clusters</translation>
+  </message>
+  <message>
    <source>Refuse earlier scenes that are later by their dates</source>
    <translation>Frühere Szenen ablehnen, die nach ihrem Datum später sind</translation>
   </message>
@@ -1904,8 +1968,8 @@ Kartieren Sie die Szene noch einmal mit dem neuen Bundle: Wählen Sie seinen Ord
    <translation>„Szenen suchen“</translation>
   </message>
   <message>
-   <source>map its units with the engine's command for events</source>
-   <translation>kartieren Sie seine Einheiten mit dem Befehl der Engine für Ereignisse</translation>
+   <source>“Map an event”</source>
+   <translation>„Ereignis kartieren“</translation>
   </message>
   <message>
    <source>make one with the engine's command for events</source>
