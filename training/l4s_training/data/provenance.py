@@ -19,13 +19,13 @@ import unicodedata
 import zipfile
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from l4s_geo.errors import DataError
-from l4s_training.data.readers.archive import open_archive
+from l4s_training.data.readers.archive import Zip, open_archive
 from l4s_training.data.roles import FOLDERS
 
 __all__ = ["KEY", "Provenance", "as_text", "mark", "provenance_of"]
@@ -94,10 +94,12 @@ def _inside(path: Path) -> str | None:
         if not path.exists():
             return None
         with open_archive(path) as archive:
-            for name in _FILES:
-                if name in archive.names():
-                    with archive.open(name) as stream:
-                        return _decoded(archive.path(name), stream.read(_LARGEST + 1))
+            # a zip's text may lie beside the folder of its patches
+            for place in (archive, *([replace(archive, root="")] if isinstance(archive, Zip) else [])):
+                for name in _FILES:
+                    if name in place.names():
+                        with place.open(name) as stream:
+                            return _decoded(place.path(name), stream.read(_LARGEST + 1))
         return None
     try:
         with np.load(path, allow_pickle=False) as file:

@@ -42,7 +42,7 @@ class SetFacts:
     def of(
         cls, patches: Patches, seen: frozenset[str] = frozenset(), trained: frozenset[str] = frozenset()
     ) -> SetFacts:
-        """Look at a set of patches; `seen` and `trained` are digests of the images adapted to and of those trained on."""
+        """Look at a set of patches; `seen` and `trained` are digests of images adapted to and of those trained on."""
         digests = image_digests(patches) if seen or trained else []
         adapted, known = (sum(digest in images for digest in digests) for images in (seen, trained))
         return cls(len(patches), int(patches.masks.any(axis=(1, 2)).sum()), adapted, known)

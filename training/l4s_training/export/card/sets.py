@@ -122,8 +122,8 @@ def shared_lines(facts: Mapping[str, SetFacts]) -> list[str]:
         if found.same_number:
             shares = " and ".join(f"{count} that of a {role} patch" for role, count in found.same_number.items())
             lines.append(
-                f"Of the {found.patches} patches of {code(name)}, {shares} bear the number: if both count the patches of "
-                "Landslide4Sense, they show the same ground."
+                f"Of the {found.patches} patches of {code(name)}, {shares} bear the number: if both count the patches "
+                "of Landslide4Sense, they show the same ground."
             )
     return lines
 
