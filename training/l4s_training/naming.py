@@ -5,16 +5,26 @@ from __future__ import annotations
 import difflib
 import inspect
 import math
+import reprlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, get_args, get_type_hints
 
 from l4s_geo.errors import DataError
 
-__all__ = ["check_options", "unknown"]
+__all__ = ["check_options", "shown", "unknown"]
 
 _LISTED = 40
 """Names that an error lists; of more it lists the nearest."""
 _NEAREST = 3
+
+
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = 80
+
+
+def shown(value: object) -> str:
+    """Return a value as a message shows it: shortened, for YAML's aliases make endless values of short files."""
+    return _SHORT.repr(value)
 
 
 def unknown(kind: str, found: object, known: Iterable[str]) -> DataError:
@@ -25,15 +35,15 @@ def unknown(kind: str, found: object, known: Iterable[str]) -> DataError:
         found: what was written.
         known: what exists.
     """
-    names = list(known)
-    near = difflib.get_close_matches(str(found), names, _NEAREST, 0.5)
+    names, written = list(known), found if isinstance(found, str) else shown(found)
+    near = difflib.get_close_matches(written, names, _NEAREST, 0.5)
     hint = f"; did you mean {near[0]!r}?" if near else "."
     if len(names) > _LISTED:
-        nearest = difflib.get_close_matches(str(found), names, _NEAREST, 0.0)
+        nearest = difflib.get_close_matches(written, names, _NEAREST, 0.0)
         expected = f"one of {len(names)}, of which {', '.join(nearest)} are nearest"
     else:
         expected = f"one of {', '.join(names)}" if names else "none"
-    return DataError(f"There is no {kind} {found!r}; expected {expected}{hint}")
+    return DataError(f"There is no {kind} {shown(found)}; expected {expected}{hint}")
 
 
 def check_options(what: str, function: Callable[..., Any], options: Mapping[str, object]) -> None:

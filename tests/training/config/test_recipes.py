@@ -250,6 +250,29 @@ GOOD = {"bands": "RGB", "target": "test", "stages": [{"train": "net", "network":
         ({"stages": [{"train": "a"}, {"ensemble": "e", "members": ["b"]}]}, r"'b'"),
         ({"stages": [{"train": "a"}, {"crf": "c", "of": "a", "bands": ["B8"]}]}, "B8, which the recipe does not read"),
         ({"stages": [{"train": "a"}, {"crf": "c", "of": "a", "iterations": 1000}]}, "iterations"),
+        ({"stages": [{"train": "net", "learning_rate": float("inf")}]}, "learning_rate is inf"),
+        ({"stages": [{"train": "net", "seed": -1}]}, "seed is -1; expected a value from 0"),
+        ({"seed": 2**32}, "seed is 4294967296"),
+        ({"threshold": 7}, r"threshold is 7\.0; expected best, or a probability"),
+        ({"threshold": float("nan")}, "threshold is nan"),
+        ({"stages": [{"repeat": 0, "stages": [{"train": "a"}]}]}, "repeat is 0; expected 1 or more"),
+        ({"stages": [{"repeat": 10**9, "stages": [{"train": "a"}]}]}, "more than 1000 stages"),
+        (
+            {"stages": [{"train": "a"}, {"pseudo-label": "l", "teachers": ["a"], "threshold": 7}]},
+            r"bad, l: The pseudo-label threshold is 7\.0",
+        ),
+        (
+            {"stages": [{"train": "a"}, {"pseudo-label": "l", "teachers": ["a"], "rest": "some"}]},
+            "rest is to be",
+        ),
+        (
+            {"stages": [{"train": "a"}, {"pseudo-label": "l", "teachers": ["a"], "threshold": 0.4, "rest": "ignore"}]},
+            "both classes would claim",
+        ),
+        (
+            {"stages": [{"train": "a"}, {"pseudo-label": "l", "teachers": ["a"], "select": "most-confident"}]},
+            "gives no `share`",
+        ),
         ({"published": {"table": "t", "row": "r", "f1": 1}}, "lacks split"),
         ({"published": {"table": "t", "row": "r", "split": "train", "f1": 1}}, "train"),
     ],
@@ -295,7 +318,34 @@ def test_files_that_are_no_recipes(tmp_path):
         recipe_files.load(circle)
     with pytest.raises(DataError, match=r"did you mean 'tanmlh'\?"):
         recipe_files.load("tanmhl")
+    twice = tmp_path / "twice.yaml"
+    twice.write_text("split: official\nbands: RGB\nsplit: study\n")
+    with pytest.raises(DataError, match="the key 'split' comes twice"):
+        recipe_files.load(twice)
     pickled = tmp_path / "code.yaml"
     pickled.write_text("bands: !!python/object/apply:os.getcwd []\n")
     with pytest.raises(DataError, match="cannot be read as YAML"):
         recipe_files.load(pickled)
+
+
+def test_short_files_of_endless_values_are_answered_shortly(tmp_path):
+    bomb = tmp_path / "bomb.yaml"
+    levels = [f"x{n}: &x{n} [{', '.join([f'*x{n - 1}'] * 9)}]" for n in range(1, 10)]
+    lines = ["ours:", "  x0: &x0 [y, y, y, y, y, y, y, y, y]", *(f"  {level}" for level in levels)]
+    bomb.write_text("\n".join([*lines, "stages: [{train: a}]"]))
+    with pytest.raises(DataError, match="expected text") as told:
+        recipe_files.load(bomb)
+    assert len(str(told.value)) < 1000
+    bomb.write_text("network: &a {b: *a}\n")
+    with pytest.raises(DataError, match="no key of Recipe bomb"):
+        recipe_files.load(bomb)
+    many = ", ".join(f"a{n}: {{x: {{}}, y: {{}}, z: {{}}}}" for n in range(30))
+    bomb.write_text(f"matrix: {{{many}}}\nstages: [{{train: a}}]\n")
+    with pytest.raises(DataError, match="expected at most 1000"):
+        recipe_files.load(bomb)
+    secret = tmp_path / "secret.txt"
+    secret.write_text("word " * 1000)
+    bomb.write_text("extends: secret.txt\n")
+    with pytest.raises(DataError, match="expected a mapping") as told:
+        recipe_files.load(bomb)
+    assert len(str(told.value)) < 200

@@ -56,6 +56,14 @@ def test_poly_falls_with_its_power():
     assert rates(built("poly"), 20) == pytest.approx([0.1 * (1 - t / 20) ** 0.9 for t in range(21)], abs=1e-12)
 
 
+@pytest.mark.parametrize(("total", "share"), [(9, 0.1), (1, 0.5), (3, 0.25), (19, 0.05), (5, 0.0), (5, 1.0)])
+def test_one_cycle_of_few_steps_begins_at_its_peak_where_there_is_no_step_to_rise(total, share):
+    values = rates(built("one-cycle", total=total, warm_up_share=share), total)
+    assert all(map(math.isfinite, values))
+    if share * (total + 1) == 1:
+        assert values[0] == pytest.approx(max(values))
+
+
 def test_one_cycle_rises_for_its_share_and_falls_to_nothing():
     values = rates(built("one-cycle", total=100, warm_up_share=0.1), 100)
     peak = max(range(101), key=values.__getitem__)

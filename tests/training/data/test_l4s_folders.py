@@ -241,6 +241,47 @@ def test_zips_side_by_side_are_read_as_published(root, tmp_path, top):
     assert {p.name for p in root.iterdir()} == {"TrainData.zip", "ValidData.zip", "TestData.zip"}  # nothing unpacked
 
 
+def test_files_beside_the_top_folder_of_a_zip_do_not_hide_its_patches(root):
+    """A notice that somebody zipped beside TrainData/ and ValidData/ made both vanish."""
+    expected = [len(p) for p in sources.read_all([root], RGB)]
+    for name in ("TrainData", "ValidData"):
+        path = zipped(root / name, name)
+        shutil.rmtree(root / name)
+        with zipfile.ZipFile(path, "a") as file:
+            for spare in ("README.txt", f"{name}/.DS_Store", f"__MACOSX/{name}/img/._image_1.h5"):
+                file.writestr(spare, b"x")
+    assert [len(p) for p in sources.read_all([root], RGB)] == expected
+
+
+def test_official_folders_may_be_flat(root):
+    for name in ("TrainData", "ValidData"):
+        for file in (root / name).rglob("*.h5"):
+            file.rename(root / name / file.name)
+        for kind in ("img", "mask"):
+            (root / name / kind).rmdir()
+    assert [len(p) for p in sources.read_all([root], RGB)] == [4, 2]
+
+
+def test_training_patches_without_masks_are_named(root):
+    shutil.rmtree(root / "TrainData" / "mask")
+    with pytest.raises(DataError, match=r"root/TrainData has no mask/mask_N\.h5, and training needs them"):
+        sources.read_all([root], RGB)
+
+
+def test_two_files_of_one_number_are_refused(write_raw):
+    folder = write_raw("TrainData", 2)
+    shutil.copy(folder / "img" / "image_1.h5", folder / "img" / "image_01.h5")
+    with pytest.raises(DataError, match="have the same number"):
+        sources.read(folder, RGB)
+    (folder / "img" / "image_01.h5").unlink()
+    path = zipped(folder, "TrainData")
+    with warnings.catch_warnings(), zipfile.ZipFile(path, "a") as file:
+        warnings.simplefilter("ignore")
+        file.writestr("TrainData/img/image_1.h5", b"another")
+    with pytest.raises(DataError, match=r"holds 'TrainData/img/image_1\.h5' twice"):
+        sources.read(path, RGB)
+
+
 def test_a_folder_unpacked_beside_its_zip_counts_once(root):
     zipped(root / "TrainData", "TrainData")
     assert [len(p) for p in sources.read_all([root], RGB)] == [4, 2]

@@ -68,6 +68,44 @@ def test_what_cannot_be_read_is_named(folder, text, message):
         provenance_of(folder)
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"[" * 200_000, "is no JSON object"),
+        (b"\xff\xfe{}", "cannot be read"),
+        (as_text("z" * 2_000_000).encode(), "more than 1 MB"),
+        (as_text("z" * 5_000).encode(), "a note of 5,000 characters; expected at most 4,000"),
+    ],
+)
+def test_what_is_endless_or_no_text_is_named_wherever_it_stands(tmp_path, content, message):
+    (tmp_path / "a.npz.provenance.json").write_bytes(content)
+    with zipfile.ZipFile(tmp_path / "b.zip", "w") as file:
+        file.writestr("img/image_1.h5", b"")
+        file.writestr("provenance.json", content)
+    np.savez(tmp_path / "a.npz", dn=np.zeros(1))
+    for name in ("a.npz", "b.zip"):
+        with pytest.raises(DataError, match=message):
+            provenance_of(tmp_path / name)
+
+
+def test_a_note_is_one_line_without_what_a_terminal_obeys(tmp_path):
+    np.savez(tmp_path / "a.npz", **{KEY: np.array(as_text("One\n\n## Scores\x1b[31m \u202etwo"))})
+    assert provenance_of(tmp_path / "a.npz").note == "One ## Scores [31m two"
+
+
+def test_a_zip_may_have_it_beside_the_folder_of_its_patches(tmp_path):
+    with zipfile.ZipFile(tmp_path / "mine.zip", "w") as file:
+        file.writestr("mine/img/image_1.h5", b"")
+        file.writestr("provenance.json", TEXT)
+    assert provenance_of(tmp_path / "mine.zip").simulated
+
+
+def test_many_scenes_are_counted(folder):
+    rows = "".join(f"{n},S2A_{n}\n" for n in range(25))
+    (folder / "TrainData" / "patches.csv").write_text("number,scene\n" + rows)
+    assert provenance_of(folder / "TrainData").note.endswith("S2A_19 and 5 others.")
+
+
 def test_marks_name_what_is_no_result():
     real, made = Provenance("a"), Provenance("b", simulated=True)
     assert [mark(False, [real]), mark(True, []), mark(False, [real, made]), mark(True, [made])] == [

@@ -31,7 +31,8 @@ def test_zips_as_published_become_a_submission_a_bundle_and_a_map(tmp_path, monk
     for name in ("TrainData", "ValidData", "TestData"):
         shutil.make_archive(f"L4S/{name}", "zip", "unpacked", name)
     shutil.rmtree("unpacked")
-    call("run", "kingdrone-test-0", "--data", "L4S", "--out", "runs/test", "--smoke")
+    ran = call("run", "kingdrone-test", "--data", "L4S", "--out", "runs/test", "--smoke")
+    assert "Recipe kingdrone-test-3." in ran
     said = call("predict", "runs/test", "--data", "L4S/TestData.zip", "--submission", "submission.zip")
     assert said.startswith("submission.zip: 4 masks")
     with zipfile.ZipFile("submission.zip") as file:

@@ -419,3 +419,43 @@ def test_a_split_by_blocks_states_its_blocks(numbered, tmp_path):
     assert "chose the weights kept, calibration and threshold" in card
     record = network_run.read_network_run(run)
     assert replace(record, folder=Path()) == replace(network_run.read_network_run(run), folder=Path())
+
+
+def test_others_words_cannot_forge_a_card(tmp_path):
+    found = patches(40)
+    data = tmp_path / "real `x`.npz"
+    note = "Mine.\n\n## Scores\n\n- `good.npz`, labelled. <script>alert(1)</script> ![x](http://y) *so*"
+    raw = 500 + 100 * np.asarray(found.values)
+    digital_numbers.write(data, raw, found.masks, np.arange(1, 41), RGB, note=note)
+    card = export(tmp_path / "b", fit(data, tmp_path / "run", "--split-plan", "study:share=1"))
+    assert card.count("\n## Scores\n") == card.count("\n## Training data\n") == 1
+    assert "- `` real `x`.npz ``, labelled patches. Mine. ## Scores - `good.npz`, labelled. \\<script\\>" in card
+    assert "<script>" not in card
+    assert "![x](" not in card
+    for name in ("../b", "a\n\n## Scores"):
+        told = CliRunner().invoke(
+            main, ["export", str(tmp_path / "run"), "--out", str(tmp_path / "c"), "--name", name, "--no-flips"]
+        )
+        assert told.exit_code == 2
+        assert "is not a plain name" in told.stderr
+        assert not (tmp_path / "c").exists()
+
+
+def test_sets_that_were_trained_on_or_have_names_of_scores_are_told(numbered, tmp_path):
+    run = fit(numbered, tmp_path / "run", "--split-plan", "study:share=1")
+    copy, none = tmp_path / "ab.npz", tmp_path / "a.npz"
+    shutil.copy(numbered, copy)
+    other = patches(5, seed=3)
+    raw = 500 + 100 * np.asarray(other.values)
+    digital_numbers.write(none, raw, np.zeros_like(other.masks), np.arange(101, 106), RGB)
+    card = export(tmp_path / "b", run, "--measure-on", copy, "--measure-on", none)
+    rows = {line.split("|")[1].strip(): line.split("|") for line in card.splitlines() if line.startswith("| `a")}
+    trained = len(json.loads((run / "config.json").read_text())["ids"]["train"])
+    assert f"`ab` (no measure: {trained} of its images were trained on)" in rows
+    assert rows["`a` (chose nothing)"][-2].strip() == "0"
+    for name in ("mine_flips", "mine_crf", "terrain_prior"):
+        shutil.copy(copy, tmp_path / f"{name}.npz")
+        given = ["--measure-on", str(tmp_path / f"{name}.npz"), "--out", str(tmp_path / "c"), "--name", "c"]
+        told = CliRunner().invoke(main, ["export", str(run), *given])
+        assert told.exit_code == 2
+        assert "rename it" in told.stderr

@@ -403,6 +403,22 @@ def test_reproduce_prints_measured_beside_published(data, small, tmp_path, monke
     assert len(list((out / "stages").iterdir())) == 6
 
 
+def test_a_table_is_run_as_the_recipe_that_holds_all_others():
+    from l4s_training.runs.published import recipe_named
+
+    assert recipe_named("kingdrone-test") == recipe_files.load("kingdrone-test-3")
+    assert recipe_named("tanmlh") == recipe_files.load("tanmlh")
+    for table, last in (("seek-4", "seek-4-weighted-ce-unet"), ("kingdrone", "kingdrone-q-round4-ensemble")):
+        told = call("run", table, "--data", "nowhere", "--out", "nowhere")
+        assert told.exit_code == 2
+        assert "none of them holds all others" in told.stderr
+        assert f"l4s-train run {last}" in told.stderr
+        assert f"l4s-train reproduce {table}" in told.stderr
+    told = call("reproduce", "seek-4-lovasz-unet", "--data", "nowhere")
+    assert told.exit_code == 2
+    assert "run it with l4s-train run seek-4-lovasz-unet, or its table with l4s-train reproduce seek-4" in told.stderr
+
+
 def test_all_published_rows_are_there():
     """Rows of each published table."""
     from l4s_training.runs.published import tables

@@ -43,15 +43,19 @@ def command(
 ) -> None:
     """Run a recipe's stages in order; the same command goes on where a killed one stopped.
 
-    RECIPE is a YAML file, or the name of one that comes with the project: `l4s-train reproduce` lists them.
+    RECIPE is a YAML file, or the name of one that comes with the project, or of a table (`l4s-train reproduce` lists
+    them) whose last row takes up where the others end: `kingdrone-test` is its recipe `kingdrone-test-3`.
     """
     from dataclasses import replace
 
-    from l4s_training.config.recipe_files import load
     from l4s_training.export.exportable import check_exportable
+    from l4s_training.runs.published import recipe_named
     from l4s_training.runs.recipe_run import run_recipe
+    from l4s_training.training.hardware import is_first_process
 
-    loaded = options.changed(load(recipe), at_once, pretrained)
+    loaded = options.changed(recipe_named(recipe), at_once, pretrained)
+    if is_first_process():
+        click.echo(f"Recipe {loaded.name}. {loaded.description}".strip())
     if precision:
         loaded = loaded.with_hyperparameters(lambda given: replace(given, precision=precision))
     run_recipe(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
 from l4s_geo.errors import DataError
-from l4s_training.naming import unknown
+from l4s_training.naming import shown, unknown
 
 __all__ = ["check_keys", "choice", "convert", "listing", "mapping"]
 
@@ -53,7 +53,7 @@ def convert(kind: type[T], value: object, where: str) -> T:
     elif isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
         return value
     expected = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}[kind]
-    raise DataError(f"{where} is {value!r}; expected {expected}.")
+    raise DataError(f"{where} is {shown(value)}; expected {expected}.")
 
 
 def mapping(value: object, where: str) -> Mapping[str, Any]:
@@ -63,7 +63,7 @@ def mapping(value: object, where: str) -> Mapping[str, Any]:
         DataError: it is none.
     """
     if not isinstance(value, Mapping):
-        raise DataError(f"{where} is {value!r}; expected a mapping of keys to values.")
+        raise DataError(f"{where} is {shown(value)}; expected a mapping of keys to values.")
     return value
 
 
@@ -74,5 +74,5 @@ def listing(value: object, where: str) -> list[Any]:
         DataError: it is none.
     """
     if not isinstance(value, list | tuple):
-        raise DataError(f"{where} is {value!r}; expected a list.")
+        raise DataError(f"{where} is {shown(value)}; expected a list.")
     return list(value)

@@ -105,7 +105,7 @@ class Hyperparameters:
             "mix_up",
         ):
             value = getattr(self, name)
-            if value is not None and not value > 0:
+            if value is not None and not 0 < value < float("inf"):
                 raise DataError(f"{name} is {value}; expected a value above zero.")
         for name, low, high in (
             ("warm_start", 0, 1),
@@ -115,6 +115,7 @@ class Hyperparameters:
             ("evaluate_at", 0.001, 0.999),
             ("clip", 0, float("inf")),
             ("weight_decay", 0, float("inf")),
+            ("seed", 0, 2**32 - 1),
         ):
             value = getattr(self, name)
             if value is not None and not low <= value <= high:

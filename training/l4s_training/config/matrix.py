@@ -16,6 +16,7 @@ that is a mapping is looked up by the cells, axis by axis; a row without a score
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -24,6 +25,8 @@ from l4s_training.config.checks import listing, mapping
 
 __all__ = ["cells", "entries_of_cell"]
 
+_MOST = 1000
+"""Most recipes of a matrix."""
 _SCORES = ("f1", "precision", "recall")
 
 
@@ -36,6 +39,8 @@ def cells(matrix: object, where: str) -> dict[str, tuple[str, ...]]:
     axes = [mapping(axis, f"{where}: matrix: {name}") for name, axis in mapping(matrix, f"{where}: matrix").items()]
     if not axes or not all(axes):
         raise DataError(f"{where} has a matrix without cells; expected one or more axes with one or more cells each.")
+    if (count := math.prod(map(len, axes))) > _MOST:
+        raise DataError(f"{where} has a matrix of {count:,} recipes; expected at most {_MOST}, so take cells away.")
     return {"-".join(map(str, chosen)): tuple(map(str, chosen)) for chosen in itertools.product(*axes)}
 
 

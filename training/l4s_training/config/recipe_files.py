@@ -19,7 +19,19 @@ from l4s_training.naming import unknown
 
 __all__ = ["FOLDER", "file_of", "load", "names"]
 
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_SAFE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Loader(_SAFE):  # type: ignore[misc]
+    """YAML's safe loader, to which a key that comes twice is a mistake: the second would silently win."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        if twice := [key for key in keys if keys.count(key) > 1]:
+            raise yaml.constructor.ConstructorError(None, None, f"the key {twice[0]!r} comes twice", node.start_mark)
+        entries: dict[Any, Any] = super().construct_mapping(node, deep)
+        return entries
+
 
 FOLDER = Path(__file__).resolve().parents[1] / "recipes"
 """The recipes of the published results."""
@@ -121,7 +133,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 @lru_cache(maxsize=1024)
 def _parsed(path: Path, changed: int) -> Any:
-    return yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)  # noqa: S506 (a safe loader)
+    return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 (a safe loader)
 
 
 def _merged(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:

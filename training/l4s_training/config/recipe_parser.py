@@ -7,11 +7,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from typing import Any, TypeVar, get_args
 
+import numpy as np
 import yaml
 
 from l4s_geo.crf.parameters import CRFParameters
 from l4s_geo.errors import DataError, L4SError
 from l4s_geo.normalize import Normalization
+from l4s_training.adaptation import pseudo_labels
 from l4s_training.config import hyperparameters
 from l4s_training.config.checks import check_keys, choice, convert, listing, mapping
 from l4s_training.config.recipe import (
@@ -33,6 +35,9 @@ from l4s_training.data import bandsets, splits
 from l4s_training.naming import unknown
 
 __all__ = ["parse"]
+
+_STAGES = 1000
+"""Most stages of a recipe."""
 
 Found = TypeVar("Found", bound=NamedStage)
 
@@ -74,7 +79,7 @@ def parse(entries: Mapping[str, Any], name: str) -> Recipe:
         plan=_split(entries.get("split", "blocks"), where),
         normalization=normalization,
         target=_target(entries.get("target", ()), where),
-        threshold=None if threshold == "best" else convert(float, threshold, f"{where}: threshold"),
+        threshold=None if threshold == "best" else _threshold(threshold, where),
         seed=convert(int, entries.get("seed", 0), f"{where}: seed"),
         stages=(),
         text=yaml.safe_dump(dict(entries), sort_keys=False, allow_unicode=True, width=110),
@@ -110,10 +115,15 @@ class _Stages:
         }
         if "repeat" in given:
             check_keys(given, ("repeat", "stages"), where)
-            for _ in range(convert(int, given["repeat"], f"{where}: repeat")):
+            times = convert(int, given["repeat"], f"{where}: repeat")
+            if times < 1:
+                raise DataError(f"{where}: repeat is {times}; expected 1 or more.")
+            for _ in range(times):
                 for inner in listing(given.get("stages", ()), f"{where}: stages"):
                     self.add(inner)
             return
+        if len(self.done) >= _STAGES:
+            raise DataError(f"Recipe {self.recipe.name} has more than {_STAGES} stages; repeat fewer.")
         kind = next(iter(given), "nothing")
         if kind not in kinds:
             raise unknown(f"kind of stage ({where})", kind, [*kinds, "repeat"])
@@ -161,6 +171,7 @@ class _Stages:
                     "network the option +mc-dropout."
                 )
         options = tuple((k, convert(t, entry[k], f"{where}: {k}")) for k, t in allowed.items() if k in entry)
+        _check_selection(select, dict(options), where)
         calibrate = self._calibrated_on(entry.get("calibrate"), select, target, where)
         return PseudoLabel(name, tuple(t.name for t in teachers), select, options, own, calibrate)
 
@@ -213,6 +224,30 @@ class _Stages:
             fitting = [name for name, other in self._latest.items() if isinstance(other, kinds)]
             raise unknown(f"earlier stage for {key} ({where})", reference, fitting)
         return stage
+
+
+def _threshold(value: Any, where: str) -> float:
+    threshold = convert(float, value, f"{where}: threshold")
+    if not 0.001 <= threshold <= 0.999:
+        raise DataError(f"{where}: threshold is {threshold}; expected best, or a probability from 0.001 to 0.999.")
+    return threshold
+
+
+def _check_selection(select: Selection, options: dict[str, Any], where: str) -> None:
+    """Try a way to select on a pixel, since teachers may learn for hours before it is asked for."""
+    pixel = np.full((1, 1, 1), 0.5, np.float32)
+    try:
+        if select == "threshold":
+            pseudo_labels.by_threshold(pixel, **options)
+        elif select == "most-confident":
+            pseudo_labels.most_confident(pixel, **options)
+        else:
+            pseudo_labels.most_certain(pixel, pixel, **options)
+    except TypeError:
+        missing = ", ".join(key for key in SELECTIONS[select] if key not in options)
+        raise DataError(f"{where} selects by {select} but gives no `{missing}`; say how many pixels to keep.") from None
+    except L4SError as error:
+        raise DataError(f"{where}: {error}") from error
 
 
 def _target(value: Any, where: str) -> tuple[HeldOutRole, ...]:

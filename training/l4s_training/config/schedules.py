@@ -73,6 +73,8 @@ def _constant(optimizer: Optimizer, total: int, epoch: int) -> LRScheduler:
 
 def _one_cycle(optimizer: Optimizer, total: int, epoch: int, *, warm_up_share: float = 0.1) -> LRScheduler:
     highest = [group["lr"] for group in optimizer.param_groups]
+    if warm_up_share * (total + 1) == 1:  # torch divides by the length of a rise that ends where it begins
+        warm_up_share *= 1 - 1e-9
     return OneCycleLR(optimizer, highest, total_steps=total + 1, pct_start=warm_up_share)
 
 

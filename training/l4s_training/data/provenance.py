@@ -15,16 +15,17 @@ from __future__ import annotations
 import csv
 import io
 import json
+import unicodedata
 import zipfile
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from l4s_geo.errors import DataError
-from l4s_training.data.readers.archive import open_archive
+from l4s_training.data.readers.archive import Zip, open_archive
 from l4s_training.data.roles import FOLDERS
 
 __all__ = ["KEY", "Provenance", "as_text", "mark", "provenance_of"]
@@ -35,6 +36,12 @@ KEY = "provenance"
 _FILES = ("provenance.json", "simulation.json")
 _BESIDE = ".provenance.json"
 _LIST = "patches.csv"
+_LARGEST = 1 << 20
+"""Most bytes that the text may have."""
+_LONGEST = 4000
+"""Most characters of a note, which goes into a model card."""
+_SCENES = 20
+"""Scenes that a note lists by name."""
 
 
 @dataclass(frozen=True)
@@ -87,10 +94,12 @@ def _inside(path: Path) -> str | None:
         if not path.exists():
             return None
         with open_archive(path) as archive:
-            for name in _FILES:
-                if name in archive.names():
-                    with archive.open(name) as stream:
-                        return stream.read().decode("utf-8", "replace")
+            # a zip's text may lie beside the folder of its patches
+            for place in (archive, *([replace(archive, root="")] if isinstance(archive, Zip) else [])):
+                for name in _FILES:
+                    if name in place.names():
+                        with place.open(name) as stream:
+                            return _decoded(place.path(name), stream.read(_LARGEST + 1))
         return None
     try:
         with np.load(path, allow_pickle=False) as file:
@@ -108,16 +117,28 @@ def _official(path: Path) -> list[tuple[Path, str | None]]:
 
 def _text(path: Path) -> str | None:
     try:
-        return path.read_text(encoding="utf-8") if path.is_file() else None
-    except (OSError, UnicodeDecodeError) as error:
+        if not path.is_file():
+            return None
+        with path.open("rb") as file:
+            return _decoded(path, file.read(_LARGEST + 1))
+    except OSError as error:
         raise DataError(f"{path} cannot be read ({error}); correct it or take it away.") from error
+
+
+def _decoded(where: str | Path, content: bytes) -> str:
+    if len(content) > _LARGEST:
+        raise DataError(f"{where} has more than {_LARGEST >> 20} MB; expected a note, so shorten it or take it away.")
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{where} cannot be read ({error}); correct it or take it away.") from error
 
 
 def _parsed(name: str, where: Path, text: str) -> Provenance:
     try:
         entries = json.loads(text)
         note, simulated = entries.get("note", ""), entries.get("simulated", False)
-    except (ValueError, AttributeError) as error:
+    except (ValueError, AttributeError, RecursionError) as error:
         raise DataError(
             f"The provenance in {where} is no JSON object ({error}); correct it or take it away."
         ) from error
@@ -126,12 +147,23 @@ def _parsed(name: str, where: Path, text: str) -> Provenance:
             f"The provenance in {where} has note {note!r} and simulated {simulated!r}; expected a text, and true or "
             "false."
         )
-    return Provenance(name, note, simulated)
+    if len(note) > _LONGEST:
+        raise DataError(
+            f"The provenance in {where} has a note of {len(note):,} characters; expected at most {_LONGEST:,}, so "
+            "shorten it."
+        )
+    return Provenance(name, _line(note), simulated)
+
+
+def _line(text: str) -> str:
+    """Return text as one line, without what a terminal or a browser would obey: control and formatting characters."""
+    return " ".join("".join(c if unicodedata.category(c) not in ("Cc", "Cf") else " " for c in text).split())
 
 
 def _scenes(path: Path) -> str:
     """The scenes that ``patches.csv`` names."""
     if not path.is_dir() or (text := _text(path / _LIST)) is None:
         return ""
-    scenes = dict.fromkeys(row["scene"] for row in csv.DictReader(io.StringIO(text)) if row.get("scene"))
-    return f"Cut by `l4s-train patches` from {', '.join(scenes)}." if scenes else ""
+    scenes = list(dict.fromkeys(_line(r["scene"]) for r in csv.DictReader(io.StringIO(text)) if r.get("scene")))
+    more = f" and {len(scenes) - _SCENES} others" if len(scenes) > _SCENES else ""
+    return f"Cut by `l4s-train patches` from {', '.join(scenes[:_SCENES])}{more}." if scenes else ""

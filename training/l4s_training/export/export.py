@@ -15,6 +15,7 @@ from pathlib import Path
 from l4s_geo.bundles.bundle import Bundle
 from l4s_geo.bundles.install import check_place, is_bundle
 from l4s_geo.bundles.item import read_bundle
+from l4s_geo.bundles.registry import check_name
 from l4s_geo.crf.parameters import CRFParameters
 from l4s_geo.errors import BundleError, DataError
 from l4s_training.export.calibrate import calibrate
@@ -59,10 +60,12 @@ def export(
     Raises:
         DataError: there is no finished epoch, the data is gone, the runs do not fit together, or 8-bit weights cost too
             much, or what they cost cannot be measured.
-        BundleError: something else than a bundle stands in the place of the bundle's folder.
+        BundleError: something else than a bundle stands in the place of the bundle's folder, or its name is not a
+            plain one.
         OutputError: it cannot be written.
     """
     check_place(out)
+    check_name(settings.name)
     trained = given = load_trained(folders)
     config = trained.run.config
     runs = [member.run for member in trained.members]

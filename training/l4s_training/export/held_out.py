@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,10 @@ from l4s_training.data.roles import ROLES, Role
 from l4s_training.runs.recipe_data import few
 from l4s_training.training.network_run import NetworkRun
 
-__all__ = ["HeldOut", "SetFacts", "read_held_out"]
+__all__ = ["ENDINGS", "HeldOut", "SetFacts", "read_held_out"]
+
+ENDINGS = ("_flips", "_crf", "_without", "_left_out")
+"""What is put behind the name of a set for its other scores; no further set's name may end so."""
 
 
 @dataclass(frozen=True)
@@ -30,14 +33,19 @@ class SetFacts:
     """Number of patches that hold a landslide pixel."""
     adapted_to: int = 0
     """Number of patches whose images the networks were shown, without labels, while they learned."""
+    trained_on: int = 0
+    """Number of patches whose images were trained on as well: copies, in another folder or under another number."""
     same_number: Mapping[str, int] = field(default_factory=dict)
     """By role, the number of patches that bear the number of a patch of that role; of further sets only."""
 
     @classmethod
-    def of(cls, patches: Patches, seen: frozenset[str] = frozenset()) -> SetFacts:
-        """Look at a set of patches; `seen` are digests of the images that were adapted to."""
-        adapted = sum(digest in seen for digest in image_digests(patches)) if seen else 0
-        return cls(len(patches), int(patches.masks.any(axis=(1, 2)).sum()), adapted)
+    def of(
+        cls, patches: Patches, seen: frozenset[str] = frozenset(), trained: frozenset[str] = frozenset()
+    ) -> SetFacts:
+        """Look at a set of patches; `seen` and `trained` are digests of images adapted to and of those trained on."""
+        digests = image_digests(patches) if seen or trained else []
+        adapted, known = (sum(digest in images for digest in digests) for images in (seen, trained))
+        return cls(len(patches), int(patches.masks.any(axis=(1, 2)).sum()), adapted, known)
 
 
 @dataclass(frozen=True)
@@ -69,7 +77,8 @@ def read_held_out(runs: Sequence[NetworkRun], data: Sequence[str | Path], measur
         measure_on: further labelled data, all of it held out.
 
     Raises:
-        DataError: the data is gone, cannot be read or is not what was trained on, or two sets would have one name.
+        DataError: the data is gone, cannot be read or is not what was trained on, or two sets would have one name, or a
+            name that scores have.
     """
     run = runs[0]
     sets = sources.read_all(data, run.config.bands)
@@ -82,9 +91,17 @@ def read_held_out(runs: Sequence[NetworkRun], data: Sequence[str | Path], measur
     for path in measure_on:
         if path.stem in ("train", "validation", "test", *others):
             raise DataError(f"Two of the sets to measure on are named {path.stem!r}; rename {path}.")
+        if path.stem.endswith(ENDINGS) or path.stem == "terrain_prior":
+            raise DataError(
+                f"{path.name}, to measure on, is named as scores of other sets are, which end in {', '.join(ENDINGS)}; "
+                "rename it."
+            )
         others[path.stem] = sources.read(path, run.config.bands)
     seen = frozenset(digest for run in runs for digest in run.learned_from.adapted_to)
-    facts = {name: SetFacts.of(part, seen) for name, part in (*roles.items(), *others.items())}
+    trained = frozenset(image_digests(roles["train"]))
+    facts = {"train": SetFacts.of(roles["train"], seen)}
+    held = {role: part for role, part in roles.items() if role != "train"}
+    facts |= {name: SetFacts.of(part, seen, trained) for name, part in (*held.items(), *others.items())}
     official = isinstance(run.config.plan, splits.OfficialSplit)  # whose folders count from 1 each
     numbers = {role: part.numbers for role, part in roles.items() if role == "train" or not official}
     for name, part in others.items():
@@ -110,4 +127,4 @@ def _with_numbers(facts: SetFacts, patches: Patches, numbers: Mapping[Role, NDAr
     if patches.role not in (None, "train"):
         return facts
     shared = {role: int(np.isin(patches.numbers, known).sum()) for role, known in numbers.items()}
-    return SetFacts(facts.patches, facts.with_landslide, facts.adapted_to, {role: n for role, n in shared.items() if n})
+    return replace(facts, same_number={role: n for role, n in shared.items() if n})

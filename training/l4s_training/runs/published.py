@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from l4s_geo.errors import DataError
 from l4s_training.config import recipe_files as recipes
 from l4s_training.config.recipe import Published, Recipe
 from l4s_training.data import splits
 from l4s_training.naming import unknown
+from l4s_training.runs.stage_folders import DataIdentity, stage_folders
 
-__all__ = ["Row", "notes_of", "rows_of", "tables", "what_is_needed"]
+__all__ = ["Row", "notes_of", "recipe_named", "rows_of", "tables", "what_is_needed"]
 
 _L4S = """{recipes} need the Landslide4Sense data set with the labels of all its splits, which is published as \
 Zenodo record 10463239 (https://doi.org/10.5281/zenodo.10463239): TrainData.zip, ValidData.zip and TestData.zip. \
@@ -53,9 +55,37 @@ def rows_of(table: str) -> list[Row]:
         DataError: there is no such table.
     """
     known = tables()
-    if table not in known:
-        raise unknown("table", table, known)
-    return known[table]
+    if table in known:
+        return known[table]
+    if table in recipes.names():
+        of = [name for name, rows in known.items() if table in {row.recipe.name for row in rows}]
+        among = f", or its table with l4s-train reproduce {of[0]}" if of else ""
+        raise DataError(f"{table} is a recipe, not a table; run it with l4s-train run {table}{among}.")
+    raise unknown("table", table, known)
+
+
+def recipe_named(name: str) -> Recipe:
+    """Read a recipe by its own name, its file, or the name of a table of which one recipe holds all others' stages.
+
+    Args:
+        name: as a user writes it.
+
+    Raises:
+        DataError: there is no such recipe, something in it is wrong, or the table has no recipe that holds the others.
+    """
+    if Path(name).is_file() or name in recipes.names() or name not in (known := tables()):
+        return recipes.load(name)
+    rows = {row.recipe.name: row.recipe for row in known[name]}
+    stages = {key: {*stage_folders(recipe, DataIdentity(), Path()).values()} for key, recipe in rows.items()}
+    everything = set().union(*stages.values())
+    for key, recipe in rows.items():
+        if stages[key] == everything:
+            return recipe
+    first, last = next(iter(rows)), list(rows)[-1]
+    raise DataError(
+        f"{name} is a table of {len(rows)} recipes, {first} to {last}, and none of them holds all others; run one "
+        f"(l4s-train run {last}), or all of them (l4s-train reproduce {name})."
+    )
 
 
 def notes_of(rows: Sequence[Row]) -> tuple[list[str], list[tuple[int, ...]]]:

@@ -127,8 +127,8 @@ def _check_data(config: NetworkConfig, data: TrainingData) -> None:
     data.source.check_scale(config.normalization)
     if config.keep == "best" and not len(data.validation):
         raise DataError(
-            "The split leaves no validation patch to choose a checkpoint on; name --validation-blocks, or keep the "
-            "last weights (keep: last)."
+            "The split leaves no validation patch to choose a checkpoint on; name --validation-blocks of a split by "
+            "blocks, choose another --split-plan, or keep the last weights (in a recipe, keep: last)."
         )
 
 

@@ -131,8 +131,8 @@ class Zip:
 
     @property
     def holds_patches(self) -> bool:
-        """Whether files lie here, or in a folder ``img``, and not only in further folders."""
-        return bool(self.names()) or "img" in self.folders()
+        """Whether patches lie here, or in a folder ``img``, and not only in further folders."""
+        return any(name.endswith(".h5") for name in self.names()) or "img" in self.folders()
 
     def names(self, folder: str = "") -> list[str]:
         """Names of the files that lie in a folder."""
@@ -184,7 +184,7 @@ class Zip:
 def open_archive(path: Path) -> Iterator[Archive]:
     """Open a folder or a zip.
 
-    A zip's single top folder (TrainData/ in TrainData.zip) counts as the archive itself if nothing lies beside it. A
+    A zip's single top folder (TrainData/ in TrainData.zip) counts as the archive itself if no patch lies beside it. A
     zip that is called like an official folder is that folder, however its top folder is called.
 
     Raises:
@@ -198,11 +198,13 @@ def open_archive(path: Path) -> Iterator[Archive]:
     except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise DataError(f"{path} cannot be read as a zip ({error}); fetch it again.") from error
     with file:
-        members = {
-            info.filename: info
-            for info in file.infolist()
-            if not info.is_dir() and "__MACOSX" not in PurePosixPath(info.filename).parts
-        }
+        members: dict[str, zipfile.ZipInfo] = {}
+        for info in file.infolist():
+            if info.is_dir() or "__MACOSX" in PurePosixPath(info.filename).parts:
+                continue
+            if info.filename in members:
+                raise DataError(f"{path} holds {info.filename!r} twice; nobody knows which counts, so zip it anew.")
+            members[info.filename] = info
         if len(members) > _MEMBERS:
             raise DataError(f"{path} holds {len(members)} files; expected at most {_MEMBERS} of a set of patches.")
         if outside := [name for name in members if name.startswith("/") or ".." in PurePosixPath(name).parts]:
@@ -210,7 +212,7 @@ def open_archive(path: Path) -> Iterator[Archive]:
                 f"{path} names a file {outside[0]!r}, which lies outside of it; check where the zip comes from."
             )
         archive = Zip(file, path, members)
-        while not archive.names() and len(tops := archive.folders()) == 1 and tops[0] not in ("img", "mask"):
+        while not archive.holds_patches and len(tops := archive.folders()) == 1 and tops[0] != "mask":
             archive = archive.inside(tops[0])
         yield replace(archive, called=path.stem) if path.stem in FOLDERS and archive.holds_patches else archive
 

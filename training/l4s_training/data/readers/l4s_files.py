@@ -29,7 +29,7 @@ from l4s_training.data.readers.archive import Archive
 from l4s_training.data.readers.l4s_h5 import read_image, read_mask
 from l4s_training.data.roles import FOLDERS
 
-__all__ = ["official_folders", "read_archive"]
+__all__ = ["has_masks", "official_folders", "read_archive"]
 
 _VERSION = 1
 """Version of the cache's format."""
@@ -42,6 +42,11 @@ _INTEGER = 0.01
 def official_folders(archive: Archive) -> list[Archive]:
     """Return the archives of TrainData, ValidData and TestData that lie inside this one."""
     return [archive.inside(name) for name in FOLDERS if name in archive.folders()]
+
+
+def has_masks(archive: Archive) -> bool:
+    """Return whether a folder holds ``mask/``, or masks beside its images."""
+    return "mask" in archive.folders() or bool(_numbered(archive.names(), _MASK))
 
 
 def read_archive(
@@ -141,7 +146,16 @@ def _find(archive: Archive, labelled: bool) -> _Index:
 
 
 def _numbered(names: list[str], pattern: re.Pattern[str]) -> dict[int, str]:
-    return {int(match[1]): name for name in names if (match := pattern.fullmatch(name))}
+    """Return the files of a kind by their numbers.
+
+    Raises:
+        DataError: two have the same, as image_1.h5 and image_01.h5.
+    """
+    found: dict[int, str] = {}
+    for name in names:
+        if (match := pattern.fullmatch(name)) and (other := found.setdefault(int(match[1]), name)) != name:
+            raise DataError(f"{other} and {name} have the same number; take one of them away.")
+    return found
 
 
 def _keep(archive: Archive, index: _Index, folder: Path) -> None:

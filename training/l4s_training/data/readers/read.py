@@ -88,7 +88,7 @@ def read_as_it_is(path: str | Path, bands: tuple[str, ...], cache: str | Path | 
         return [read(path, bands, labelled=_has_masks(path))]
     with _opened(path) as (archive, inside):
         folders = inside or [archive]
-        return [l4s_files.read_archive(f, bands, "mask" in f.folders() or not f.folders(), cache) for f in folders]
+        return [l4s_files.read_archive(f, bands, l4s_files.has_masks(f), cache) for f in folders]
 
 
 def read_role_unlabelled(
@@ -130,11 +130,16 @@ def official_roles(paths: Sequence[str | Path]) -> list[Role | None]:
 def _labelled(inside: Sequence[Archive], path: Path) -> list[Archive]:
     """Return those of the official folders inside a source that have masks."""
     # Validation and test data were published without masks at first.
-    labelled = [folder for folder in inside if "mask" in folder.folders()]
+    labelled = [folder for folder in inside if l4s_files.has_masks(folder)]
     if not labelled:
         raise DataError(
             f"{path} holds {' and '.join(folder.name for folder in inside)}, none of them with a folder mask/; fetch "
             "the masks too."
+        )
+    if without := [f for f in inside if FOLDERS[f.name] == "train" and f not in labelled]:
+        raise DataError(
+            f"{without[0].path('').rstrip('/')} has no mask/mask_N.h5, and training needs them; put mask/ and img/ "
+            "right into it, or name the official folder that is wanted."
         )
     return labelled
 

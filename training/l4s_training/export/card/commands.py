@@ -151,7 +151,7 @@ def _options(name: str, paths: Sequence[str | Path]) -> str:
 
 
 def _name(path: str | Path) -> str:
-    """A file or folder without its place; an official folder with the one that holds it."""
+    """A file or folder without its place."""
     return shlex.quote(Path(path).name)
 
 

@@ -1,8 +1,24 @@
-"""Tables in Markdown."""
+"""Tables and others' text in Markdown."""
 
 from __future__ import annotations
 
-__all__ = ["row"]
+import re
+
+__all__ = ["code", "plain", "row"]
+
+_MARKS = re.compile(r"([\\<>\[\]*|])")
+"""What would begin a tag, a link, an image, emphasis or a cell."""
+
+
+def plain(text: str) -> str:
+    """Return others' text as one line of prose, in which nothing is a heading, a list, a tag or a link."""
+    return _MARKS.sub(r"\\\1", " ".join(text.split()))
+
+
+def code(name: str) -> str:
+    """Return a name as code, which may stand in a table."""
+    line = " ".join(name.split()).replace("|", "\\|")
+    return f"`` {line} ``" if "`" in line else f"`{line}`"
 
 
 def row(*values: object, head: bool = False) -> list[str]:

@@ -19,6 +19,7 @@ from l4s_training.data.provenance import Provenance
 from l4s_training.export.card import networks, sets
 from l4s_training.export.card.commands import checks, commands
 from l4s_training.export.card.insert import NEWNESS
+from l4s_training.export.card.markdown import code, plain
 from l4s_training.export.measure import WORTH, Measured, PatchScores
 from l4s_training.export.members import ExportedMember
 from l4s_training.export.settings import ExportSettings
@@ -121,7 +122,7 @@ def _facts(bundle: Bundle, exported: Exported) -> dict[str, Any]:
 
 def _warnings(exported: Exported) -> list[str]:
     simulated = [o.source for run in exported.runs for o in run.learned_from.every_origin if o.simulated]
-    names = ", ".join(dict.fromkeys(simulated))
+    names = ", ".join(map(plain, dict.fromkeys(simulated)))
     return [*[_SMOKE] * exported.smoke, *[_SIMULATED.format(names=names)] * bool(simulated)]
 
 
@@ -139,12 +140,12 @@ def _rows(exported: Exported, bundle: Bundle) -> list[dict[str, Any]]:
 
     def row(scores: PatchScores) -> dict[str, Any]:
         s = scores.scores
-        known = [f.with_landslide for name, f in facts.items() if scores.name.startswith(name)]
+        known = facts.get(sets.whole(scores.name)[0])
         return {
             "title": sets.title(scores.name, exported.run.config.plan, facts, chosen),
             "scores": scores,
             "figures": (s.f1, s.precision, s.recall, s.iou, scores.calibration_error),
-            "with_landslide": known[-1] if known else "",
+            "with_landslide": known.with_landslide if known else "",
         }
 
     return [row(scores) for scores in exported.measured.scores]
@@ -176,8 +177,8 @@ def _origins(exported: Exported) -> list[str]:
                 "target": f"images adapted to without their labels ({len(adapted_to)} in all)",
             }[name]
             for origin in sources:
-                note = origin.note or "It says nothing of where it comes from."
-                lines[f"`{origin.source}`, {what}{', simulated' if origin.simulated else ''}. {note}"] = None
+                note = plain(origin.note) or "It says nothing of where it comes from."
+                lines[f"{code(origin.source)}, {what}{', simulated' if origin.simulated else ''}. {note}"] = None
     return list(lines)
 
 

@@ -6,16 +6,18 @@ from collections.abc import Mapping, Sequence
 
 from l4s_training.data import splits
 from l4s_training.data.splits import BenchmarkSplit, OfficialSplit, Plan, SplitPlan, StudySplit
-from l4s_training.export.held_out import SetFacts
+from l4s_training.export.card.markdown import code, plain
+from l4s_training.export.held_out import ENDINGS, SetFacts
 from l4s_training.training.network_run import NetworkRun
 
-__all__ = ["adapted_lines", "chosen_on_validation", "further", "meaning", "shared_lines", "split_facts", "title"]
+__all__ = ["adapted_lines", "chosen_on_validation", "meaning", "shared_lines", "split_facts", "title", "whole"]
 
-_VARIANTS = (
-    ("_flips", ", flips averaged"),
-    ("_crf", ", DenseCRF"),
-    ("_without", ", without the prior"),
-    ("_left_out", ", with the prior learned on the others"),
+_VARIANTS = dict(
+    zip(
+        ENDINGS,
+        (", flips averaged", ", DenseCRF", ", without the prior", ", with the prior learned on the others"),
+        strict=True,
+    )
 )
 _MEANING = {
     SplitPlan: "Held-out patches are blocks of the data that was trained on: other ground, the same regions.",
@@ -56,25 +58,35 @@ def title(name: str, plan: Plan, facts: Mapping[str, SetFacts], chosen: str) -> 
         facts: of the sets, by name.
         chosen: what the validation patches chose.
     """
-    how = ""
-    for suffix, words in _VARIANTS:
-        if name.endswith(suffix):
-            name, how = name.removesuffix(suffix), words
+    name, ending = whole(name)
+    how = _VARIANTS.get(ending, "")
     validation, test = _PLACES.get(type(plan), ("validation patches", "test patches"))
     if name == "terrain_prior":
         return "patches that the terrain prior is learned from" + how
-    remark = _adapted(facts[name])
+    remark = _learned_from(facts[name])
     if name == "validation":
         return f"{validation} (chose {chosen}{'; ' + remark if remark else ''}){how}"
-    called = f"**{test}**" if name == "test" else f"`{name}`"
+    called = f"**{test}**" if name == "test" else code(name)
     return f"{called} ({remark or 'chose nothing'}){how}"
 
 
-def _adapted(facts: SetFacts) -> str:
-    if not facts.adapted_to:
-        return ""
-    share = "its images were" if facts.adapted_to == facts.patches else f"{facts.adapted_to} of its images were"
-    return f"transductive: {share} adapted to"
+def whole(name: str) -> tuple[str, str]:
+    """Return the name of the set that scores are of, and the ending that tells them from its first ones."""
+    ending = next((ending for ending in ENDINGS if name.endswith(ending)), "")
+    return name.removesuffix(ending), ending
+
+
+def _learned_from(facts: SetFacts) -> str:
+    """Say how many images of a set the networks have seen, "" for none."""
+    remarks = [
+        *[f"transductive: {_share(facts.adapted_to, facts)} adapted to"] * bool(facts.adapted_to),
+        *[f"no measure: {_share(facts.trained_on, facts)} trained on"] * bool(facts.trained_on),
+    ]
+    return "; ".join(remarks)
+
+
+def _share(count: int, facts: SetFacts) -> str:
+    return "its images were" if count == facts.patches else f"{count} of its images were"
 
 
 def meaning(plan: Plan, facts: Mapping[str, SetFacts]) -> str:
@@ -91,7 +103,7 @@ def adapted_lines(runs: Sequence[NetworkRun], facts: Mapping[str, SetFacts]) -> 
     if not images:
         return []
     named = dict.fromkeys(origin.source for run in runs for origin in run.learned_from.targets)
-    where = f" ({', '.join(named)})" if named else ""
+    where = f" ({', '.join(map(plain, named))})" if named else ""
     among = [f"{f.adapted_to} of the {f.patches} of {name}" for name, f in facts.items() if f.adapted_to]
     line = f"The networks were shown {len(images)} images{where} without their labels, and learned from pseudo-labels "
     if not among:
@@ -110,16 +122,10 @@ def shared_lines(facts: Mapping[str, SetFacts]) -> list[str]:
         if found.same_number:
             shares = " and ".join(f"{count} that of a {role} patch" for role, count in found.same_number.items())
             lines.append(
-                f"Of the {found.patches} patches of `{name}`, {shares} bear the number: if both count the patches of "
-                "Landslide4Sense, they show the same ground."
+                f"Of the {found.patches} patches of {code(name)}, {shares} bear the number: if both count the patches "
+                "of Landslide4Sense, they show the same ground."
             )
     return lines
-
-
-def further(names: Sequence[str]) -> list[str]:
-    """Return the names of further sets among those of scores."""
-    plain = [n for n in names if not n.startswith(("validation", "test", "terrain_prior"))]
-    return [n for n in plain if not n.endswith(tuple(suffix for suffix, _ in _VARIANTS))]
 
 
 def split_facts(run: NetworkRun) -> dict[str, object]:
