@@ -121,7 +121,7 @@ class Evaluation:
         """(A or B - A and B) / (A or B) by area: Carrara et al. (1992); Galli et al. (2008), Geomorphology 94."""
         mapped, reference, common = self.ground
         union = mapped + reference - common
-        return 1 - common / union if union else float("nan")
+        return max(0.0, 1 - common / union) if union else float("nan")  # rounding may leave more common than union
 
 
 def evaluate(

@@ -346,6 +346,8 @@ def test_layers_as_other_programs_write_them(pair, tmp_path):
     frame.to_crs(6680).to_file(tmp_path / "north_first.gpkg")  # a CRS whose first axis points north
     for name in ("high.gpkg", "many.gpkg", "gaps.gpkg", "north_first.gpkg"):
         assert figures(l4s_geo.evaluate(mapped, tmp_path / name))["pixels"] == expected, name
+    frame.to_crs(4326).to_file(tmp_path / "earth.kml", driver="KML")
+    assert scores(l4s_geo.evaluate(mapped, tmp_path / "earth.kml").pixels).recall == 0.5
     swapped = shapely.transform(frame.to_crs(4326).geometry.to_numpy(), lambda xy: xy[:, ::-1])
     gpd.GeoDataFrame(geometry=swapped, crs=4326).to_file(tmp_path / "swapped.geojson")
     with pytest.raises(EvaluationError, match="expected longitudes and latitudes"):
