@@ -43,7 +43,8 @@ class Curve:
             landslide: (n,) bool, whether the reference has a landslide there.
         """
         p = probability.astype(np.float64)
-        bins = np.clip((p * _BINS).astype(np.int64), 0, _BINS - 1)
+        # In float32, so that a probability which was rounded to a threshold reaches it.
+        bins = np.clip((probability * np.float32(_BINS)).astype(np.int64), 0, _BINS - 1)
         true = np.bincount(bins[landslide], minlength=_BINS)
         every = np.bincount(bins, minlength=_BINS)
         total = self.total + np.bincount(bins, p, minlength=_BINS)

@@ -121,7 +121,7 @@ class Evaluation:
         """(A or B - A and B) / (A or B) by area: Carrara et al. (1992); Galli et al. (2008), Geomorphology 94."""
         mapped, reference, common = self.ground
         union = mapped + reference - common
-        return 1 - common / union if union else float("nan")
+        return max(0.0, 1 - common / union) if union else float("nan")  # rounding may leave more common than union
 
 
 def evaluate(
@@ -162,13 +162,14 @@ def evaluate(
         raster = files.enter_context(open_surface(probability, EvaluationError)) if probability is not None else None
         grid = raster.grid if raster is not None else None
         layers = read_layers(inventory, given.reference, area, given.doubtful, grid)
-        if not (len(layers.mapped.shapes) or len(layers.reference.shapes)):
+        if not (len(layers.mapped.ground) or len(layers.reference.ground)):
             raise EvaluationError(
                 "Neither the inventory nor the reference has a landslide on the ground that is judged; expected one at "
                 "least, so check the files and the area."
             )
         pixels, curve = _look(layers, raster)
-    shared = intersect(layers.mapped.shapes, layers.reference.shapes)
+    shared = intersect(layers.mapped.ground, layers.reference.ground)
+    shared = shared.among(len(layers.mapped.shapes), len(layers.reference.shapes))
     matching = match(shared, settings.iou, settings.share)
     return Evaluation(
         files=given,
@@ -191,10 +192,10 @@ def _several(paths: PathLike | Sequence[PathLike]) -> tuple[PathLike, ...]:
 
 def _look(layers: Layers, raster: Surface | None) -> tuple[Tally, Curve | None]:
     """Count the pixels of the blocks that landslides meet, and the probabilities of all blocks."""
-    mapped, reference = (Cover(side.shapes, layers.grid) for side in (layers.mapped, layers.reference))
+    mapped, reference = (Cover(side.ground, layers.grid) for side in (layers.mapped, layers.reference))
     area = Cover(layers.area, layers.grid) if layers.area is not None else None
     doubt = Cover(layers.doubt, layers.grid) if layers.doubt is not None else None
-    every = [layers.mapped.shapes, layers.reference.shapes]
+    every = [layers.mapped.ground, layers.reference.ground]
     meant = [layers.grid.bounds] if raster is not None and area is None else []
     where = [*every, *([np.array([shapely.box(*b) for b in meant])] if meant else [])]
     if raster is not None and layers.area is not None:
@@ -219,7 +220,7 @@ def _add_probabilities(
 
 
 def _ground(layers: Layers) -> tuple[float, float, float]:
-    ours, theirs = _dissolved(layers.mapped.shapes), _dissolved(layers.reference.shapes)
+    ours, theirs = _dissolved(layers.mapped.ground), _dissolved(layers.reference.ground)
     common = intersect(ours, theirs).common.sum()
     return float(shapely.area(ours).sum()), float(shapely.area(theirs).sum()), float(common)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,7 @@ PathLike = str | os.PathLike[str]
 Shapes = NDArray[np.object_]
 
 _KEPT = 0.5
-"""Least share of a landslide inside the ground that is judged, or it is not counted as one."""
+"""Least share of a landslide inside the ground that is judged, or it is not counted as one; its pixels are."""
 _SLIVER = 1.0
 """m² that neighbours may share without a word: as much comes of rounding where they are brought to another CRS."""
 _STRAIGHT = 0.01
@@ -45,6 +45,13 @@ class Side:
     """(n,) valid polygons or multipolygons, clipped to what is judged."""
     ids: NDArray[np.int64]
     """(n,) their numbers: the attribute `id`, else their place in the file, from 1 on."""
+    fragments: Shapes = field(default_factory=lambda: np.zeros(0, object))
+    """(k,) what is judged of landslides that are not counted, since less than half of them is left."""
+
+    @property
+    def ground(self) -> Shapes:
+        """(n + k,) all that is landslide on the ground that is judged: the landslides, then the fragments."""
+        return np.concatenate([self.shapes, self.fragments])
 
 
 @dataclass(frozen=True)
@@ -84,7 +91,7 @@ def read_layers(
 
     Returns:
         The landslides in the CRS of the grid. Both sides are clipped to the area and rid of what is doubtful;
-        landslides less than half of which are left are not among them.
+        landslides less than half of which are left are fragments.
 
     Raises:
         EvaluationError: a file cannot be read, holds no polygons, or has no CRS, or the layers do not meet.
@@ -99,15 +106,15 @@ def read_layers(
     doubt = _ground(doubtful, "doubtful ground", crs) if doubtful else None
     notes += _crossings(mapped, "inventory") + _crossings(known, "reference")
     _check_meeting(mapped, known, looked, crs)
-    mapped, known = _judged(mapped, looked, doubt), _judged(known, looked, doubt)
     _check_sizes(mapped, "inventory")
     _check_sizes(known, "reference")
+    mapped, known = _judged(mapped, looked, doubt), _judged(known, looked, doubt)
     if looked is None:
         notes.append(
             "no area was given: landslides of the inventory outside the ground that the reference's maker looked at "
             "count as false, so the precision may be too low"
         )
-    own = grid or grid_around(mapped.shapes, known.shapes, crs)
+    own = grid or grid_around(mapped.ground, known.ground, crs)
     return Layers(own, mapped, known, looked, doubt, tuple(notes))
 
 
@@ -205,15 +212,16 @@ def _degrees(box: shapely.Geometry, crs: pyproj.CRS) -> str:
 
 
 def _judged(side: Side, area: Shapes | None, doubt: Shapes | None) -> Side:
-    """Clip landslides to what is judged, and drop those of which too little is left."""
+    """Clip landslides to what is judged; those of which too little is left to count them are fragments."""
     whole = shapely.area(side.shapes)
     shapes = side.shapes
     if area is not None:
         shapes = _clipped(shapes, area, inside=True)
     if doubt is not None:
         shapes = _clipped(shapes, doubt, inside=False)
-    kept = (shapely.area(shapes) >= _KEPT * whole) & (whole > 0)
-    return replace(side, shapes=shapes[kept], ids=side.ids[kept])
+    left = shapely.area(shapes)
+    kept = (left >= _KEPT * (1 - 1e-9) * whole) & (whole > 0)
+    return Side(shapes[kept], side.ids[kept], shapes[(left > 0) & ~kept])
 
 
 def _clipped(shapes: Shapes, ground: Shapes, inside: bool) -> Shapes:

@@ -52,6 +52,19 @@ class Shared:
         union = self.mapped_area[self.mapped] + self.reference_area[self.reference] - self.common
         return self.common / union
 
+    def among(self, mapped: int, reference: int) -> Shared:
+        """Return the overlaps of the first so many landslides of each side; what covers them stays all that did."""
+        kept = (self.mapped < mapped) & (self.reference < reference)
+        return Shared(
+            self.mapped_area[:mapped],
+            self.reference_area[:reference],
+            self.mapped[kept],
+            self.reference[kept],
+            self.common[kept],
+            self.mapped_covered[:mapped],
+            self.reference_covered[:reference],
+        )
+
 
 @dataclass(frozen=True)
 class Matching:
@@ -108,7 +121,7 @@ def match(shared: Shared, least_iou: float, least_share: float) -> Matching:
     """
     chosen = _assign(shared, least_iou)
     smaller = np.minimum(shared.mapped_area[shared.mapped], shared.reference_area[shared.reference])
-    linked = shared.common >= least_share * smaller
+    linked = _reaches(shared.common, least_share * smaller)
     return Matching(
         pairs=np.stack([shared.mapped[chosen], shared.reference[chosen]], axis=1),
         iou=shared.iou[chosen],
@@ -138,9 +151,9 @@ def outcomes(matching: Matching) -> tuple[NDArray[np.str_], NDArray[np.str_]]:
     return mapped, reference
 
 
-def _reaches(share: NDArray[np.float64], least: float) -> NDArray[np.bool_]:
+def _reaches(value: NDArray[np.float64], least: float | NDArray[np.float64]) -> NDArray[np.bool_]:
     """Compare with room for the rounding of areas."""
-    return share >= least * (1 - 1e-9)
+    return value >= least * (1 - 1e-9)
 
 
 def crossing(shapes: Shapes, least: float = 0.0) -> NDArray[np.bool_]:

@@ -175,10 +175,8 @@ def fit_truncated(areas: Areas, least: float, seed: int = 0) -> Fit:
 
         bounds = [(-2.0, 10.0), (math.log(1e-6 / data.places[-1]), math.log(10 / least))]
         first = np.array([start[0], math.log(max(start[1], 2e-6 / data.places[-1]))])
-        best = optimize.minimize(
-            loss, first, method="Nelder-Mead", bounds=bounds, options={"xatol": 1e-4, "fatol": 1e-4}
-        )
-        return np.array([best.x[0], math.exp(best.x[1])])
+        best = _lowest(loss, first, bounds)
+        return np.array([best[0], math.exp(best[1])])
 
     return _fit(areas, ("alpha", "rate"), solve, density, seed)
 
@@ -213,10 +211,7 @@ def fit_inverse_gamma(areas: Areas, unit: float, seed: int = 0) -> Fit:
             (math.log(1e-3), math.log(2 * unit + 132)),
         ]
         first = np.array([math.log(rho), math.log(a), math.log(max(unit - s, 2e-3))])
-        best = optimize.minimize(
-            loss, first, method="Nelder-Mead", bounds=bounds, options={"xatol": 1e-4, "fatol": 1e-4}
-        )
-        return unpack(best.x)
+        return unpack(_lowest(loss, first, bounds))
 
     return _fit(areas, ("rho", "a", "s"), solve, density, seed)
 
@@ -279,6 +274,16 @@ def _log_tail(alpha: float, rate: float) -> float:
     top = math.log(max(800 / rate, 2.0))
     value, _ = integrate.quad(lambda t: math.exp((1 - alpha) * t - rate * math.exp(t)), 0, min(top, 60.0), limit=200)
     return math.log(max(value, 1e-300))
+
+
+def _lowest(loss: Callable[[Areas], float], first: Areas, bounds: list[tuple[float, float]]) -> Areas:
+    """Find the lowest place of a loss: along its slope, then by a simplex, which alone sticks to a bound it meets."""
+    slope = optimize.minimize(loss, first, method="L-BFGS-B", bounds=bounds)
+    simplex = optimize.minimize(
+        loss, slope.x, method="Nelder-Mead", bounds=bounds, options={"xatol": 1e-4, "fatol": 1e-4}
+    )
+    best: Areas = min(slope, simplex, key=lambda found: found.fun).x
+    return best
 
 
 def _fit(

@@ -60,6 +60,7 @@ def _objects(found: Evaluation) -> dict[str, Any]:
     return {
         "inventory": len(shared.mapped_area),
         "reference": len(shared.reference_area),
+        "fragments": dict(zip(("inventory", "reference"), _fragments(found), strict=True)),
         "matched_one_to_one": len(matching.pairs),
         "mean_iou_of_matches": float(matching.iou.mean()) if len(matching.iou) else None,
         "right": int(matching.right.sum()),
@@ -73,6 +74,11 @@ def _objects(found: Evaluation) -> dict[str, Any]:
             for side, names in zip(("inventory", "reference"), words, strict=True)
         },
     }
+
+
+def _fragments(found: Evaluation) -> tuple[int, int]:
+    """Landslides of both sides that are not counted, though their pixels are: less than half of them is judged."""
+    return len(found.layers.mapped.fragments), len(found.layers.reference.fragments)
 
 
 def _probability(found: Evaluation) -> dict[str, Any] | None:
@@ -155,6 +161,8 @@ def _landslides(found: Evaluation) -> list[tuple[str, ...]]:
         ("Over several (amalgamated)", f"{holds.sum():,}, {shared.mapped_area[holds].sum() / 1e6:.3f} km²", ""),
         ("Mapping error (A or B - A and B) / (A or B)", _number(found.mapping_error), ""),
     ]
+    if any(cut := _fragments(found)):
+        rows.insert(1, ("Cut, counted by pixels alone", *(f"{n:,}" for n in cut)))
     if found.offset:
         east, north, distance = found.offset
         rows.append(

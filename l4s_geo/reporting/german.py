@@ -17,6 +17,7 @@ WORDS: dict[str, str] = {
     "Exponent, with an exponential cutoff": "Exponent, mit exponentiellem Abfall",
     "with one pixel of tolerance": "mit einem Pixel Toleranz",
     "Exponent of the power law": "Exponent des Potenzgesetzes",
+    "Cut, counted by pixels alone": "Angeschnitten, nur mit Pixeln gezählt",
     "Offset of matched centroids, m": "Versatz zugeordneter Schwerpunkte, m",
     "Expected calibration error": "Erwarteter Kalibrierfehler",
     "In several pieces (split)": "In mehreren Stücken (zerteilt)",

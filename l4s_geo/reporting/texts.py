@@ -233,10 +233,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     # Comparison
     "compared_with": ("Reference: {paths}.", "Referenz: {paths}."),
     "judged": (
-        "Judged: {n} of {of} landslides of the inventory; what lies by more than half outside the ground that was "
-        "looked at, or in doubtful ground, is not.",
-        "Beurteilt: {n} von {of} Rutschungen des Inventars; was zu mehr als der Hälfte außerhalb des durchgesehenen "
-        "Bodens oder in zweifelhaftem Boden liegt, wird es nicht.",
+        "Judged: {n} of {of} landslides of the inventory; of what lies by more than half outside the ground that was "
+        "looked at, or in doubtful ground, only pixels inside it count.",
+        "Beurteilt: {n} von {of} Rutschungen des Inventars; von dem, was zu mehr als der Hälfte außerhalb des "
+        "durchgesehenen Bodens oder in zweifelhaftem Boden liegt, zählen nur die Pixel innerhalb.",
     ),
     "note": ("Note: {text}.", "Anmerkung: {text}."),
     # Model

@@ -498,7 +498,8 @@ def _read_table(collection: Any, names: Sequence[str] | None) -> tuple[NDArray[n
 def _read_bulk(
     pyogrio: Any, collection: Any, names: Sequence[str] | None
 ) -> tuple[NDArray[np.object_], Mapping[str, NDArray[Any]]]:
-    if (driver := pyogrio.read_info(collection.path, layer=collection.name)["driver"]) != collection.driver:
+    driver = pyogrio.read_info(collection.path, layer=collection.name)["driver"]
+    if driver.removeprefix("LIB") != collection.driver.removeprefix("LIB"):  # KML has two drivers: KML and LIBKML
         raise ValueError(f"it is read as {collection.driver} and as {driver}")
     columns = None if names is None else [name for name in names if name in collection.schema["properties"]]
     frame = pyogrio.read_dataframe(collection.path, layer=collection.name, columns=columns)

@@ -319,6 +319,7 @@ def _evaluate(params: Mapping[str, Any], reporter: MessageReporter) -> dict[str,
     from l4s_geo.evaluation.evaluate import Settings, evaluate
     from l4s_geo.evaluation.matches import check_results, write_matches
     from l4s_geo.evaluation.summary import figures, lines
+    from l4s_geo.output.staging import check_output
     from l4s_geo.stack.sun import Sun
 
     given = _only(params, evaluate, "out", "report")
@@ -327,6 +328,12 @@ def _evaluate(params: Mapping[str, Any], reporter: MessageReporter) -> dict[str,
         if not (_fits(sun, list[float]) and len(sun) == 2):
             raise ProtocolError(f"The sun is {json.dumps(sun)[:_SHOWN]}; expected [azimuth, elevation], in degrees.")
         settings["sun"] = Sun(*sun)
+    if params.get("out"):
+        check_output(Path(params["out"]), (".gpkg",), "comparison")
+    if params.get("report"):
+        from l4s_geo.reporting.report import check_report
+
+        check_report(params["report"])
     check_results([Path(params[name]) for name in ("out", "report") if params.get(name)], **given)
     found = evaluate(**given, settings=Settings(**settings))
     for line in lines(found):

@@ -19,7 +19,7 @@ def test_points_are_counts_at_thresholds():
     curve = Curve.empty().adding(p[:5000], true[:5000]).adding(p[5000:], true[5000:])
     thresholds, precision, recall = curve.points()
     for at in (0, 137, 500, 900):
-        reached = (p.astype(np.float64) * 1000).astype(int) >= at
+        reached = p >= np.float32(at / 1000)
         assert precision[at] == (true & reached).sum() / reached.sum()
         assert recall[at] == (true & reached).sum() / true.sum()
     assert thresholds[500] == 0.5
@@ -41,6 +41,14 @@ def test_the_best_threshold():
     threshold, f1 = Curve.empty().adding(p, np.array([0, 0, 0, 1, 1], bool)).best
     assert 0.6 < threshold <= 0.7
     assert f1 == 1
+
+
+def test_rounded_probabilities_reach_the_thresholds_that_they_were_rounded_to():
+    p = (np.arange(1, 100) / 100).astype(np.float32)
+    for number, value in enumerate(p, start=1):
+        recall = Curve.empty().adding(np.array([0, value], np.float32), np.array([False, True])).points()[2]
+        assert recall[10 * number] == 1
+        assert not recall[10 * number + 1 :].any()
 
 
 def test_one_class_alone_is_no_curve():

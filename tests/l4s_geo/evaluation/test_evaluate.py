@@ -12,12 +12,14 @@ import rasterio
 import shapely
 from affine import Affine
 from click.testing import CliRunner
+from scipy import ndimage
 
 import l4s_geo
 from l4s_geo.cli.evaluate import main
 from l4s_geo.errors import EvaluationError
 from l4s_geo.evaluation.evaluate import Settings
 from l4s_geo.evaluation.layers import read_layers
+from l4s_geo.evaluation.matches import matches
 from l4s_geo.evaluation.pixels import scores
 from l4s_geo.evaluation.summary import figures, lines
 from l4s_geo.stack.sun import Sun
@@ -90,11 +92,73 @@ def test_area_and_doubt_limit_both(pair, tmp_path):
     assert len(judged.shared.mapped_area) == 1
 
 
-def test_a_landslide_mostly_outside_the_area_is_none(tmp_path):
+def test_a_landslide_mostly_outside_the_area_is_not_counted_but_its_pixels_are(tmp_path):
     mapped = save(tmp_path / "m.gpkg", box(0, 0, 10, 4), box(20, 0, 5, 5))
     area = save(tmp_path / "a.gpkg", box(0, 0, 4, 4), box(18, 0, 10, 10))
     found = l4s_geo.evaluate(mapped, mapped, area=area)
     assert len(found.shared.mapped_area) == 1
+    assert found.pixels.mapped.sum() == 4 * 4 + 5 * 5
+    assert found.ground == (4100, 4100, 4100)
+    assert figures(found)["landslides"]["fragments"] == {"inventory": 1, "reference": 1}
+    assert "  Cut, counted by pixels alone: inventory 1; reference 1" in list(lines(found))
+
+
+def test_what_lies_on_a_fragment_of_the_other_side_is_right(tmp_path):
+    # The reference's landslide reaches far beyond the area; what is mapped of it lies inside.
+    mapped = save(tmp_path / "m.gpkg", box(0, 0, 4, 4))
+    reference = save(tmp_path / "r.gpkg", box(0, 0, 20, 4), box(0, 20, 4, 4))
+    found = l4s_geo.evaluate(mapped, reference, area=save(tmp_path / "a.gpkg", box(-1, -1, 5, 30)))
+    assert (scores(found.pixels).precision, scores(found.pixels).recall) == (1, 0.5)
+    assert found.matching.right.tolist() == [True]
+    assert found.matching.found.tolist() == [False]
+    assert matches(found)["outcome"].tolist() == ["hit", "missed"]
+    # The same the other way round: a landslide of which a fragment of the inventory's covers all is found.
+    turned = l4s_geo.evaluate(reference, mapped, doubtful=save(tmp_path / "d.gpkg", box(4, -1, 30, 30)))
+    assert turned.matching.found.tolist() == [True]
+    assert turned.mapping_error == pytest.approx(0.5)
+
+
+def test_nothing_but_fragments(tmp_path):
+    mapped = save(tmp_path / "m.gpkg", box(0, 0, 10, 4))
+    found = l4s_geo.evaluate(mapped, mapped, area=save(tmp_path / "a.gpkg", box(0, 0, 2, 4)))
+    assert scores(found.pixels).f1 == 1
+    assert len(found.shared.mapped_area) == len(found.matching.pairs) == 0
+    assert not len(matches(found))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_pixels_are_those_of_a_raster_inside_the_area_and_outside_the_doubt(tmp_path, seed):
+    """Boxes on a grid of 2 m, painted into an array and cut, pixel by pixel, by another one."""
+    random = np.random.default_rng(seed)
+    names = ("mapped", "reference", "area", "doubt")
+    fine = {name: np.zeros((400, 400), bool) for name in names}
+    files = {}
+    for name, count, most in zip(names, (12, 15, 3, 3), (60, 60, 250, 60), strict=True):
+        shapes = []
+        for row, col, height, width in random.integers((0, 0, 5, 5), (340, 340, most, most), (count, 4)).tolist():
+            fine[name][row : row + height, col : col + width] = True
+            height, width = min(height, 400 - row), min(width, 400 - col)
+            shapes.append(box(col / 5, row / 5, width / 5, height / 5))
+        files[name] = save(tmp_path / f"{name}.gpkg", *shapes)
+    found = l4s_geo.evaluate(files["mapped"], files["reference"], files["area"], files["doubt"])
+    judged = fine["area"] & ~fine["doubt"]
+    grid = found.layers.grid
+    # The comparison's grid is in step with whole tens of metres here or with 2 m of the inventory's outlines.
+    shift = [round(v / 2) % 5 for v in (grid.bounds[0] - LEFT, TOP - grid.bounds[3])]
+
+    def whole(name):
+        cells = np.pad(fine[name] & judged, ((5 - shift[1], 5 + shift[1]), (5 - shift[0], 5 + shift[0])))
+        return cells.reshape(82, 5, 82, 5).sum(axis=(1, 3)) > 12
+
+    ours, theirs = whole("mapped"), whole("reference")
+    near = [ndimage.binary_dilation(side, np.ones((3, 3))) for side in (ours, theirs)]
+    counts = [ours & theirs, ours, theirs, ours & near[1], theirs & near[0]]
+    tallied = [getattr(found.pixels, name).sum() for name in found.pixels.__dataclass_fields__]
+    assert tallied == [count.sum() for count in counts]
+    ground = [(fine["mapped"] & judged), (fine["reference"] & judged)]
+    areas = [4 * side.sum() for side in (*ground, ground[0] & ground[1])]
+    assert found.ground == pytest.approx(areas)
+    assert found.mapping_error == pytest.approx(1 - areas[2] / (areas[0] + areas[1] - areas[2]))
 
 
 def test_reference_in_layers(pair, tmp_path):
@@ -282,6 +346,8 @@ def test_layers_as_other_programs_write_them(pair, tmp_path):
     frame.to_crs(6680).to_file(tmp_path / "north_first.gpkg")  # a CRS whose first axis points north
     for name in ("high.gpkg", "many.gpkg", "gaps.gpkg", "north_first.gpkg"):
         assert figures(l4s_geo.evaluate(mapped, tmp_path / name))["pixels"] == expected, name
+    frame.to_crs(4326).to_file(tmp_path / "earth.kml", driver="KML")
+    assert scores(l4s_geo.evaluate(mapped, tmp_path / "earth.kml").pixels).recall == 0.5
     swapped = shapely.transform(frame.to_crs(4326).geometry.to_numpy(), lambda xy: xy[:, ::-1])
     gpd.GeoDataFrame(geometry=swapped, crs=4326).to_file(tmp_path / "swapped.geojson")
     with pytest.raises(EvaluationError, match="expected longitudes and latitudes"):

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import powerlaw
 import pytest
-from scipy import stats
+from scipy import optimize, stats
 
 from l4s_geo.evaluation.sizes import (
     GENERAL,
@@ -72,6 +72,25 @@ def test_inverse_gamma_finds_the_general_distribution_above_a_mapping_unit():
     assert found.parameters["rho"] == pytest.approx(RHO, rel=0.1)
     truth = stats.invgamma.logpdf(areas, RHO, loc=S, scale=A) - stats.invgamma.logsf(500, RHO, loc=S, scale=A)
     assert found.log_likelihood >= truth.sum() - 1
+
+
+@pytest.mark.parametrize("seed", [4, 11])
+def test_inverse_gamma_is_the_likeliest_of_all_that_a_search_from_many_places_finds(seed):
+    random = np.random.default_rng(seed)
+    rho, a, s = random.uniform(0.8, 2.5), random.uniform(500, 5000), -random.uniform(0, 300)
+    areas = stats.invgamma.rvs(rho, loc=s, scale=a, size=3000, random_state=seed)
+    areas = areas[areas >= 300][: random.integers(40, 390)]
+
+    def loss(q: np.ndarray) -> float:
+        law = {"a": math.exp(q[0]), "loc": 300 - math.exp(q[2]), "scale": math.exp(q[1])}
+        value = stats.invgamma.logsf(300, **law) * len(areas) - stats.invgamma.logpdf(areas, **law).sum()
+        return value if np.isfinite(value) else 1e12
+
+    # The same bounds: rho 0.05 to 20, and a shift no farther below the unit than Malamud's from 0.
+    bounds = [(math.log(0.05), math.log(20)), (0, math.log(1e8)), (math.log(1e-3), math.log(732))]
+    starts = [np.log([rho, a, 400]) for rho in (0.6, 2) for a in (500, 4000)]
+    lowest = min(optimize.minimize(loss, q, method="Nelder-Mead", bounds=bounds).fun for q in starts)
+    assert fit_inverse_gamma(areas, 300).log_likelihood >= -lowest - 0.01
 
 
 @pytest.mark.parametrize("n", [300, 3000, 100_000])

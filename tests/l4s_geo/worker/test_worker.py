@@ -342,6 +342,12 @@ def test_a_report_and_a_comparison_with_one(worker, tmp_path):
     worker.ask("evaluate", inventory=inventory, reference=inventory, settings={"sun": [160]})
     assert "expected [azimuth, elevation]" in worker.answer()["message"]
 
+    # A result that cannot be written is told before the other is.
+    matches = tmp_path / "matches.gpkg"
+    worker.ask("evaluate", inventory=inventory, reference=inventory, out=str(matches), report=str(tmp_path / "r.txt"))
+    assert ".html" in worker.answer()["message"]
+    assert not matches.exists()
+
     worker.ask("report", inventory=inventory, out=str(out), evaluation={})
     assert "ask evaluate for a report" in worker.answer()["message"]
     assert not hidden(tmp_path)
