@@ -272,6 +272,14 @@ def test_a_target_that_no_stage_adapts_to_is_said_and_not_on_the_card(official, 
     assert "were shown 4 images (ValidData) without their labels" in card
 
 
+def test_a_target_within_the_data_is_named_with_its_place_there(official, tmp_path):
+    (tmp_path / "small.yaml").write_text(RECIPE)
+    options = ["--data", official, "--target", official / "TestData", "--smoke"]
+    call("run", tmp_path / "small.yaml", *options, "--out", tmp_path / "run")
+    card = export(tmp_path / "bundle", tmp_path / "run")
+    assert f"--data {official.name} \\\n  --target {official.name}/TestData" in card
+
+
 def test_images_given_as_a_target_are_known_where_they_are_measured_on(official, tmp_path):
     (tmp_path / "small.yaml").write_text(RECIPE)
     target = tmp_path / "images"

@@ -1,6 +1,7 @@
 """The commands that a model card names: those that made the bundle, and those that measure it again.
 
-Files and folders are named without their places, which are those of one machine.
+Files and folders are named without their places, which are those of one machine; what lies in a folder of the data is
+named with its place there.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ def _training_commands(folder: Path) -> list[str]:
     record: dict[str, Any] = json.loads((folder / RUN).read_text(encoding="utf-8"))
     parts = [
         f"l4s-train run {_recipe(folder, record['recipe'])}",
-        *[_options(key, record[key]) for key in ("data", "negatives", "target") if record.get(key)],
+        *[_options(key, record[key], record["data"]) for key in ("data", "negatives", "target") if record.get(key)],
         f"--out {_run(folder)}{_changes(folder, record)}{' --smoke' if record.get('smoke') else ''}",
     ]
     return [_AND.join(parts)]
@@ -117,7 +118,7 @@ def _fit_commands(run: NetworkRun) -> list[str]:
     parts = [
         "l4s-train fit",
         _options("data", config.data),
-        *[_options("negatives", config.negatives)] * bool(config.negatives),
+        *[_options("negatives", config.negatives, config.data)] * bool(config.negatives),
         *([f"--init {_run(Path(config.init))}"] if config.init else []),
         f"--network {config.network} --bands {_bands(run)} --normalization {config.normalization}",
         *["--imagenet"] * config.imagenet,
@@ -146,13 +147,17 @@ def _bands(run: NetworkRun) -> str:
     return f"PCA-{components}" if components else ",".join(run.config.bands)
 
 
-def _options(name: str, paths: Sequence[str | Path]) -> str:
-    return " ".join(f"--{name} {_name(path)}" for path in paths)
+def _options(name: str, paths: Sequence[str | Path], within: Sequence[str | Path] = ()) -> str:
+    return " ".join(f"--{name} {_name(path, within)}" for path in paths)
 
 
-def _name(path: str | Path) -> str:
-    """A file or folder without its place."""
-    return shlex.quote(Path(path).name)
+def _name(path: str | Path, within: Sequence[str | Path] = ()) -> str:
+    """A file or folder without its place; one that lies in some folder, with its place there."""
+    own = Path(path)
+    for folder in map(Path, within):
+        if own != folder and own.is_relative_to(folder):
+            return shlex.quote(str(folder.name / own.relative_to(folder)))
+    return shlex.quote(own.name)
 
 
 def _run(folder: Path) -> str:
