@@ -4,7 +4,8 @@ Gradient-boosted trees (LightGBM, Ke et al., NIPS 2017), kept small, since label
 alike. The labelled ground is cut into folds; each is judged by trees that learned from the others, at a distance
 (`l4s_geo.teaching.folds`). These *out-of-fold* scores choose the threshold, calibrate the probabilities (Platt, 1999)
 and are compared with what the base bundle says of the same pixels, as it maps and at the threshold that suits it best
-there. The trees pay if they gain more than the standard error of the gain, and lose no more than it on the latter (the one-standard-error rule, Breiman et al., Classification and Regression Trees, 1984).
+there. The trees pay if they gain more than the standard error of the gain, and lose no more than it on the latter (the
+one-standard-error rule, Breiman et al., Classification and Regression Trees, 1984).
 
 Two kinds of labels, two yardsticks
     Where some ground was fully looked at, landslides have their true share in it, and the threshold is the highest

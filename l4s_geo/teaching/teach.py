@@ -318,11 +318,15 @@ def _tell_learned(samples: Samples, learned: Learned, base_map: BaseMap, tell: R
         f"its best threshold: F1 {best.f1:.3f}"
     )
     if learned.pays and not learned.over_best.is_sure:
-        prior = " --terrain-prior off" if base_map.weighs else ""
         tell.say(
-            f"Note: a better threshold alone might do as much: --bundle {base_map.base.name} --threshold "
-            f"{learned.base_threshold:.3f}{prior}; compare the two maps"
+            f"Note: a better threshold alone might do as much: {_at_best(learned, base_map)}; compare the two maps"
         )
+
+
+def _at_best(learned: Learned, base_map: BaseMap) -> str:
+    """The options by which the base maps with the threshold that suits it best on the labelled ground."""
+    prior = " --terrain-prior off" if base_map.weighs else ""
+    return f"--bundle {base_map.base.name} --threshold {learned.base_threshold:.3f}{prior}"
 
 
 def _judge(learned: Learned, base_map: BaseMap, force: bool, tell: Reporter) -> None:
@@ -333,9 +337,11 @@ def _judge(learned: Learned, base_map: BaseMap, force: bool, tell: Reporter) -> 
     """
     if learned.is_known and learned.pays:
         return
-    base, f1 = base_map.base.name, learned.scores.f1
+    base, f1, kept = base_map.base.name, learned.scores.f1, f"keep {base_map.base.name}"
     if learned.is_known:
         gain = learned.over_best if learned.over_best.is_loss else learned.over_map
+        if learned.over_best.is_loss and learned.over_map.is_sure:
+            kept += f" with its best threshold ({_at_best(learned, base_map)})"
         found = (
             f"What was learned does no better than {base} on labelled ground that it had not seen (F1 {f1:.3f}; "
             f"{base} {learned.base_mapped.f1:.3f} as it maps, {learned.base_scores.f1:.3f} at its best threshold; the "
@@ -349,8 +355,8 @@ def _judge(learned: Learned, base_map: BaseMap, force: bool, tell: Reporter) -> 
         )
     if not force:
         raise TeachingError(
-            f"{found}; nothing is written: keep {base}, label more and wider ground and teach again, or write it all "
-            "the same (--force)."
+            f"{found}; nothing is written: {kept}, label more and wider ground and teach again, or write it all the "
+            "same (--force)."
         )
     tell.say(f"Note: {found}; it is written all the same, as you asked (--force)")
 
