@@ -89,8 +89,7 @@ def scores(
     scene: dict[str, str], found: gpd.GeoDataFrame, slides: gpd.GeoDataFrame, judged: shapely.Geometry
 ) -> tuple[float, float, float]:
     """F1, precision and recall by pixels of 10 m whose middle a polygon covers."""
-    with rasterio.open(scene["B4"]) as dataset:
-        west, south, east, north = gpd.GeoSeries([extent(scene, found.crs)]).total_bounds
+    west, south, east, north = extent(scene, found.crs).bounds
     shape = (int((north - south) / 10), int((east - west) / 10))
     place = rasterio.transform.from_origin(west, north, 10, 10)
 
