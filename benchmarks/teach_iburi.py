@@ -175,6 +175,7 @@ def samples(ground: Ground, slides: NDArray, background: NDArray, presumed: NDAr
         rows.astype(np.int32),
         cols.astype(np.int32),
         ground.base[taken],
+        ground.weighed[taken] >= ground.threshold,
     )
 
 
@@ -255,6 +256,8 @@ def test(ground: Ground, learned: Learned, rest: NDArray[np.bool_]) -> dict[str,
         **scores(found >= learned.threshold, truth),
         "best": max(scores(found >= t, truth)["f1"] for t in THRESHOLDS),
         "out_of_fold": learned.scores.f1,
+        "pays": float(learned.is_known and learned.pays),
+        "gap": learned.gap * 10.0,
         "base": scores(base >= ground.threshold, truth)["f1"],
         "base_best": max(scores(base >= t, truth)["f1"] for t in THRESHOLDS),
     }

@@ -68,7 +68,7 @@ def taught_on(grounds: list[Ground]) -> tuple[float, ...]:
                 learned = learn(samples(ground, inside & truth, inside & ~truth, np.zeros_like(inside)))
             except TeachingError:
                 continue
-            tried, pays = tried + 1, pays + learned.pays
+            tried, pays = tried + 1, pays + (learned.is_known and learned.pays)
             said = chance(learned, ground.features[rest]) >= learned.threshold
             pixels.append((truth[rest], ground.weighed[rest], said))
     truth, base, said = (np.concatenate(part) for part in zip(*pixels, strict=True))

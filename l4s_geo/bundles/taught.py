@@ -61,7 +61,7 @@ class Taught:
     background_m2: float
     """Ground labelled background, m², that of a fully looked-at area included."""
     scores: Scores
-    """What the trees reached on blocks of the labelled ground that they had not seen."""
+    """What the trees reached on labelled ground that lay apart from what they had seen."""
     base_scores: Scores
     """What the base reached on the same pixels, at the threshold that suits it best there."""
     before: str = ""

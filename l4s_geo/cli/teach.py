@@ -43,6 +43,11 @@ __all__ = ["main"]
 @click.option("--out", required=True, type=click.Path(), help="Folder of the taught bundle, which has its name.")
 @click.option("--suggest", type=click.IntRange(0), default=0, metavar="N", help="Also suggest N windows to label next.")
 @click.option("--suggestions", type=click.Path(), metavar="FILE", help="GeoPackage for the suggested windows.")
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Write the bundle even if the labelled ground does not show that it maps better than the base.",
+)
 @device_options
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
 @click.option("-v", "--verbose", is_flag=True, help="Print more about the run, and what libraries say.")
@@ -50,8 +55,9 @@ def main(inputs: dict[str, Any], quiet: bool, verbose: bool, **options: Any) -> 
     """Teach a bundle from labels on SCENE, so that it maps this event better.
 
     Trees learn from the base bundle's probabilities, the scene's bands, its terrain and the light (needs the extra
-    teach). What they reach on blocks of the labelled ground that they have not seen is said; if that is no better than
-    the base, nothing is written. Map with --bundle and the folder; what was taught with --before needs it to map, too.
+    teach). What they reach on labelled ground that they have not seen is said; if that is no better than the base, or
+    the ground is too narrow to tell, nothing is written (--force). Map with --bundle and the folder; what was taught
+    with --before needs it to map, too.
 
     \b
     Examples:

@@ -36,7 +36,7 @@ def card(bundle: Bundle, taught: Taught, looked: bool) -> str:
 | sun | {sun} |
 {earlier}| threshold | {bundle.threshold:.3f} |
 
-Out of fold, by blocks of the labelled ground that the trees had not seen:
+Out of fold, on labelled ground that lay apart from what the trees had seen:
 
 | | F1 | precision | recall |
 | --- | --- | --- | --- |

@@ -1,9 +1,11 @@
 """Learns trees from labelled pixels, and measures them on ground that they have not seen.
 
 Gradient-boosted trees (LightGBM, Ke et al., NIPS 2017), kept small, since labels are few and neighbouring pixels are
-alike. The labelled ground is cut into blocks that are dealt to four folds; each fold is judged by trees that learned
-from the others. These *out-of-fold* scores choose the threshold, calibrate the probabilities (Platt, 1999) and are
-compared with what the base bundle says of the same pixels.
+alike. The labelled ground is cut into folds; each is judged by trees that learned from the others, at a distance
+(`l4s_geo.teaching.folds`). These *out-of-fold* scores choose the threshold, calibrate the probabilities (Platt, 1999)
+and are compared with what the base bundle says of the same pixels, as it maps and at the threshold that suits it best
+there. The trees pay if they gain more than the standard error of the gain, and lose no more than it on the latter (the
+one-standard-error rule, Breiman et al., Classification and Regression Trees, 1984).
 
 Two kinds of labels, two yardsticks
     Where some ground was fully looked at, landslides have their true share in it, and the threshold is the highest
@@ -26,19 +28,17 @@ from numpy.typing import NDArray
 
 from l4s_geo.bundles.taught import Scores
 from l4s_geo.errors import TeachingError
+from l4s_geo.grid import PIXEL
+from l4s_geo.teaching.folds import FEWEST_PIXELS, NARROWEST, Folds, blocks_of, standard_error
 
-__all__ = ["Learned", "Samples", "learn", "lightgbm"]
-
-FOLDS = 4
-"""Number of folds that the blocks of ground are dealt to."""
+__all__ = ["Gain", "Learned", "Samples", "learn", "lightgbm"]
 
 RECALL = 0.7
 """Share of the labelled landslides' pixels that the threshold finds where single polygons were drawn."""
 
-_SIDES = (64, 32, 16, 8)
-"""Sides of the blocks of ground tried, in pixels: the largest that gives enough blocks is taken."""
-_BLOCKS = 16
-_FEWEST_PIXELS = 20
+_PLACES = 4
+_PLACE = 8
+"""Side, in pixels, of what counts as one place."""
 _ROUNDS = 50
 _LEAST_IN_LEAF = 10
 _MOST_IN_LEAF = 200
@@ -69,11 +69,33 @@ class Samples:
     col: NDArray[np.int32]
     """(n,) its column."""
     base: Floats
-    """(n,) probability that the base bundle gives it."""
+    """(n,) probability that the base bundle's networks give it."""
+    mapped: NDArray[np.bool_]
+    """(n,) True where the base bundle's map says landslide."""
 
     def at(self, chosen: NDArray[Any]) -> Samples:
         """Return some of the samples."""
         return Samples(**{name: getattr(self, name)[chosen] for name in self.__dataclass_fields__})
+
+
+@dataclass(frozen=True)
+class Gain:
+    """How much better the trees do than the base, out of fold."""
+
+    gain: float
+    """Difference by the yardstick, which is F1 or, among single polygons, F1 by the weights of the pixels."""
+    error: float
+    """Its standard error between blocks of ground."""
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether the gain is beyond its standard error."""
+        return self.gain > self.error
+
+    @property
+    def is_loss(self) -> bool:
+        """Whether it is a loss beyond the standard error."""
+        return self.gain < -self.error
 
 
 @dataclass(frozen=True)
@@ -94,10 +116,28 @@ class Learned:
     """What the base reached on the same pixels, at the threshold that suits it best there."""
     base_threshold: float
     """That threshold."""
-    pays: bool
-    """Whether the trees do better than the base, by the yardstick."""
-    block: int
-    """Side of the blocks of ground, in pixels."""
+    base_mapped: Scores
+    """What the base's map reached on the same pixels, at its own threshold."""
+    over_map: Gain
+    """Beside the base as it maps."""
+    over_best: Gain
+    """Beside the base at the threshold that suits it best there."""
+    gap: int
+    """Pixels between a fold and what the trees that judged it learned from."""
+
+    @property
+    def pays(self) -> bool:
+        """Whether the trees do better than the base as it maps or at its best threshold, and no worse than the latter.
+
+        The first differs from the second only among single polygons, where the base's map may find another share of
+        the landslides than `RECALL`.
+        """
+        return (self.over_map.is_sure or self.over_best.is_sure) and not self.over_best.is_loss
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the ground is wide enough to say what the trees reach elsewhere."""
+        return self.gap >= NARROWEST
 
 
 def learn(samples: Samples, seed: int = 0) -> Learned:
@@ -113,26 +153,27 @@ def learn(samples: Samples, seed: int = 0) -> Learned:
     boosting = lightgbm()
     _check(samples)
     samples = replace(samples, weight=_balanced(samples))
-    side, fold = _folds(samples, seed)
+    folds = Folds.of(samples.row, samples.col, samples.landslide)
     scores = np.zeros(len(samples.landslide), np.float64)
-    for number in range(FOLDS):
-        seen = fold != number
-        scores[~seen] = _train(boosting, samples.at(seen), seed).predict(samples.features[~seen], raw_score=True)
+    for seen, judged in folds:
+        scores[judged] = _train(boosting, samples.at(seen), seed).predict(samples.features[judged], raw_score=True)
     scale, shift = _platt(scores, samples)
     chance = 1 / (1 + np.exp(-(scale * scores + shift)))
-    threshold, worth = _best_threshold(chance, samples)
-    base_threshold, base_worth = _best_threshold(samples.base.astype(np.float64), samples)
-    booster = _train(boosting, samples, seed)
+    threshold = _best_threshold(chance, samples)
+    base_threshold = _best_threshold(samples.base.astype(np.float64), samples)
+    said, best = chance >= threshold, samples.base >= base_threshold
     return Learned(
-        booster,
+        _train(boosting, samples, seed),
         scale,
         shift,
         threshold,
-        _scores(chance >= threshold, samples),
-        _scores(samples.base >= base_threshold, samples),
+        _scores(said, samples),
+        _scores(best, samples),
         base_threshold,
-        worth > base_worth,
-        side,
+        _scores(samples.mapped, samples),
+        _gain(said, samples.mapped, samples),
+        _gain(said, best, samples),
+        folds.gap,
     )
 
 
@@ -158,43 +199,18 @@ def _check(samples: Samples) -> None:
     known = ~samples.presumed
     counts = {"landslide": samples.landslide & known, "background": ~samples.landslide & known}
     for name, chosen in counts.items():
-        if chosen.sum() < _FEWEST_PIXELS:
+        if chosen.sum() < FEWEST_PIXELS:
             raise TeachingError(
-                f"The labels cover {int(chosen.sum())} mapped pixels of {name}; expected {_FEWEST_PIXELS} or more of "
+                f"The labels cover {int(chosen.sum())} mapped pixels of {name}; expected {FEWEST_PIXELS} or more of "
                 "landslide and of background, so draw more or larger polygons."
             )
-        places = len(np.unique(_ground(samples.at(chosen), _SIDES[-1])))
-        if places < FOLDS:
+        place = np.stack([samples.row[chosen], samples.col[chosen]]) // _PLACE
+        places = np.unique(place, axis=1).shape[1]
+        if places < _PLACES:
             raise TeachingError(
-                f"The labels of {name} lie in {places} places; expected {FOLDS} or more places at least "
-                f"{_SIDES[-1] * 10} m apart, so that what is learned in some can be tried in the others."
+                f"The labels of {name} lie in {places} places; expected {_PLACES} or more places at least "
+                f"{_PLACE * PIXEL:.0f} m apart, so that what is learned in some can be tried in the others."
             )
-
-
-def _ground(samples: Samples, side: int) -> NDArray[np.int64]:
-    """The number of the block of ground of each sample."""
-    return samples.row.astype(np.int64) // side * 1_000_000 + samples.col // side
-
-
-def _folds(samples: Samples, seed: int) -> tuple[int, NDArray[np.int64]]:
-    """Deal blocks of ground to folds, so that each gets about the same of landslides.
-
-    Returns:
-        Side of the blocks, and the fold of each sample.
-    """
-    for side in _SIDES:
-        ground = _ground(samples, side)
-        if len(np.unique(ground[samples.landslide])) >= _BLOCKS:
-            break
-    _, number = np.unique(ground, return_inverse=True)
-    blocks = number.max() + 1
-    landslides = np.bincount(number, samples.landslide, blocks)
-    # Blocks of about as many landslides, shuffled among themselves, are dealt round and round.
-    order = np.lexsort((np.random.default_rng(seed).permutation(blocks), -landslides))
-    fold = np.empty(blocks, np.int64)
-    turn = np.arange(blocks) % (2 * FOLDS)
-    fold[order] = np.where(turn < FOLDS, turn, 2 * FOLDS - 1 - turn)
-    return side, fold[number]
 
 
 def _balanced(samples: Samples) -> Floats:
@@ -256,22 +272,27 @@ def _platt(scores: NDArray[np.float64], samples: Samples) -> tuple[float, float]
     return float(max(found[0], 0.05)), float(found[1])
 
 
-def _best_threshold(chance: NDArray[np.float64], samples: Samples) -> tuple[float, float]:
-    """Choose the threshold, inside (0, 1), and say what it is worth by the yardstick."""
+def _best_threshold(chance: NDArray[np.float64], samples: Samples) -> float:
+    """Choose the threshold, inside (0, 1)."""
     if samples.presumed.any():
-        threshold = float(np.clip(np.quantile(chance[samples.landslide], 1 - RECALL), _LEAST, 1 - _LEAST))
-        return threshold, _weighted_f1(chance >= threshold, samples)
+        return float(np.clip(np.quantile(chance[samples.landslide], 1 - RECALL), _LEAST, 1 - _LEAST))
     tried = np.unique(np.clip(np.quantile(chance, np.linspace(0.02, 0.998, 197)), _LEAST, 1 - _LEAST))
     worths = np.array([_scores(chance >= threshold, samples).f1 for threshold in tried])
-    best = int(np.flatnonzero(worths >= worths.max() - _NEARLY)[-1])
-    return float(tried[best]), float(worths[best])
+    return float(tried[np.flatnonzero(worths >= worths.max() - _NEARLY)[-1]])
 
 
-def _weighted_f1(said: NDArray[np.bool_], samples: Samples) -> float:
-    """F1 of all samples by their weights, in which presumed background counts a little."""
-    right = float(samples.weight[said & samples.landslide].sum())
-    both = float(samples.weight[said].sum()) + float(samples.weight[samples.landslide].sum())
-    return 2 * right / both
+def _gain(said: NDArray[np.bool_], base_said: NDArray[np.bool_], samples: Samples) -> Gain:
+    """Compare what is said of the samples with what the base says of them."""
+    # Presumed background counts a little; ground that was looked at counts as it is.
+    weight = samples.weight if samples.presumed.any() else np.ones(len(said))
+    block = blocks_of(samples.row, samples.col, samples.landslide)
+    gain = _weighted_f1(said, samples.landslide, weight) - _weighted_f1(base_said, samples.landslide, weight)
+    return Gain(gain, standard_error(block, samples.landslide, (said, base_said), weight))
+
+
+def _weighted_f1(said: NDArray[np.bool_], truth: NDArray[np.bool_], weight: NDArray[np.floating]) -> float:
+    both = float(weight[said].sum()) + float(weight[truth].sum())
+    return 2 * float(weight[said & truth].sum()) / both
 
 
 def _scores(said: NDArray[np.bool_], samples: Samples) -> Scores:

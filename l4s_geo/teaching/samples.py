@@ -9,16 +9,18 @@ import shapely
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from l4s_geo.bundles.bundle import Bundle
 from l4s_geo.evaluation.pixels import Cover
 from l4s_geo.grid import Grid, Window
 from l4s_geo.inference.features import HALO
 from l4s_geo.inference.taught import Sight, blocks
 from l4s_geo.output.scratch_raster import ScratchRaster
 from l4s_geo.stack.masks import Area
+from l4s_geo.stack.stack import Stack
 from l4s_geo.teaching.labels import Labels
 from l4s_geo.teaching.learner import Samples
 
-__all__ = ["Ground", "collect"]
+__all__ = ["BaseMap", "Ground", "collect"]
 
 MOST = 300_000
 """Labelled pixels that are learned from at most; of more, a random share is taken."""
@@ -56,7 +58,31 @@ class Ground:
         return Area(shape.intersection(wanted.shape) if wanted else shape, self.grid)
 
 
-def collect(labels: Labels, ground: Ground, layers: ScratchRaster, sight: Sight, seed: int) -> Samples:
+@dataclass(frozen=True)
+class BaseMap:
+    """What the base bundle's map says where networks have been asked, weighed by the slope as `l4s-map` does."""
+
+    base: Bundle
+    """The base bundle."""
+    stack: Stack
+    """The scene."""
+
+    @property
+    def weighs(self) -> bool:
+        """Whether the terrain prior runs."""
+        return self.base.prior is not None and self.base.prior.on and self.stack.has_terrain
+
+    def says(self, probability: NDArray[np.float32], window: Window) -> NDArray[np.bool_]:
+        """Return where the map says landslide, (rows, cols), from the networks' probabilities of a window."""
+        if self.base.prior and self.weighs:
+            probability = self.base.prior.apply(probability, self.stack.slope(window))
+        said: NDArray[np.bool_] = probability >= self.base.threshold
+        return said
+
+
+def collect(
+    labels: Labels, ground: Ground, layers: ScratchRaster, sight: Sight, base_map: BaseMap, seed: int
+) -> Samples:
     """Collect samples.
 
     Args:
@@ -64,6 +90,7 @@ def collect(labels: Labels, ground: Ground, layers: ScratchRaster, sight: Sight,
         ground: the blocks to look at.
         layers: what the base bundle said, NaN where it was not asked.
         sight: computes features.
+        base_map: what the base's map says.
         seed: of what is drawn by chance.
     """
     chance = np.random.default_rng(seed)
@@ -98,6 +125,7 @@ def collect(labels: Labels, ground: Ground, layers: ScratchRaster, sight: Sight,
                 (rows + window.row).astype(np.int32),
                 (cols + window.col).astype(np.int32),
                 base[taken],
+                base_map.says(base, window)[taken],
             )
         )
     return _joined(parts, len(sight.features))
@@ -115,7 +143,8 @@ def _joined(parts: list[Samples], features: int) -> Samples:
     nothing = Samples(
         np.zeros((0, features), np.float32),
         *(np.zeros(0, bool), np.zeros(0, bool), np.zeros(0, np.float32)),
-        *(np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0, np.float32)),
+        *(np.zeros(0, np.int32), np.zeros(0, np.int32)),
+        *(np.zeros(0, np.float32), np.zeros(0, bool)),
     )
     return Samples(
         **{name: np.concatenate([getattr(p, name) for p in (nothing, *parts)]) for name in Samples.__dataclass_fields__}

@@ -41,9 +41,10 @@ from l4s_geo.stack.assumed import assumptions_of, remarks_of
 from l4s_geo.stack.open import Inputs, Resampling
 from l4s_geo.stack.sun import Sun
 from l4s_geo.teaching.card import card
+from l4s_geo.teaching.folds import NARROWEST
 from l4s_geo.teaching.labels import Labels, read_labels
 from l4s_geo.teaching.learner import Learned, Samples, learn, lightgbm
-from l4s_geo.teaching.samples import Ground, collect
+from l4s_geo.teaching.samples import BaseMap, Ground, collect
 from l4s_geo.teaching.suggest import suggest as choose_windows
 from l4s_geo.teaching.suggest import write_suggestions
 from l4s_geo.teaching.trees import to_onnx, used_features
@@ -58,9 +59,6 @@ TREES = "trees.onnx"
 
 FEWEST_POLYGONS = 20
 """Landslides that are needed where no ground was looked at: with ten, blocks of ground say 0.82 and the scene 0.40."""
-
-_NARROW = 16
-"""Side of blocks, pixels, up to which landslides that are alike lie in several of them."""
 
 _SEED = 0
 _TRIAL = 2000
@@ -80,6 +78,7 @@ def teach(
     sun: Sequence[float] | None = None,
     suggest: int = 0,
     suggestions: PathLike | None = None,
+    force: bool = False,
     bands: Sequence[str] | None = None,
     dem: PathLike | Sequence[PathLike] | None = None,
     slope: PathLike | None = None,
@@ -120,6 +119,8 @@ def teach(
             in the scene's metadata, or does without.
         suggest: number of windows to suggest for further labels.
         suggestions: GeoPackage to write them to.
+        force: whether the bundle is written even if the labelled ground does not show that it maps better than the
+            base.
         bands: names of a raster's bands, in order.
         dem: elevations in metres.
         slope: a ready slope in degrees.
@@ -141,7 +142,8 @@ def teach(
         The taught bundle, as it stands in `out`.
 
     Raises:
-        TeachingError: nothing can be learned from the labels, or what was learned is worse than the base; nothing is
+        TeachingError: nothing can be learned from the labels; or what was learned does no better than the base on
+            ground that it has not seen, or the labelled ground is too narrow to tell, without `force`. Nothing is
             written then.
         L4SError: another of its children, if an input cannot be used or an output cannot be written.
     """
@@ -182,11 +184,13 @@ def teach(
         layers = predict(stack, model, parts, settings, tell.progress, watch, clear).layers
         stack.area = wanted
         sight = Sight(stack, layers, features, light.sun, sides.before)
+        base_map = BaseMap(base, stack)
         with watch("features"):
-            samples = collect(drawn, ground, layers, sight, _SEED)
+            samples = collect(drawn, ground, layers, sight, base_map, _SEED)
         with watch("trees"):
             learned = learn(samples, _SEED)
-        _tell_learned(samples, learned, base, tell)
+        _tell_learned(samples, learned, base_map, tell)
+        _judge(learned, base_map, force, tell)
         taught = _write(targets.out, base, sides, drawn, samples, learned, sight, light)
         if targets.count and targets.suggestions:
             with watch("suggestions"):
@@ -302,28 +306,59 @@ def _features(sides: Sides, spread: bool, light: Light, tell: Reporter) -> tuple
     return names
 
 
-def _tell_learned(samples: Samples, learned: Learned, base: Bundle, tell: Reporter) -> None:
-    """Say how good it is; an error if it is no better than the base."""
+def _tell_learned(samples: Samples, learned: Learned, base_map: BaseMap, tell: Reporter) -> None:
+    """Say how good it is."""
     landslide = int((samples.landslide & ~samples.presumed).sum())
     background = int((~samples.landslide & ~samples.presumed).sum())
     tell.say(f"Labelled: {landslide:,} pixels of landslide, {background:,} of background")
-    new, old = learned.scores, learned.base_scores
+    new, own, best = learned.scores, learned.base_mapped, learned.base_scores
     tell.say(
-        f"On blocks of {learned.block * PIXEL:.0f} m not seen: F1 {new.f1:.3f} (precision {new.precision:.3f}, recall "
-        f"{new.recall:.3f}); {base.name} at its best threshold there: F1 {old.f1:.3f}"
+        f"On labelled ground not seen, {learned.gap * PIXEL:.0f} m away: F1 {new.f1:.3f} (precision "
+        f"{new.precision:.3f}, recall {new.recall:.3f}); {base_map.base.name} there as it maps: F1 {own.f1:.3f}, at "
+        f"its best threshold: F1 {best.f1:.3f}"
     )
-    if learned.block <= _NARROW:
+    if learned.pays and not learned.over_best.is_sure:
         tell.say(
-            f"Note: blocks of {learned.block * PIXEL:.0f} m lie close to each other, so that the scene will be mapped "
-            f"less well than they say, and perhaps no better than by {base.name}: compare the two maps, or label wider "
-            "ground"
+            f"Note: a better threshold alone might do as much: {_at_best(learned, base_map)}; compare the two maps"
         )
-    if not learned.pays:
+
+
+def _at_best(learned: Learned, base_map: BaseMap) -> str:
+    """The options by which the base maps with the threshold that suits it best on the labelled ground."""
+    prior = " --terrain-prior off" if base_map.weighs else ""
+    return f"--bundle {base_map.base.name} --threshold {learned.base_threshold:.3f}{prior}"
+
+
+def _judge(learned: Learned, base_map: BaseMap, force: bool, tell: Reporter) -> None:
+    """Keep the base if the labelled ground does not show that teaching pays.
+
+    Raises:
+        TeachingError: it does not, and the bundle is not wanted all the same.
+    """
+    if learned.is_known and learned.pays:
+        return
+    base, f1, kept = base_map.base.name, learned.scores.f1, f"keep {base_map.base.name}"
+    if learned.is_known:
+        gain = learned.over_best if learned.over_best.is_loss else learned.over_map
+        if learned.over_best.is_loss and learned.over_map.is_sure:
+            kept += f" with its best threshold ({_at_best(learned, base_map)})"
+        found = (
+            f"What was learned does no better than {base} on labelled ground that it had not seen (F1 {f1:.3f}; "
+            f"{base} {learned.base_mapped.f1:.3f} as it maps, {learned.base_scores.f1:.3f} at its best threshold; the "
+            f"standard error of the difference is {gain.error:.3f})"
+        )
+    else:
+        found = (
+            f"The labelled ground is too narrow to say whether what was learned does better than {base} elsewhere: it "
+            f"could be tried {learned.gap * PIXEL:.0f} m from where it was learned, expected {NARROWEST * PIXEL:.0f} m "
+            "or more"
+        )
+    if not force:
         raise TeachingError(
-            f"What was learned does no better than {base.name} on blocks of the labelled ground that it had not seen "
-            f"(F1 {new.f1:.3f}, and {old.f1:.3f}); expected more, so nothing is written: keep {base.name}, or label "
-            "more ground and teach again."
+            f"{found}; nothing is written: {kept}, label more and wider ground and teach again, or write it all the "
+            "same (--force)."
         )
+    tell.say(f"Note: {found}; it is written all the same, as you asked (--force)")
 
 
 def _write(

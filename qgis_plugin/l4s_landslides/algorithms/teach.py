@@ -6,6 +6,7 @@ from pathlib import Path
 
 from qgis.core import (
     QgsProcessingOutputNumber,
+    QgsProcessingParameterBoolean,
     QgsProcessingParameterFeatureSource,
     QgsProcessingParameterField,
     QgsProcessingParameterFile,
@@ -55,8 +56,9 @@ background, and the shares are right.
 With <b>earlier scenes</b>, what was there before and how it has changed is learned from too; the new bundle \
 then needs an earlier scene to map.
 
-The log says what was reached on blocks of the labelled ground that were not learned from. If that is no better than \
-the bundle by itself, nothing is written.
+The log says what was reached on labelled ground that lay apart from what was learned from. If that is no better than \
+the bundle by itself, or the ground is too narrow to tell, nothing is written, unless <i>Write the bundle even if it \
+is not shown to be better</i> is on.
 
 Map the scene again with the new bundle: choose its folder as the bundle in Map landslides. The <b>suggested \
 windows</b> are those whose labels would teach most."""
@@ -79,6 +81,8 @@ windows</b> are those whose labels would teach most."""
         advanced(self, QgsProcessingParameterField("FIELD", field, None, "LABELS", optional=True))
         sun = tr("Sun's azimuth and elevation in degrees (165,31)")
         advanced(self, QgsProcessingParameterString("SUN", sun, optional=True))
+        force = tr("Write the bundle even if it is not shown to be better")
+        advanced(self, QgsProcessingParameterBoolean("FORCE", force, False))
         add_area(self)
         add_details(self)
         # A folder destination would make the folder, and whatever stands there is taken for somebody's.
@@ -125,6 +129,8 @@ windows</b> are those whose labels would teach most."""
                     request[param] = polygons_file(source, attributes=True)
             if sun := self._sun(parameters, context):
                 request["sun"] = sun
+        if self.parameterAsBoolean(parameters, "FORCE", context):
+            request["force"] = True
         if field := self.parameterAsString(parameters, "FIELD", context):
             request["field"] = field
         suggestions = self._suggestions(parameters, context)

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from l4s_geo.errors import TeachingError
-from l4s_geo.teaching.learner import FOLDS, Samples, _folds, _platt, learn
+from l4s_geo.teaching.folds import NARROWEST
+from l4s_geo.teaching.learner import Gain, Samples, _platt, learn
 
 pytest.importorskip("lightgbm")
 pytest.importorskip("onnx")
@@ -33,6 +34,7 @@ def samples(side: int = 160, presumed: bool = False, useful: bool = True, seed: 
         rows.astype(np.int32),
         cols.astype(np.int32),
         base.astype(np.float32),
+        base >= 0.5,
     )
 
 
@@ -55,23 +57,35 @@ def test_the_same_labels_teach_the_same():
 
 
 def test_features_that_know_nothing_do_not_pay():
-    assert not learn(samples(useful=False)).pays
+    learned = learn(samples(useful=False))
+    assert not learned.pays
+    assert learned.over_map.gain < 0
+
+
+def test_a_gain_within_its_error_does_not_pay():
+    learned = learn(samples())
+    assert learned.over_map.gain == pytest.approx(learned.scores.f1 - learned.base_mapped.f1)
+    assert learned.over_best.gain == pytest.approx(learned.scores.f1 - learned.base_scores.f1)
+    for over_map, over_best, pays in (
+        (Gain(0.1, 0.05), Gain(0.1, 0.05), True),
+        (Gain(0.1, 0.05), Gain(-0.01, 0.05), True),
+        (Gain(0.1, 0.05), Gain(-0.1, 0.05), False),
+        (Gain(0.04, 0.05), Gain(0.04, 0.05), False),
+    ):
+        assert replace(learned, over_map=over_map, over_best=over_best).pays is pays
+
+
+def test_ground_that_is_too_narrow_is_known():
+    assert learn(samples(160)).is_known
+    narrow = learn(samples(40))
+    assert not narrow.is_known
+    assert narrow.gap < NARROWEST
 
 
 def test_single_polygons_take_the_threshold_that_finds_their_share():
     learned = learn(samples(presumed=True))
     assert learned.pays
     assert learned.scores.recall == pytest.approx(0.7, abs=0.01)
-
-
-def test_blocks_of_ground_stay_together_and_are_shared_out():
-    given = samples()
-    side, fold = _folds(given, 0)
-    ground = given.row // side * 1000 + given.col // side
-    for block in np.unique(ground):
-        assert len(np.unique(fold[ground == block])) == 1
-    landslides = np.bincount(fold, given.landslide, FOLDS)
-    assert landslides.min() > 0.6 * landslides.max()
 
 
 def test_calibration_is_the_logistic_regression_of_the_scores():
@@ -85,6 +99,7 @@ def test_calibration_is_the_logistic_regression_of_the_scores():
         np.ones(20000, np.float32),
         *[np.zeros(20000, np.int32)] * 2,
         np.zeros(20000, np.float32),
+        np.zeros(20000, bool),
     )
     assert _platt(scores, given) == pytest.approx((0.7, -1.2), abs=0.06)
 
