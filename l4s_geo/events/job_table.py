@@ -96,7 +96,7 @@ class JobTable:
         self.path = path
         self._lock = threading.RLock()
         if read_only and not path.exists():
-            raise EventError(f"The job table {path} does not exist; nothing of the event was run yet: l4s event run.")
+            raise self._missing()
         with self._failures():
             self._connection = sqlite3.connect(
                 f"{path.absolute().as_uri()}?mode={_mode(path, read_only)}",
@@ -239,7 +239,9 @@ class JobTable:
         database.execute(f"PRAGMA busy_timeout = {_PATIENCE_S * 1000:.0f}")
         mark = database.execute("PRAGMA application_id").fetchone()[0]
         tables = database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        if mark != _APPLICATION and (tables or mark or read_only):
+        if mark == 0 and not tables and read_only:  # a first run is about to make it
+            raise self._missing()
+        if mark != _APPLICATION and (tables or mark):
             raise EventError(
                 f"{self.path} is no job table of l4s and would be used as one; move it elsewhere, or rename the event "
                 "file."
@@ -292,7 +294,7 @@ class JobTable:
         except UnicodeDecodeError as error:
             raise self._damaged("its text is none") from error
         except sqlite3.DatabaseError as error:
-            code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+            code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
             if code in _DAMAGED:
                 raise self._damaged(str(error)) from error
             if code == sqlite3.SQLITE_BUSY:
@@ -304,6 +306,9 @@ class JobTable:
                 f"The job table {self.path} cannot be used ({error}); make room, and see that its folder can be "
                 "written to."
             ) from error
+
+    def _missing(self) -> EventError:
+        return EventError(f"The job table {self.path} does not exist; nothing of the event was run yet: l4s event run.")
 
     def _damaged(self, why: str) -> EventError:
         return EventError(
@@ -330,4 +335,7 @@ def _mode(path: Path, read_only: bool) -> str:
     """Return how SQLite opens a table; one that is only read is left clean where it may be written to."""
     if not read_only:
         return "rwc"
-    return "rw" if os.access(path, os.W_OK) and os.access(path.parent, os.W_OK) else "ro"
+    if os.access(path, os.W_OK) and os.access(path.parent, os.W_OK):
+        return "rw"
+    # Without its log, which nobody has open then, a table can be read where nothing can be written.
+    return "ro" if path.with_name(f"{path.name}-wal").exists() else "ro&immutable=1"

@@ -575,6 +575,22 @@ def test_a_table_that_another_program_has_locked_is_waited_for_and_then_named(ev
     assert map_event(event).landslides == 3
 
 
+def test_status_where_nothing_can_be_written(event, monkeypatch):
+    map_event(event)
+    monkeypatch.setattr(job_table.os, "access", lambda *_: False)
+    assert {job.state for job in event_status(event)} == {"done"}
+    with JobTable(event.with_name("quake.jobs.sqlite"), read_only=True) as table, pytest.raises(OutputError):
+        table.keep_note("a", "b")
+    assert {path.name for path in event.parent.glob("quake.jobs*")} == {"quake.jobs.sqlite"}
+
+
+def test_status_while_the_first_run_makes_the_table(event):
+    event.with_name("quake.jobs.sqlite").touch()
+    with pytest.raises(EventError, match="nothing of the event was run yet"):
+        event_status(event)
+    assert map_event(event).landslides == 3
+
+
 def test_status_before_any_run(event):
     with pytest.raises(EventError, match="does not exist; nothing of the event was run yet"):
         event_status(event)
