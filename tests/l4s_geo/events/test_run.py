@@ -25,9 +25,9 @@ from l4s_geo.errors import BundleError, DeviceError, EventError, L4SError, Outpu
 from l4s_geo.events import describe, job_table, process, work
 from l4s_geo.events.job_table import JobTable
 from l4s_geo.events.run import Ran, event_status, map_event, map_scenes, parse_shard
+from l4s_geo.inventory.facts import read_facts
 from l4s_geo.output.claim import claimed
 from l4s_geo.progress import Silent
-from l4s_geo.reporting.landslides import read_facts
 from support import largest_file
 
 NAMES = ["54TWN-2018-09-15", "54TWN-2018-09-20", "54TWP-2018-09-15"]
