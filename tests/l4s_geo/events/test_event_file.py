@@ -210,6 +210,7 @@ def test_a_file_that_is_not_there_or_no_text(tmp_path):
 
 def test_options_are_those_of_mapping_but_what_an_event_decides_itself():
     decided = {"scene", "before", "dem", "aoi", "out", "bundle", "resume", "patch", "reporter"}
+    decided |= {"event", "event_date", "trigger"}
     assert {name.replace("-", "_") for name in OPTIONS} == set(inspect.signature(map_scene).parameters) - decided
 
 
