@@ -16,6 +16,7 @@ Check = Callable[[Any, str], Any]
 """Returns a value as an event holds it, or raises an error that begins with a place."""
 
 _MOST_TEXT = 2000
+_LARGEST = 1 << 31
 _SHOWN = 100
 
 
@@ -51,14 +52,18 @@ def text(value: Any, where: str) -> str:
 
 def number(value: Any, where: str) -> float:
     """Return a finite number."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    try:
+        found = math.nan if isinstance(value, bool) or not isinstance(value, int | float) else float(value)
+    except OverflowError:  # YAML's whole numbers have no end
+        found = math.inf
+    if not math.isfinite(found):
         raise EventError(f"{where} is {quoted(value)}; expected a number, without quotes.")
-    return float(value)
+    return found
 
 
 def whole(value: Any, where: str) -> int:
     """Return a whole number."""
-    if isinstance(value, bool) or not isinstance(value, int):
+    if isinstance(value, bool) or not isinstance(value, int) or abs(value) > _LARGEST:
         raise EventError(f"{where} is {quoted(value)}; expected a whole number.")
     return value
 

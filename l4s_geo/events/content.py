@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,8 @@ class Contents:
         """
         stamp = json.dumps([dict(known), _stamp_of_source(source)], sort_keys=True, default=str)
         if facts := self._table.known(source, stamp):
-            return SceneFacts.of(facts)
+            with suppress(KeyError, TypeError):
+                return SceneFacts.of(facts)
         found = find()
         self._table.keep_known(source, stamp, found.facts())
         return found

@@ -34,7 +34,18 @@ from l4s_geo.events.object_store import ObjectStore
 from l4s_geo.events.yaml_text import dumped, in_lines, loaded, plain, read_text
 from l4s_geo.output.atomic import atomic_write
 
-__all__ = ["OPTIONS", "SEARCH", "TRIGGERS", "Box", "Event", "EventScene", "change_event", "new_event", "read_event"]
+__all__ = [
+    "OPTIONS",
+    "SCENE",
+    "SEARCH",
+    "TRIGGERS",
+    "Box",
+    "Event",
+    "EventScene",
+    "change_event",
+    "new_event",
+    "read_event",
+]
 
 PathLike = str | os.PathLike[str]
 Box = tuple[float, float, float, float]
@@ -47,6 +58,9 @@ KEYS = ("name", "area", "date", "trigger", "type", "scenes", "search", "dem", "b
 """Keys of an event file, in the order in which one is written."""
 
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
+_DAY_LENGTH = len("2018-09-15")
+_TILE = re.compile(r"T?(\d{1,2}[C-HJ-NP-X][A-HJ-NP-Z]{2})")
+_TILE_LENGTH = len("54TWN")
 _REQUIRED = ("name", "area", "date", "trigger")
 _EARTH_KM2 = 510e6
 MOST_KM2 = 7.7e6
@@ -315,13 +329,13 @@ def _scenes(value: Any, where: str, base: Path) -> tuple[EventScene, ...]:
     for entry in checks.listing(value, where):
         facts = {}
         if isinstance(entry, Mapping):
-            facts = {str(key): str(part) if isinstance(part, date) else part for key, part in entry.items()}
-            if "scene" not in facts:
+            if "scene" not in entry:
                 raise EventError(
-                    f"{where} has the entry {checks.quoted(facts)} without scene; expected a path or an address, or a "
-                    "mapping with scene and what is known of it."
+                    f"{where} has the entry {checks.quoted(dict(entry))} without scene; expected a path or an address, "
+                    "or a mapping with scene and what is known of it."
                 )
-            entry = facts.pop("scene")
+            facts = _settings(entry, where, SCENE)
+            entry = facts.pop("scene", None)
         found.append(EventScene(_place(checks.text(entry, where), base), facts))
     return tuple(found)
 
@@ -363,6 +377,38 @@ def _bundle(text: str, base: Path) -> str:
     place = _place(text, base)
     return place if os.path.exists(place) else text
 
+
+def _taken(value: Any, where: str) -> str:
+    """Return the day of a scene, of which a time may be given."""
+    return str(_day(value[:_DAY_LENGTH] if isinstance(value, str) else value, where))
+
+
+def _tile(value: Any, where: str) -> str:
+    """Return a tile of Sentinel-2; "" where a search found none."""
+    match = _TILE.fullmatch(value) if isinstance(value, str) else None
+    if match is None and value != "":
+        raise EventError(f"{where} is {checks.quoted(value)}; expected a tile of Sentinel-2, for instance 54TWN.")
+    return match[1].zfill(_TILE_LENGTH) if match else ""
+
+
+def _bbox(value: Any, where: str) -> list[float]:
+    """Return the ground of a scene as its STAC item has it, which may have heights."""
+    sides = [checks.number(part, where) for part in checks.listing(value, where)]
+    if len(sides) not in (4, 6):
+        raise EventError(f"{where} has {len(sides)} numbers; expected west, south, east and north in degrees.")
+    return sides
+
+
+SCENE: Mapping[str, checks.Check] = {
+    "scene": checks.text,
+    "date": _taken,
+    "tile": _tile,
+    "clear": checks.number,
+    "cloud": checks.number,
+    "bbox": _bbox,
+    "by": checks.text,
+}
+"""Keys of a scene that is written with what is known of it, and what checks their values."""
 
 OPTIONS: Mapping[str, checks.Check] = {
     "bands": checks.texts,

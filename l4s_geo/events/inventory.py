@@ -10,18 +10,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from l4s_geo import defaults
 from l4s_geo.address import shown_all
-from l4s_geo.errors import EventError
 from l4s_geo.events.content import stamp_of
 from l4s_geo.events.units import Request, Unit
 from l4s_geo.inventory.facts import read_facts
 from l4s_geo.inventory.formats import write_inventory
-from l4s_geo.inventory.table import CHANGE_DTYPES, DTYPES
 from l4s_geo.output.claim import claimed
-from l4s_geo.output.geopackage import LAYER
 from l4s_geo.output.staging import check_output, staged
 
 if TYPE_CHECKING:
@@ -46,7 +41,7 @@ _SHARED = (
 
 
 _OWN = (
-    *("unit", "unit_key", "scene", "product", "level", "acquired", "baseline", "dem", "crs", "shape", "created"),
+    *("unit", "unit_key", "day", "scene", "product", "level", "acquired", "baseline", "dem", "crs", "shape", "created"),
     *("after_scenes", "before_scenes", "valid_share", "masked_share", "compared_share"),
 )
 """Facts of each unit that are said beside its name; its own inventory says all."""
@@ -59,7 +54,11 @@ def merged_file(request: Request) -> Path:
 
 def merge_key(request: Request, units: Sequence[Unit]) -> str:
     """Return a digest of all that a merged inventory depends on: the units' files as they are, and the event."""
-    stamps = [[unit.name, *(stamp_of(Path(unit.outputs[kind])) for kind in ("out", "seen"))] for unit in units]
+    # A program that has an inventory open, as QGIS does, keeps what was edited in a log beside it.
+    places = {unit.name: (unit.out, f"{unit.out}-wal", unit.outputs["seen"]) for unit in units}
+    stamps = [
+        [name, *(stamp_of(Path(path)) for path in paths if Path(path).exists())] for name, paths in places.items()
+    ]
     text = json.dumps([stamps, _event(request), version("l4s-geo")], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -92,32 +91,15 @@ def write_merged(request: Request, units: Sequence[Unit], missing: Sequence[str]
 
 
 def _part(unit: Unit, facts: Mapping[str, Any], request: Request) -> Part:
-    import pyogrio
-    from pyogrio.errors import DataLayerError, DataSourceError
-
     from l4s_geo.events.merge import Part
+    from l4s_geo.events.unit_inventory import read_unit
 
-    try:
-        frame = pyogrio.read_dataframe(unit.out, layer=LAYER)
-        seen = pyogrio.read_dataframe(unit.outputs["seen"])
-    except (DataSourceError, DataLayerError) as error:
-        raise EventError(
-            f"The inventory {unit.out} of the unit {unit.name} cannot be read ({error}); delete it, and run again."
-        ) from error
-    dtypes = {**DTYPES, **CHANGE_DTYPES} if "is_new" in frame else DTYPES
-    if lacking := [name for name in dtypes if name not in frame]:
-        raise EventError(
-            f"The inventory {unit.out} of the unit {unit.name} has no attribute {lacking[0]}; expected it as it was "
-            "written, so delete it, and run again."
-        )
-    for name, dtype in dtypes.items():
-        if dtype == "str":
-            frame[name] = frame[name].fillna("")
+    landslides, seen = read_unit(unit.out, unit.outputs["seen"])
     taken = date.fromisoformat(unit.day) if unit.day else None
     return Part(
         name=unit.name,
-        landslides=frame.astype(dtypes)[[*dtypes, "geometry"]],
-        seen=np.asarray(seen.geometry.to_numpy(), object),
+        landslides=landslides,
+        seen=seen,
         day=unit.day,
         away=request.event.away(taken) if request.event and taken else 0,
         min_area=float(facts.get("min_area", defaults.MIN_AREA)),

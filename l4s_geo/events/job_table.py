@@ -32,6 +32,7 @@ State = Literal["open", "running", "stopped", "done", "failed"]
 _APPLICATION = 0x6C347365
 _VERSION = 1
 _PATIENCE_S = 60.0
+_DAMAGED = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR)
 _SCHEMA = """
 CREATE TABLE job (
     name TEXT PRIMARY KEY, place INTEGER NOT NULL, unit TEXT NOT NULL, key TEXT NOT NULL DEFAULT '',
@@ -100,7 +101,7 @@ class JobTable:
         self.path = path
         self._lock = threading.RLock()
         if read_only and not path.exists():
-            raise EventError(f"The job table {path} does not exist; nothing of the event was run yet: l4s event run.")
+            raise self._missing()
         with self._failures():
             self._connection = sqlite3.connect(
                 f"{path.absolute().as_uri()}?mode={_mode(path, read_only)}",
@@ -136,7 +137,8 @@ class JobTable:
 
     def jobs(self) -> list[Job]:
         """Return the rows of the event's units, in the order of work."""
-        return [_job(row) for row in self._all(f"SELECT {_JOB} FROM job WHERE place >= 0 ORDER BY place")]  # noqa: S608
+        rows = self._all(f"SELECT {_JOB} FROM job WHERE place >= 0 ORDER BY place")  # noqa: S608
+        return [self._job(row) for row in rows]
 
     def job(self, name: str) -> Job:
         """Return the row of a unit.
@@ -147,7 +149,7 @@ class JobTable:
         rows = self._all(f"SELECT {_JOB} FROM job WHERE name = ?", name)  # noqa: S608
         if not rows:
             raise KeyError(name)
-        return _job(rows[0])
+        return self._job(rows[0])
 
     def begin(self, name: str, key: str, died: bool) -> None:
         """Note that this process begins a unit, whose last process ended without a word if `died`."""
@@ -202,7 +204,11 @@ class JobTable:
     def known(self, source: str, stamp: str) -> dict[str, Any] | None:
         """Return what was remembered of a source with this stamp; None if nothing was."""
         rows = self._all("SELECT facts FROM known WHERE source = ? AND stamp = ?", source, stamp)
-        return json.loads(rows[0][0]) if rows else None
+        try:
+            facts = json.loads(rows[0][0]) if rows else None
+        except ValueError:
+            return None
+        return facts if isinstance(facts, dict) else None
 
     def keep_known(self, source: str, stamp: str, facts: Mapping[str, Any]) -> None:
         """Remember facts of a source with a stamp."""
@@ -243,7 +249,9 @@ class JobTable:
         database.execute(f"PRAGMA busy_timeout = {_PATIENCE_S * 1000:.0f}")
         mark = database.execute("PRAGMA application_id").fetchone()[0]
         tables = database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        if mark != _APPLICATION and (tables or mark or read_only):
+        if mark == 0 and not tables and read_only:  # a first run is about to make it
+            raise self._missing()
+        if mark != _APPLICATION and (tables or mark):
             raise EventError(
                 f"{self.path} is no job table of l4s and would be used as one; move it elsewhere, or rename the event "
                 "file."
@@ -253,6 +261,8 @@ class JobTable:
                 f"The job table {self.path} has the format {version}; expected {_VERSION}, so use the version of l4s "
                 "that wrote it, or delete the table: units that are whole are found again."
             )
+        if mark == _APPLICATION and (found := database.execute("PRAGMA integrity_check(1)").fetchone()[0]) != "ok":
+            raise self._damaged(" ".join(str(found).split()))
         if read_only:
             return
         database.execute("PRAGMA journal_mode = WAL")
@@ -291,16 +301,40 @@ class JobTable:
         """Turn what SQLite complains of into an error that names the table."""
         try:
             yield
+        except UnicodeDecodeError as error:
+            raise self._damaged("its text is none") from error
         except sqlite3.DatabaseError as error:
-            if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
-                raise EventError(
-                    f"{self.path} is no job table, or is damaged ({error}); move it elsewhere, and run again: units "
-                    "that are whole are found again."
+            code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+            if code in _DAMAGED:
+                raise self._damaged(str(error)) from error
+            if code == sqlite3.SQLITE_BUSY:
+                raise OutputError(
+                    f"The job table {self.path} has been locked by another program for {_PATIENCE_S:.0f} s; end that "
+                    "program, and run again."
                 ) from error
             raise OutputError(
                 f"The job table {self.path} cannot be used ({error}); make room, and see that its folder can be "
                 "written to."
             ) from error
+
+    def _missing(self) -> EventError:
+        return EventError(f"The job table {self.path} does not exist; nothing of the event was run yet: l4s event run.")
+
+    def _damaged(self, why: str) -> EventError:
+        return EventError(
+            f"{self.path} is no job table, or is damaged ({why}); move it elsewhere, and run again: units that are "
+            "whole are found again."
+        )
+
+    def _job(self, row: tuple[Any, ...]) -> Job:
+        name, place, unit, key, state, attempts, deaths, seconds, error, owner, changed, result = row
+        try:
+            made, facts = Unit.of(json.loads(unit)), json.loads(result)
+        except (ValueError, KeyError, TypeError) as cause:
+            raise self._damaged(f"it does not say what the unit {name} is") from cause
+        if state not in get_args(State) or not isinstance(facts, dict):
+            raise self._damaged(f"it says that the unit {name} is {state!r}, with {facts!r}")
+        return Job(name, place, made, key, state, attempts, deaths, seconds, error, owner, changed, facts)
 
 
 def _own_name() -> str:
@@ -316,12 +350,7 @@ def _mode(path: Path, read_only: bool) -> str:
     """Return how SQLite opens a table; one that is only read is left clean where it may be written to."""
     if not read_only:
         return "rwc"
-    return "rw" if os.access(path, os.W_OK) and os.access(path.parent, os.W_OK) else "ro"
-
-
-def _job(row: tuple[Any, ...]) -> Job:
-    name, place, unit, key, state, attempts, deaths, seconds, error, owner, changed, result = row
-    if state not in get_args(State):
-        raise EventError(f"The job table says that the unit {name} is {state!r}, which it cannot be; delete the table.")
-    made, facts = Unit.of(json.loads(unit)), json.loads(result)
-    return Job(name, place, made, key, state, attempts, deaths, seconds, error, owner, changed, facts)
+    if os.access(path, os.W_OK) and os.access(path.parent, os.W_OK):
+        return "rw"
+    # Without its log, which nobody has open then, a table can be read where nothing can be written.
+    return "ro" if path.with_name(f"{path.name}-wal").exists() else "ro&immutable=1"

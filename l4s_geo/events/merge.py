@@ -157,8 +157,9 @@ class _Merging:
         ranked = sorted({int(unit) for unit in self.unit[group]}, key=lambda unit: self._rank(unit, group))
         pieces: list[tuple[int, shapely.Geometry]] = []
         for place, unit in enumerate(ranked):
+            better = [piece for _, piece in pieces]  # also what somebody drew beyond the ground that a unit saw
             for index in group[self.unit[group] == unit]:
-                rest = self._unseen(self.shapes[index], ranked[:place])
+                rest = self._unseen(self.shapes[index], ranked[:place], better)
                 whole = rest is self.shapes[index]
                 parts = [rest] if whole else [part for part in _polygons(rest) if part.area >= _SLIVER]
                 pieces += [(int(index), part) for part in parts]
@@ -189,13 +190,17 @@ class _Merging:
             unit,
         )
 
-    def _unseen(self, shape: shapely.Geometry, units: Iterable[int]) -> shapely.Geometry:
-        """Return what of a shape lies beyond the ground that some units saw."""
+    def _unseen(
+        self, shape: shapely.Geometry, units: Iterable[int], outlined: Sequence[shapely.Geometry]
+    ) -> shapely.Geometry:
+        """Return what of a shape lies beyond the ground that some units saw, and beyond what they outlined."""
         rest = shape
         for unit in units:
             near = self.trees[unit].query(rest, predicate="intersects")
             if len(near):
                 rest = rest.difference(shapely.union_all(self.seen[unit][np.sort(near)]))
+        if not rest.is_empty and (beyond := [piece for piece in outlined if piece.intersects(rest)]):
+            rest = rest.difference(shapely.union_all(beyond))
         return shape if shape.area - rest.area < _TOUCH else rest
 
     def _record(self, index: int, units: Iterable[int]) -> dict[str, Any]:
@@ -283,8 +288,11 @@ def _joined(
 
 def _meet(one: Shapes, other: Shapes) -> NDArray[np.bool_]:
     """Whether pairs of polygons share a border, be there a gap of less than half a pixel between."""
-    grown = shapely.buffer(one, _GAP, join_style="mitre")
-    met: NDArray[np.bool_] = shapely.area(shapely.intersection(grown, other)) > _CONTACT
+    common = shapely.intersection(shapely.buffer(one, _GAP, join_style="mitre"), other)
+    # Two corners are no side, however many there are: each place where they touch counts by itself.
+    parts, pair = shapely.get_parts(common, return_index=True)
+    met = np.zeros(len(one), bool)
+    met[pair[shapely.area(parts) > _CONTACT]] = True
     return met
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import json
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -336,14 +337,23 @@ def _merged(request: Request, table: JobTable, jobs: Sequence[Job], tell: Report
         return Ran(tuple(jobs), None)
     with _alone(request):
         key = merge_key(request, done)
-        if table.note("merged") != key or not path.exists():
+        found = _found_before(table, key) if path.exists() else None
+        if found is None:
             frame = write_merged(request, done, missing)
-            table.keep_note("landslides", str(len(frame)))
-            table.keep_note("area_m2", str(round(float(frame["area_m2"].sum()), 1)))
-            table.keep_note("merged", key)
-        landslides, area = int(table.note("landslides")), float(table.note("area_m2"))
+            found = len(frame), round(float(frame["area_m2"].sum()), 1)
+            table.keep_note("merged", json.dumps([key, *found]))
+        landslides, area = found
     tell.say(f"{landslides} landslides, {area / 1e6:.3f} km², of {_counted(jobs)}: {path}")
     return Ran(tuple(jobs), path, landslides, area)
+
+
+def _found_before(table: JobTable, key: str) -> tuple[int, float] | None:
+    """Return the number of landslides and their area when the same was merged before; None if it was not."""
+    try:
+        merged, landslides, area = json.loads(table.note("merged"))
+        return (int(landslides), float(area)) if merged == key else None
+    except (ValueError, TypeError):
+        return None
 
 
 @contextmanager

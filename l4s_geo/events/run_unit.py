@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Any
 from l4s_geo.errors import OutputError
 from l4s_geo.events.units import Unit
 from l4s_geo.inventory.facts import read_facts
+from l4s_geo.output.claim import claimed
 from l4s_geo.output.geopackage import LAYER
+from l4s_geo.output.resume import ResumeStore
+from l4s_geo.output.staging import clear_staging
 from l4s_geo.progress import Reporter
 
 if TYPE_CHECKING:
     from l4s_geo.inference.runtime import LoadedBundle
 
-__all__ = ["is_whole", "make_folder", "result_of", "run_unit"]
+__all__ = ["clear_up", "is_result", "is_whole", "make_folder", "result_of", "run_unit"]
 
 
 def run_unit(
@@ -41,7 +44,7 @@ def run_unit(
 
     what = unit if isinstance(unit, Unit) else Unit.of(unit)
     make_folder(Path(what.out).parent)
-    purpose = {"unit": what.name, "unit_key": key}
+    purpose = {"unit": what.name, "unit_key": key, **({"day": what.day} if what.day else {})}
     run_plan(Plan.of(**what.keywords(), resume=True, purpose=purpose), reporter, model)
     return _result(what)
 
@@ -51,6 +54,27 @@ def result_of(unit: Unit, key: str) -> dict[str, Any] | None:
     if not is_whole(unit):
         return None
     return _result(unit) if read_facts(unit.out).get("unit_key") == key else None
+
+
+def is_result(unit: Unit, key: str) -> bool:
+    """Whether the files of a unit are whole, and not what was made of other content.
+
+    Another event may have written into the same folder. An inventory that does not say of what it was made was
+    corrected in another program, and stays.
+    """
+    return is_whole(unit) and read_facts(unit.out).get("unit_key", key) == key
+
+
+def clear_up(unit: Unit) -> None:
+    """Remove what a run has left beside a unit's results that was killed when these were in place.
+
+    Raises:
+        OutputError: another run is writing the same files.
+    """
+    places = [Path(path) for path in unit.outputs.values()]
+    with claimed(*places):
+        clear_staging(*places)
+        ResumeStore(places[0], "", resume=False).discard()
 
 
 def is_whole(unit: Unit) -> bool:

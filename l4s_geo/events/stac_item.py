@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,7 @@ from l4s_geo.address import is_url, shown_all
 from l4s_geo.errors import EventError
 from l4s_geo.events.area import area_of
 from l4s_geo.events.event_file import Event, read_event
+from l4s_geo.events.units import UNIT_RASTERS, UNITS
 from l4s_geo.inventory.facts import read_facts
 from l4s_geo.output.atomic import atomic_write
 from l4s_geo.output.siblings import PROVENANCE, RASTERS
@@ -79,13 +80,16 @@ def item_of(path: PathLike, event: Event | None = None, facts: Mapping[str, Any]
         properties |= {"l4s:event": event.name, "l4s:event_date": event.days, "l4s:trigger": event.trigger}
         properties |= {"l4s:type": event.type} if event.type else {}
     created = _time(said.get("created"))
-    when = _time(said.get("acquired")) or created or datetime.fromtimestamp(file.stat().st_mtime, UTC)
+    times = _taken(said) or [created or datetime.fromtimestamp(file.stat().st_mtime, UTC)]
+    first, last = min(times), max(times)
     item = pystac.Item(
         id=file.name.replace(".", "-"),
         geometry=mapping(ground),
         bbox=list(ground.bounds),
-        datetime=when,
+        datetime=first if first == last else None,
         properties=properties,
+        start_datetime=None if first == last else first,
+        end_datetime=None if first == last else last,
     )
     item.common_metadata.title = f"{'Raster' if raster else 'Landslide inventory'} {file.name}"
     if created is not None:
@@ -133,12 +137,25 @@ def describe(event: PathLike) -> Path:
     """
     read = read_event(event)
     files = [path for path in sorted(read.out.rglob("*")) if path.suffix.lower() in _MEDIA and path.is_file()]
-    return write_collection(read, [path for path in files if _is_result(path.relative_to(read.out))])
+    merged = read_facts(read.out / f"{read.name}.gpkg").get("units")
+    former = set() if merged is None else _units_in(read.out) - set(merged)
+    return write_collection(read, [path for path in files if _is_result(path.relative_to(read.out), former)])
 
 
-def _is_result(path: Path) -> bool:
-    """Whether a path is no unfinished work, in a hidden folder, and no ground that a unit has seen."""
-    return not (path.stem.endswith("-seen") or any(part.startswith(".") for part in path.parts))
+def _units_in(out: Path) -> set[str]:
+    """Return the names of the units of which there is an inventory in a folder of results."""
+    return {path.stem for path in (out / UNITS).glob("*.gpkg")}
+
+
+def _is_result(path: Path, former: Collection[str]) -> bool:
+    """Whether a path is no unfinished work, in a hidden folder, no ground that a unit has seen, and of no former unit.
+
+    Units that an event has no more, since its scenes were changed, leave their files.
+    """
+    if path.stem.endswith("-seen") or any(part.startswith(".") for part in path.parts):
+        return False
+    names = {path.stem, *(path.stem.removesuffix(f"-{kind}") for kind in UNIT_RASTERS)}
+    return path.parts[0] != UNITS or not names & set(former)
 
 
 def write_collection(event: Event, files: Iterable[PathLike], folder: PathLike | None = None) -> Path:
@@ -167,6 +184,7 @@ def write_collection(event: Event, files: Iterable[PathLike], folder: PathLike |
     items = {place: item_of(place, event) for place in places}
     west, south, east, north = shapely.union_all([box(*item.bbox) for item in items.values() if item.bbox]).bounds
     begin, end = (datetime.combine(day, time(), UTC) for day in (event.first, event.last))
+    end = max([end, *(when for item in items.values() if (when := item.datetime or item.common_metadata.end_datetime))])
     collection = pystac.Collection(
         id=event.name,
         title=f"Landslides of the event {event.name}",
@@ -237,6 +255,14 @@ def _inventory_ground(file: Path, facts: Mapping[str, Any], event: Event | None)
         west, south, east, north = shapely.total_bounds(given.shapes)
     way = pyproj.Transformer.from_crs(given.crs, "EPSG:4326", always_xy=True)
     return box(*way.transform_bounds(west, south, east, north, densify_pts=21))
+
+
+def _taken(facts: Mapping[str, Any]) -> list[datetime]:
+    """Return when the scenes of a result were taken, as far as its provenance tells; of a merged one, of its units."""
+    units = facts.get("units")
+    said = [facts, *(units.values() if isinstance(units, dict) else ())]
+    found = [_time(one.get("acquired")) or _time(one.get("day")) for one in said if isinstance(one, Mapping)]
+    return [when for when in found if when is not None]
 
 
 def _time(value: Any) -> datetime | None:

@@ -27,7 +27,12 @@ from l4s_geo.events.object_store import ObjectStore
 from l4s_geo.events.scene_facts import Bounds, SceneFacts, describe, expanded, named
 from l4s_geo.events.twice import check_once, same_acquisitions
 
-__all__ = ["Request", "Unit", "Units", "group", "request_of"]
+__all__ = ["UNITS", "UNIT_RASTERS", "Request", "Unit", "Units", "group", "request_of"]
+
+UNITS = "units"
+"""Folder of the units' results, in the folder of the results."""
+UNIT_RASTERS = ("probability", "spread", "change")
+"""Rasters that may lie beside a unit's inventory, by what ends their names and by the options that ask for them."""
 
 _SAME_GROUND = 0.5
 """Share of two extents' union that they have in common from which they are one tile."""
@@ -107,7 +112,7 @@ class Unit:
     @property
     def outputs(self) -> dict[str, str]:
         """The files that it writes, by the keyword of `l4s_geo.plan.Plan.of` that asks for each."""
-        rasters = [name for name in ("probability", "spread", "change") if self.options.get(name)]
+        rasters = [name for name in UNIT_RASTERS if self.options.get(name)]
         rasters = [name for name in rasters if name != "change" or self.before]
         base = Path(self.out).with_suffix("")
         found = {name: f"{base}-{name}.tif" for name in rasters}
@@ -115,9 +120,7 @@ class Unit:
 
     def keywords(self) -> dict[str, Any]:
         """Return the keywords of `l4s_geo.plan.Plan.of` that map it."""
-        options = {
-            name: value for name, value in self.options.items() if name not in ("probability", "spread", "change")
-        }
+        options = {name: value for name, value in self.options.items() if name not in UNIT_RASTERS}
         return {
             **options,
             "scene": list(self.after),
@@ -351,7 +354,7 @@ def _unit(
         dem=tuple(path for path, ground in dem.items() if _near(ground, scenes)),
         bundle=request.bundle,
         options=options,
-        out=str(request.out / "units" / f"{free}.gpkg"),
+        out=str(request.out / UNITS / f"{free}.gpkg"),
         files={scene.source: scene.files for scene in (*scenes, *earlier)},
     )
 

@@ -22,7 +22,7 @@ from l4s_geo.errors import L4SError
 from l4s_geo.events.content import Contents
 from l4s_geo.events.hearing import Hearing
 from l4s_geo.events.job_table import Job, JobTable
-from l4s_geo.events.run_unit import is_whole, make_folder, result_of, run_unit
+from l4s_geo.events.run_unit import clear_up, is_result, make_folder, result_of, run_unit
 from l4s_geo.events.units import Unit
 from l4s_geo.output.claim import claimed_if_free
 from l4s_geo.progress import Reporter
@@ -118,11 +118,12 @@ class Worker:
                 return "kept"
             return self._failed(name, "", started, str(error))
         same = job.key == key
-        if same and job.state == "done" and is_whole(unit):
+        if same and job.state == "done" and is_result(unit, key):
             return "kept"
         if same and job.state == "failed" and (not self.retry or name in self.tried):
             return "kept"
         if (result := result_of(unit, key)) is not None:  # of a run that was killed before it could say so
+            clear_up(unit)
             self.table.finish(name, key, job.seconds if same else 0.0, result)
             return "kept"
         died = same and job.state == "running"

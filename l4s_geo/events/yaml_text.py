@@ -107,7 +107,7 @@ def loaded(text: str, path: Path) -> Any:
         said = " ".join(filter(None, (cause.context, cause.problem)))
         raise EventError(f"The event file {path} is not YAML: {said}, in line {_line(cause)}; correct it.") from cause
     except (YAMLError, ValueError, RecursionError) as cause:
-        said = "it is nested too deeply" if isinstance(cause, RecursionError) else str(cause)
+        said = "it is nested too deeply" if isinstance(cause, RecursionError) else " ".join(str(cause).split())
         raise EventError(f"The event file {path} is not YAML: {said}; correct it.") from cause
 
 

@@ -20,7 +20,7 @@ from l4s_geo.output.geopackage import check_replaceable
 from l4s_geo.output.siblings import check_siblings, check_unused, clear_siblings
 from l4s_geo.output.style import restyle, style_file
 
-__all__ = ["check_name", "check_output", "destination", "staged"]
+__all__ = ["check_name", "check_output", "clear_staging", "destination", "staged"]
 
 _LONGEST = 200
 """Bytes of a name, so that file systems which end at 255 leave room for what the hidden files beside it add."""
@@ -126,9 +126,10 @@ def staged(*finals: Path | None) -> Iterator[tuple[Path | None, ...]]:
             folder.mkdir()
         pairs = list(zip(folders, places, strict=True))
         yield tuple(folder / place.name if folder and place else None for folder, place in pairs)
-        kept = [_publish(folder, place) for folder, place in pairs if folder and place]
+        # The first is what the others belong to: once it is in its place, all are, whenever a run is killed.
+        kept = [_publish(folder, place) for folder, place in reversed(pairs) if folder and place]
         if obstacles := [obstacle for obstacle in kept if obstacle]:
-            raise OutputKeptError(" ".join(obstacles))
+            raise OutputKeptError(" ".join(reversed(obstacles)))
     except OSError as error:
         if isinstance(error, OutputError):
             raise
@@ -139,6 +140,16 @@ def staged(*finals: Path | None) -> Iterator[tuple[Path | None, ...]]:
     finally:
         for folder in filter(None, folders):
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def clear_staging(*finals: Path) -> None:
+    """Remove what a run that was killed while it moved its results to these names has left beside them.
+
+    Whoever calls this has claimed the files.
+    """
+    for final in finals:
+        place = final.resolve()
+        shutil.rmtree(place.with_name(_hidden(place.name)), ignore_errors=True)
 
 
 def _hidden(name: str) -> str:

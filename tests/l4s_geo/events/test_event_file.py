@@ -138,6 +138,16 @@ BOX = "[141.8, 42.6, 142.2, 42.9]"
         ("trigger:", "scenes: {befor: []}\ntrigger:", "scenes has the unknown key 'befor'; did you mean before?"),
         ("trigger:", "scenes: {after: [{date: 2018-09-15}]}\ntrigger:", "without scene"),
         ("trigger:", "scenes: {after: {scene: a}}\ntrigger:", "expected a list"),
+        ("trigger:", "scenes: {after: [{scene: a, tyle: 54TWN}]}\ntrigger:", "key 'tyle'; did you mean tile?"),
+        ("trigger:", "scenes: {after: [{scene: a, tile: ../../54TWN}]}\ntrigger:", "expected a tile of Sentinel-2"),
+        ("trigger:", "scenes: {after: [{scene: a, tile: 5}]}\ntrigger:", "tile is 5; expected a tile of Sentinel-2"),
+        ("trigger:", "scenes: {after: [{scene: a, date: tomorrow}]}\ntrigger:", "date is 'tomorrow'; expected a day"),
+        ("trigger:", "scenes: {after: [{scene: a, date: 2018-02-30}]}\ntrigger:", "date is '2018-02-30'; expected a"),
+        ("trigger:", "scenes: {after: [{scene: a, clear: lots}]}\ntrigger:", "clear is 'lots'; expected a number"),
+        ("trigger:", "scenes: {after: [{scene: a, bbox: [1, 2]}]}\ntrigger:", "bbox has 2 numbers; expected west"),
+        (BOX, f"[1{'0' * 400}, 42.6, 142.2, 42.9]", "expected a number"),
+        ("trigger:", f"options: {{overlap: 1{'0' * 40}}}\ntrigger:", "expected a whole number"),
+        ("trigger:", "type: a\x00b\ntrigger:", "special characters are not allowed"),
         ("trigger:", "scenes: {after: [3]}\ntrigger:", "scenes: after is 3; expected one line of text"),
         (
             "trigger:",
@@ -172,6 +182,16 @@ def test_what_cannot_be_is_one_sentence_that_names_file_and_key(tmp_path, old, n
     assert message.endswith((".", "?"))
 
 
+def test_what_is_known_of_a_scene_is_read(tmp_path):
+    known = "{scene: a.tif, date: 2018-09-15T01:26:51Z, tile: T1CCV, clear: 1, cloud: 3.5, by: SCL, bbox: [1, 2, 3, 4]}"
+    (scene,) = read_event(written(tmp_path, f"{LEAST}scenes: {{after: [{known}]}}\n")).after
+    assert scene.source == str(tmp_path / "a.tif")
+    found = {"date": "2018-09-15", "tile": "01CCV", "clear": 1.0, "cloud": 3.5, "by": "SCL"}
+    assert scene.facts == {**found, "bbox": [1.0, 2.0, 3.0, 4.0]}
+    (scene,) = read_event(written(tmp_path, f"{LEAST}scenes: {{after: [{{scene: a.tif, tile: ''}}]}}\n")).after
+    assert scene.facts == {"tile": ""}  # a search that found none
+
+
 def test_references_cannot_grow_into_gigabytes(tmp_path):
     lines = ['a0: &a0 ["x"]', *(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12))]
     with pytest.raises(EventError, match="refers to another part"):
@@ -190,6 +210,7 @@ def test_a_file_that_is_not_there_or_no_text(tmp_path):
 
 def test_options_are_those_of_mapping_but_what_an_event_decides_itself():
     decided = {"scene", "before", "dem", "aoi", "out", "bundle", "resume", "patch", "reporter"}
+    decided |= {"event", "event_date", "trigger"}
     assert {name.replace("-", "_") for name in OPTIONS} == set(inspect.signature(map_scene).parameters) - decided
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from itertools import combinations, permutations
 
 import geopandas as gpd
@@ -10,9 +11,13 @@ import numpy as np
 import pyproj
 import pytest
 import shapely
+from affine import Affine
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
+from rasterio.features import rasterize
+from rasterio.features import shapes as outlines
+from scipy import ndimage
 
 from l4s_geo.events.merge import Part, merge
 from l4s_geo.inventory.attributes import geometry_attributes
@@ -106,6 +111,21 @@ def test_landslides_that_meet_at_a_corner_or_not_at_all_stay_two():
     west = part("a", [box(900, 100, 1000, 200), box(900, 500, 990, 600)], LEFT, edge=[0, 1])
     east = part("b", [box(1000, 200, 1100, 300), box(1000, 500, 1100, 600)], RIGHT, edge=[0, 1])
     assert len(merge([west, east])) == 4
+
+
+def test_two_corners_are_no_side():
+    hooked = shapely.union_all([box(900, 100, 1000, 200), box(900, 200, 910, 300), box(900, 290, 1000, 300)])
+    west = part("a", [hooked], LEFT, edge=[0])
+    east = part("b", [box(1000, 200, 1100, 290)], RIGHT, edge=[0])
+    assert len(merge([west, east])) == 2
+
+
+def test_what_somebody_drew_beyond_the_ground_that_was_seen_counts_once():
+    drawn = part("a", [box(900, 100, 1200, 200)], LEFT, sure=0.9)
+    found = part("b", [box(1100, 100, 1300, 200)], OVERLAPPING, sure=0.8)
+    merged = merge([drawn, found])
+    assert merged.area_m2.tolist() == [40_000]
+    assert merged.geometry[0].equals(box(900, 100, 1300, 200))
 
 
 def test_what_a_cloud_hides_in_one_scene_another_shows():
@@ -236,3 +256,101 @@ def test_the_order_of_units_changes_nothing(parts):
             shapely.to_wkb(found.geometry.to_numpy()).tolist() == shapely.to_wkb(expected.geometry.to_numpy()).tolist()
         )
         assert_frame_equal(found.drop(columns="geometry"), expected.drop(columns="geometry"), check_exact=True)
+
+
+N = 40
+PIXELS = Affine(10, 0, X, 0, -10, Y + 10 * N)
+CROSS = ndimage.generate_binary_structure(2, 1)
+Found = tuple[Part, np.ndarray, np.ndarray]
+"""A unit, its landslides as numbered pixels, and the pixels that it saw."""
+
+
+def traced(inside: np.ndarray) -> list[shapely.Geometry]:
+    """Outlines of pixels that have sides in common."""
+    found = outlines(inside.astype(np.uint8), mask=inside, transform=PIXELS, connectivity=4)
+    return [shapely.make_valid(shapely.geometry.shape(geometry)) for geometry, _ in found]
+
+
+def drawn_by_lot(rng: np.random.Generator, name: str) -> Found:
+    """A unit of random blobs on random ground with holes."""
+    seen = np.zeros((N, N), bool)
+    (top, bottom), (left, right) = (sorted(rng.choice(N + 1, 2, replace=False)) for _ in range(2))
+    seen[max(0, top - 8) : bottom + 8, max(0, left - 8) : right + 8] = True
+    for _ in range(rng.integers(0, 3)):
+        row, col = rng.integers(0, N, 2)
+        seen[row : row + rng.integers(1, 9), col : col + rng.integers(1, 9)] = False
+    field = ndimage.gaussian_filter(rng.normal(size=(N, N)), 1.5)
+    labels, count = ndimage.label(seen & (field > np.quantile(field, rng.choice([0.7, 0.85, 0.92]))))
+    numbers, shapes, cut = np.zeros((N, N), int), [], []
+    for label in range(1, count + 1):
+        (shape,) = traced(labels == label)
+        if shape.area >= 400 and shape.geom_type == "Polygon":
+            around = ndimage.binary_dilation(np.pad(labels == label, 1), CROSS)
+            cut += [len(shapes)] * bool((around & ~np.pad(seen, 1)).any())
+            shapes.append(shape)
+            numbers[labels == label] = len(shapes)
+    how = {"sure": float(rng.choice([0.6, 0.7])), "confidence": str(rng.choice(["high", "medium", "low"]))}
+    ground = [shape for shape in traced(seen) if shape.area]
+    return part(name, shapes, ground, edge=cut, away=int(rng.integers(0, 3)), **how), numbers, seen
+
+
+def connected(count: int, meet) -> list[list[int]]:
+    """Groups of numbers, of which those meet that `meet` says."""
+    group = list(range(count))
+    for one, other in combinations(range(count), 2):
+        if group[one] != group[other] and meet(one, other):
+            group = [group[one] if number == group[other] else number for number in group]
+    return [[i for i in range(count) if group[i] == number] for number in dict.fromkeys(group)]
+
+
+def beside(one: np.ndarray, other: np.ndarray) -> bool:
+    return bool((ndimage.binary_dilation(one, CROSS) & other).any())
+
+
+def meeting(pieces: list[tuple], i: int, j: int) -> bool:
+    """Whether two pieces of different units have a side of a pixel in common."""
+    return pieces[i][0] != pieces[j][0] and beside(pieces[i][1], pieces[j][1])
+
+
+def merged_by_pixels(units: list[Found]) -> list[np.ndarray]:
+    """What the module's first paragraphs say, said again with pixels."""
+    every = [(u, k) for u, (one, *_) in enumerate(units) for k in range(len(one.landslides))]
+    pixels = [units[u][1] == k + 1 for u, k in every]
+    cut = [bool(units[u][0].landslides.touches_edge[k]) for u, k in every]
+
+    def same(i: int, j: int) -> bool:
+        meet = (pixels[i] & pixels[j]).any() or (cut[i] and cut[j] and beside(pixels[i], pixels[j]))
+        return every[i][0] != every[j][0] and bool(meet)
+
+    def rank(u: int, cluster: list[int]) -> tuple:
+        first = units[u][0].landslides.iloc[0]
+        grade = ["high", "medium", "low"].index(first.confidence)
+        return any(cut[i] for i in cluster if every[i][0] == u), grade, units[u][0].away, -first.prob_mean, u
+
+    found = []
+    for cluster in connected(len(every), same):
+        pieces, known = [], np.zeros((N, N), bool)
+        for u in sorted({every[i][0] for i in cluster}, key=lambda u: rank(u, cluster)):
+            for i in (i for i in cluster if every[i][0] == u):
+                labels, count = ndimage.label(pixels[i] & ~known)
+                whole = not (pixels[i] & known).any()
+                pieces += [(u, labels == label, whole) for label in range(1, count + 1)]
+            known |= units[u][2]
+        for group in connected(len(pieces), partial(meeting, pieces)):
+            area = np.any([pieces[i][1] for i in group], axis=0)
+            if pieces[min(group)][2] or area.sum() * 100 >= units[0][0].min_area:
+                found.append(area)
+    return found
+
+
+@pytest.mark.parametrize("seed", [*range(20), 120, 196, 236])
+def test_polygons_are_merged_as_their_pixels_are(seed):
+    rng = np.random.default_rng(seed)
+    units = [drawn_by_lot(rng, f"u{number}") for number in range(rng.integers(2, 5))]
+    merged = merge([unit for unit, *_ in units])
+    found = [rasterize([shape], (N, N), transform=PIXELS).astype(bool) for shape in merged.geometry]
+    expected = merged_by_pixels(units)
+    assert len(expected) > 0
+    assert sorted(area.tobytes() for area in found) == sorted(area.tobytes() for area in expected)
+    assert merged.area_m2.tolist() == [100.0 * area.sum() for area in found]
+    assert np.sum(found, axis=0).max() == 1

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
+import pystac
 import pytest
 import rasterio
 import shapely
@@ -21,7 +22,7 @@ from pandas.testing import assert_frame_equal
 import l4s_geo
 from event_scenes import BODIES, LEFT, TOP, write_event, write_scene, write_three
 from l4s_geo.errors import BundleError, DeviceError, EventError, L4SError, OutputError
-from l4s_geo.events import process, work
+from l4s_geo.events import describe, job_table, process, work
 from l4s_geo.events.job_table import JobTable
 from l4s_geo.events.run import Ran, event_status, map_event, map_scenes, parse_shard
 from l4s_geo.inventory.facts import read_facts
@@ -177,6 +178,17 @@ def test_a_unit_that_somebody_corrected_is_merged_as_it_is_now(event, monkeypatc
     assert ran.landslides == 2
 
 
+def test_two_events_that_share_a_folder_do_not_take_one_anothers_results(event, monkeypatch):
+    event.write_text(event.read_text() + "out: results\n")
+    before = merged_of(map_event(event))
+    other = event.with_name("other.yaml")
+    other.write_text(event.read_text().replace("name: quake", "name: other") + "options: {min-area: 15000}\n")
+    assert map_event(other).landslides == 2
+    ran, mapped = again(event, monkeypatch)
+    assert mapped == NAMES
+    same(merged_of(ran), before)
+
+
 def test_a_result_that_is_gone_is_made_again(event, monkeypatch):
     first = map_event(event)
     before = merged_of(first)
@@ -203,6 +215,25 @@ def test_scenes_that_the_event_has_no_more_are_merged_no_more(event, tmp_path):
     ran = map_event(event)
     assert [job.name for job in ran.jobs] == NAMES[:2]
     assert ran.landslides == 2
+
+
+def test_only_what_the_event_has_now_is_described_and_of_the_day_of_its_scenes(event, tmp_path):
+    event.write_text(event.read_text() + "options: {probability: true}\n")
+    map_event(event)
+    (tmp_path / "after" / "S2A_54TWN_20180915.tif").unlink()
+    map_event(event)
+    items = {item.id: item for item in pystac.Collection.from_file(str(describe(event))).get_items()}
+    kinds = ("{}-gpkg", "{}-probability-tif")
+    assert set(items) == {"quake-gpkg", *(f"units-{kind.format(name)}" for name in NAMES[1:] for kind in kinds)}
+    days = {"units-54TWN-2018-09-20-gpkg": "2018-09-20", "units-54TWP-2018-09-15-probability-tif": "2018-09-15"}
+    for name, day in days.items():
+        assert items[name].datetime.date().isoformat() == day
+    whole = items["quake-gpkg"]
+    assert whole.datetime is None
+    assert whole.common_metadata.start_datetime.date().isoformat() == "2018-09-15"
+    assert whole.common_metadata.end_datetime.date().isoformat() == "2018-09-20"
+    assert whole.validate()
+    assert whole.get_collection().extent.temporal.intervals[0][1].date().isoformat() == "2018-09-20"
 
 
 def test_a_unit_that_fails_stops_no_other_and_is_tried_again_when_asked(event, monkeypatch, tmp_path):
@@ -364,9 +395,15 @@ def test_a_unit_that_was_whole_when_its_process_was_killed_is_not_mapped_again(e
     table = event.with_name("quake.jobs.sqlite")
     with sqlite3.connect(table) as database:
         database.execute("UPDATE job SET state = 'running', result = '{}' WHERE name = ?", (NAMES[0],))
+    out = Path(ran.jobs[0].unit.out)  # what it has left when it was killed
+    for name in (f".{out.name}.l4s-parts", f".{out.name}.l4s-staged"):
+        (out.parent / name).mkdir()
+        (out.parent / name / "part").write_bytes(b"some")
+    (out.parent / f".{out.name}.l4s-lock").write_text("4194304 elsewhere\n")
     second, mapped = again(event, monkeypatch)
     assert mapped == []
     assert second.jobs[0].result == ran.jobs[0].result
+    assert not list(event.parent.rglob(".*"))
 
 
 def test_a_unit_that_kills_its_processes_counts_as_failed_in_the_end(event, monkeypatch):
@@ -471,6 +508,87 @@ def test_a_table_that_is_none_is_left_alone(event):
         database.execute("PRAGMA user_version = 7")
     with pytest.raises(EventError, match="has the format 7; expected 1"):
         map_event(event)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE job SET unit = 'x'",
+        "UPDATE job SET unit = '{}'",
+        "UPDATE job SET result = '[]'",
+        "UPDATE job SET state = 'x'",
+        "UPDATE job SET error = CAST(x'ff41' AS TEXT)",
+        "DROP TABLE job",
+    ],
+)
+def test_a_table_that_says_what_cannot_be_is_damaged(event, tmp_path, monkeypatch, damage):
+    map_event(event)
+    table = event.with_name("quake.jobs.sqlite")
+    with sqlite3.connect(table) as database:
+        database.execute(damage)
+    with pytest.raises(EventError, match=r"is damaged \(.*\); move it elsewhere, and run again"):
+        event_status(event)
+    table.rename(tmp_path / "elsewhere")  # the remedy
+    ran, mapped = again(event, monkeypatch)
+    assert mapped == []
+    assert ran.landslides == 3
+
+
+@pytest.mark.parametrize(
+    "forgotten",
+    ["UPDATE known SET facts = 'x'", "UPDATE known SET facts = '{\"a\": 1}'", "UPDATE note SET value = '[]'"],
+)
+def test_what_a_table_remembers_wrongly_is_found_out_again(event, monkeypatch, forgotten):
+    map_event(event)
+    with sqlite3.connect(event.with_name("quake.jobs.sqlite")) as database:
+        database.execute(forgotten)
+    ran, mapped = again(event, monkeypatch)
+    assert (mapped, ran.landslides) == ([], 3)
+
+
+def test_a_table_with_an_index_that_does_not_fit_is_damaged(event):
+    map_event(event)
+    table = event.with_name("quake.jobs.sqlite")
+    with sqlite3.connect(table) as database:
+        page = database.execute("SELECT rootpage FROM sqlite_master WHERE name = 'sqlite_autoindex_job_1'").fetchone()[
+            0
+        ]
+        size = database.execute("PRAGMA page_size").fetchone()[0]
+    raw = bytearray(table.read_bytes())
+    at = raw.index(b"54TWP-2018-09-15", (page - 1) * size, page * size)
+    raw[at : at + 5] = b"54TWQ"
+    table.write_bytes(bytes(raw))
+    with pytest.raises(EventError, match="is damaged"):
+        event_status(event)
+
+
+def test_a_table_that_another_program_has_locked_is_waited_for_and_then_named(event, monkeypatch):
+    map_event(event)
+    monkeypatch.setattr(job_table, "_PATIENCE_S", 0.2)
+    other = sqlite3.connect(event.with_name("quake.jobs.sqlite"), isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(OutputError, match="has been locked by another program"):
+        map_event(event)
+    assert {job.state for job in event_status(event)} == {"done"}  # which only reads
+    other.execute("ROLLBACK")
+    other.close()
+    assert map_event(event).landslides == 3
+
+
+def test_status_where_nothing_can_be_written(event, monkeypatch):
+    map_event(event)
+    monkeypatch.setattr(job_table.os, "access", lambda *_: False)
+    assert {job.state for job in event_status(event)} == {"done"}
+    with JobTable(event.with_name("quake.jobs.sqlite"), read_only=True) as table, pytest.raises(OutputError):
+        table.keep_note("a", "b")
+    assert {path.name for path in event.parent.glob("quake.jobs*")} == {"quake.jobs.sqlite"}
+
+
+def test_status_while_the_first_run_makes_the_table(event):
+    event.with_name("quake.jobs.sqlite").touch()
+    with pytest.raises(EventError, match="nothing of the event was run yet"):
+        event_status(event)
+    assert map_event(event).landslides == 3
 
 
 def test_status_before_any_run(event):

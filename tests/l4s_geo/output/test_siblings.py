@@ -11,6 +11,7 @@ import pytest
 import shapely
 
 from l4s_geo.errors import OutputError, OutputKeptError
+from l4s_geo.output import staging
 from l4s_geo.output.siblings import check_siblings, check_stems
 from l4s_geo.output.staging import check_output, staged
 from l4s_geo.output.style import is_own_style, write_style
@@ -27,6 +28,18 @@ def test_a_style_of_somebodys_own_is_not_replaced(tmp_path: Path, name: str) -> 
     (tmp_path / "a.qml").rename(tmp_path / "mine.qml")  # the first remedy
     check_output(path, (path.suffix,), "output")
     check_output(tmp_path / f"b{path.suffix}", (path.suffix,), "output")  # the second
+
+
+def test_what_others_belong_to_takes_its_place_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ("a.gpkg", "a.tif", "a-seen.fgb")
+    moved = []
+    real = staging._publish
+    monkeypatch.setattr(staging, "_publish", lambda folder, place: [moved.append(place.name), real(folder, place)][1])
+    with staged(*(tmp_path / name for name in names)) as parts:
+        for part in parts:
+            part.write_text("result")
+    assert moved == list(reversed(names))
+    assert {path.name for path in tmp_path.iterdir()} == set(names)
 
 
 def test_a_geopackage_and_a_stack_want_no_style_file(tmp_path: Path) -> None:
