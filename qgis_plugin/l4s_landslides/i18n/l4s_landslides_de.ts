@@ -856,6 +856,30 @@ Eine früher eingerichtete Umgebung wird ersetzt, sobald die neue läuft. Das Pr
    <translation>Lernt aus Polygonen, die auf einer Szene gezeichnet wurden, oder aus einem durchgesehenen Inventar, um das Ereignis besser zu kartieren.</translation>
   </message>
   <message>
+   <source>Learns from what somebody drew on a scene, and writes a bundle that maps this event better. Needs the package lightgbm in the engine's environment (extra teach).
+
+&lt;b&gt;Labels&lt;/b&gt; are polygons of landslides and of background: a field label, class, kind, type or landslide says which is which, or the background is a layer of its own. An inventory that was reviewed has a field review: accepted, edited, added or rejected. Twenty polygons of each kind are enough to start.
+
+Best of all is &lt;b&gt;ground that was fully looked at&lt;/b&gt;, a square of a kilometre or so: everything unmarked in it is background, and the shares are right.
+
+With &lt;b&gt;earlier scenes&lt;/b&gt;, what was there before and how it has changed is learned from too; the new bundle then needs an earlier scene to map.
+
+The log says what was reached on labelled ground that lay apart from what was learned from. If that is no better than the bundle by itself, or the ground is too narrow to tell, nothing is written, unless &lt;i&gt;Write the bundle even if it is not shown to be better&lt;/i&gt; is on.
+
+Map the scene again with the new bundle: choose its folder as the bundle in Map landslides. The &lt;b&gt;suggested windows&lt;/b&gt; are those whose labels would teach most.</source>
+   <translation>Lernt aus dem, was jemand auf einer Szene gezeichnet hat, und schreibt ein Bundle, das dieses Ereignis besser kartiert. Braucht das Paket lightgbm in der Umgebung der Engine (Extra teach).
+
+&lt;b&gt;Labels&lt;/b&gt; sind Polygone von Rutschungen und von Hintergrund: Ein Feld label, class, kind, type oder landslide sagt, was ein Polygon ist, oder der Hintergrund ist ein eigener Layer. Ein durchgesehenes Inventar hat ein Feld review: accepted, edited, added oder rejected. Zwanzig Polygone jeder Art genügen für den Anfang.
+
+Am besten ist &lt;b&gt;vollständig durchgesehenes Gelände&lt;/b&gt;, etwa ein Quadrat von einem Kilometer: Alles Unmarkierte darin ist Hintergrund, und die Anteile stimmen.
+
+Mit &lt;b&gt;früheren Szenen&lt;/b&gt; wird auch gelernt, was vorher da war und wie es sich verändert hat; das neue Bundle braucht dann auch zum Kartieren eine frühere Szene.
+
+Das Protokoll sagt, was auf gelabeltem Gelände erreicht wurde, das abseits von dem lag, woraus gelernt wurde. Ist das nicht besser als das Bundle für sich, oder ist das Gelände zu schmal, um das zu sagen, wird nichts geschrieben, außer wenn &lt;i&gt;Bundle auch schreiben, wenn nicht gezeigt ist, dass es besser ist&lt;/i&gt; eingeschaltet ist.
+
+Kartieren Sie die Szene noch einmal mit dem neuen Bundle: Wählen Sie seinen Ordner als Bundle in Rutschungen kartieren. Die &lt;b&gt;vorgeschlagenen Fenster&lt;/b&gt; sind die, deren Labels am meisten lehren würden.</translation>
+  </message>
+  <message>
    <source>Windows to suggest for further labels</source>
    <translation>Anzahl vorgeschlagener Fenster für weitere Labels</translation>
   </message>
@@ -866,6 +890,10 @@ Eine früher eingerichtete Umgebung wird ersetzt, sobald die neue läuft. Das Pr
   <message>
    <source>Sun's azimuth and elevation in degrees (165,31)</source>
    <translation>Azimut und Höhe der Sonne in Grad (165,31)</translation>
+  </message>
+  <message>
+   <source>Write the bundle even if it is not shown to be better</source>
+   <translation>Bundle auch schreiben, wenn nicht gezeigt ist, dass es besser ist</translation>
   </message>
   <message>
    <source>Earlier scenes, to learn what is new: raster layers or files</source>
@@ -2014,34 +2042,6 @@ Eine früher eingerichtete Umgebung wird ersetzt, sobald die neue läuft. Das Pr
   <message>
    <source>The log messages panel has more (Landslide4Sense).</source>
    <translation>Mehr steht im Bedienfeld der Protokollmeldungen (Landslide4Sense).</translation>
-  </message>
-  <message>
-   <source>Learns from what somebody drew on a scene, and writes a bundle that maps this event better. Needs the package lightgbm in the engine's environment (extra teach).
-
-&lt;b&gt;Labels&lt;/b&gt; are polygons of landslides and of background: a field label, class, kind, type or landslide says which is which, or the background is a layer of its own. An inventory that was reviewed has a field review: accepted, edited, added or rejected. Twenty polygons of each kind are enough to start.
-
-Best of all is &lt;b&gt;ground that was fully looked at&lt;/b&gt;, a square of a kilometre or so: everything unmarked in it is background, and the shares are right.
-
-With &lt;b&gt;earlier scenes&lt;/b&gt;, what was there before and how it has changed is learned from too; the new bundle then needs an earlier scene to map.
-
-The log says what was reached on labelled ground that lay apart from what was learned from. If that is no better than the bundle by itself, or the ground is too narrow to tell, nothing is written, unless &lt;i&gt;Write the bundle even if it is not shown to be better&lt;/i&gt; is on.
-
-Map the scene again with the new bundle: choose its folder as the bundle in Map landslides. The &lt;b&gt;suggested windows&lt;/b&gt; are those whose labels would teach most.</source>
-   <translation>Lernt aus dem, was jemand auf einer Szene gezeichnet hat, und schreibt ein Bundle, das dieses Ereignis besser kartiert. Braucht das Paket lightgbm in der Umgebung der Engine (Extra teach).
-
-&lt;b&gt;Labels&lt;/b&gt; sind Polygone von Rutschungen und von Hintergrund: Ein Feld label, class, kind, type oder landslide sagt, was ein Polygon ist, oder der Hintergrund ist ein eigener Layer. Ein durchgesehenes Inventar hat ein Feld review: accepted, edited, added oder rejected. Zwanzig Polygone jeder Art genügen für den Anfang.
-
-Am besten ist &lt;b&gt;vollständig durchgesehenes Gelände&lt;/b&gt;, etwa ein Quadrat von einem Kilometer: Alles Unmarkierte darin ist Hintergrund, und die Anteile stimmen.
-
-Mit &lt;b&gt;früheren Szenen&lt;/b&gt; wird auch gelernt, was vorher da war und wie es sich verändert hat; das neue Bundle braucht dann auch zum Kartieren eine frühere Szene.
-
-Das Protokoll sagt, was auf gelabeltem Gelände erreicht wurde, das abseits von dem lag, woraus gelernt wurde. Ist das nicht besser als das Bundle für sich, oder ist das Gelände zu schmal, um das zu sagen, wird nichts geschrieben, außer wenn &lt;i&gt;Bundle auch schreiben, wenn nicht gezeigt ist, dass es besser ist&lt;/i&gt; eingeschaltet ist.
-
-Kartieren Sie die Szene noch einmal mit dem neuen Bundle: Wählen Sie seinen Ordner als Bundle in Rutschungen kartieren. Die &lt;b&gt;vorgeschlagenen Fenster&lt;/b&gt; sind die, deren Labels am meisten lehren würden.</translation>
-  </message>
-  <message>
-   <source>Write the bundle even if it is not shown to be better</source>
-   <translation>Bundle auch schreiben, wenn nicht gezeigt ist, dass es besser ist</translation>
   </message>
  </context>
 </TS>
