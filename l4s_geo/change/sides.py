@@ -182,10 +182,10 @@ def _units_named(scene: SceneLike) -> Iterator[None]:
         if not what.startswith(vague):
             raise
         name = next(iter(scene.values())) if isinstance(scene, Mapping) else scene
-        told = what.replace(vague, f"The spectral values of {os.fspath(name)}", 1).rstrip(".")
+        told = what.removeprefix(vague).rstrip(".")
         raise SceneError(
-            f"{told}; --units holds for all scenes, so where they differ, state the scale in the file (gdal_edit.py "
-            "-scale, what a value is to be multiplied by to become a reflectance)."
+            f"The spectral values of {os.fspath(name)}{told}; --units holds for all scenes, so where they differ, "
+            "state the scale in the file (gdal_edit.py -scale, what a value is to be multiplied by to become a reflectance)."
         ) from error
 
 
@@ -239,7 +239,8 @@ def _recognised(before: Sequence[Observed], ground: Stack) -> list[Observed]:
         names = ", ".join(observed.stack.scene.name for observed in before)
         raise SceneError(
             f"Nothing of the ground of {ground.scene.name} is recognised in the earlier scene {names}: neither edges "
-            "nor colours agree, as under clouds or haze or at another place; give clearer scenes of one place."
+            "nor colours agree, as under clouds or haze or at another place; give clearer scenes of one place, or mask "
+            "clouds (--clouds, --mask)."
         )
     return [observed if observed.fit.recognised else replace(observed, counts=False) for observed in before]
 
