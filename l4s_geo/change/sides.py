@@ -185,7 +185,7 @@ def _units_named(scene: SceneLike) -> Iterator[None]:
         told = what.removeprefix(vague).rstrip(".")
         raise SceneError(
             f"The spectral values of {os.fspath(name)}{told}; --units holds for all scenes, so where they differ, "
-            "state the scale in the file (gdal_edit.py -scale, what a value is to be multiplied by to become a reflectance)."
+            "state the scale in the file (gdal_edit.py -scale, what a value is multiplied by to become a reflectance)."
         ) from error
 
 
