@@ -122,7 +122,8 @@ def _cell(after: RealScene, before: RealScene | None, folder: Path, bundle: str)
     try:
         return f"{found(after, before, folder, bundle=bundle):,.0f}"
     except L4SError as error:
-        return "nothing clear" if "can be compared" in str(error) else type(error).__name__
+        unclear = ("can be compared", "is recognised")
+        return "nothing clear" if any(words in str(error) for words in unclear) else type(error).__name__
 
 
 def at_iburi(data: Path, folder: Path, bundle: str) -> None:

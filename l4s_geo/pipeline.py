@@ -390,6 +390,11 @@ def _predict(run: _Run) -> Prediction:
         run.parts.discard()
         if wanted:
             raise _nothing_compared(run)
+        if run.stack.hidden_share() == 1:
+            raise SceneError(
+                f"No pixel of the scene {run.stack.scene.name} can be mapped: masks hide all of it, such as clouds "
+                "(--clouds, --mask-classes, --mask); give a clearer scene or hide less."
+            )
         raise SceneError(
             f"No pixel of the scene {run.stack.scene.name} can be mapped: none is valid in all of "
             f"{', '.join(run.model.bands)}, unmasked and in the area of interest; check the files' nodata values, the "

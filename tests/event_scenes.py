@@ -30,6 +30,7 @@ def write_scene(
     crs: str = "EPSG:32654",
     seed: int = 5,
     hidden: Sequence[Body] = (),
+    fields: bool = False,
 ) -> Path:
     """Write a scene of three bands.
 
@@ -42,8 +43,12 @@ def write_scene(
         crs: its CRS.
         seed: of the noise.
         hidden: ground without data.
+        fields: whether the ground has fields, the same on every date, by which two dates are brought together.
     """
     dn = np.random.default_rng(seed).integers(480, 520, (3, *shape)).astype(np.uint16)
+    if fields:
+        rows, cols = (start // 100 + np.arange(n) // 10 for start, n in zip((-top, left), shape, strict=True))
+        dn += ((rows[:, None] * 7919 + cols * 104729).astype(int) % 97 * 3).astype(np.uint16)
     for several, value in ((bodies, 3000), (hidden, 0)):
         for x, y, cols, rows in several:
             row, col = round((top - y) / 10), round((x - left) / 10)
@@ -73,8 +78,8 @@ def write_event(folder: Path, bundle: Path, text: str = "") -> Path:
     return path
 
 
-def write_three(folder: Path) -> None:
+def write_three(folder: Path, *, fields: bool = False) -> None:
     """Write three scenes into the folder "after": two tiles that overlap on a day, and the first on a later day."""
-    write_scene(folder / "after" / "S2A_54TWN_20180915.tif")
-    write_scene(folder / "after" / "S2A_54TWP_20180915.tif", LEFT + 1800)
-    write_scene(folder / "after" / "S2B_54TWN_20180920.tif", seed=6)
+    write_scene(folder / "after" / "S2A_54TWN_20180915.tif", fields=fields)
+    write_scene(folder / "after" / "S2A_54TWP_20180915.tif", LEFT + 1800, fields=fields)
+    write_scene(folder / "after" / "S2B_54TWN_20180920.tif", seed=6, fields=fields)

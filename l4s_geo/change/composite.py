@@ -41,9 +41,13 @@ class Observed:
     """The scene, on the mapping grid with its shift taken off."""
     fit: Fit = field(default_factory=Fit)
     """How its values become the reference's; without a line, they are left alone."""
+    counts: bool = True
+    """Whether it is looked at: False for a scene in which none of the reference's ground is recognised."""
 
     def read(self, bands: Sequence[str], window: Window) -> NDArray[np.float32]:
         """Read bands as digital numbers under the reference's sun and air; see `Stack.read_raw`."""
+        if not self.counts:
+            return np.full((len(bands), window.height, window.width), np.nan, np.float32)
         values = self.stack.read_raw(bands, window)
         for band, band_values in zip(bands, values, strict=True):
             if line := self.fit.lines.get(band):
@@ -79,7 +83,7 @@ class Composite(Stack):
         self.units, self.radiometry = lead.units, lead.radiometry
         self.grid, self.dem, self.area = ground.grid, ground.dem, ground.area
         self.masks = [mask for o in scenes for mask in o.stack.masks]
-        self.remarks = [remark for o in scenes for remark in o.stack.remarks]
+        self.remarks = list(lead.remarks)
         self._ground, self._spectral = ground, tuple(shared)
 
     @property

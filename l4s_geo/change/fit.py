@@ -32,6 +32,7 @@ _OF_THE_AIR = ("B1", "B9", "B10")
 _SIDES = (128, 48)
 """Rows and columns of a block, and of those in scenes that hold few such."""
 _FEW = 4
+"""Blocks of a size that a scene has to hold at least for it, and blocks with which it can be recognised."""
 _BLOCKS = 64
 _PIXELS = 60_000
 """Pixels from which the colours are fitted at most."""
@@ -53,6 +54,11 @@ class Fit:
     """How each band's values become those under the reference's sun and air; without a band, they are left alone."""
     notes: tuple[str, ...] = ()
     """What a user should know of it, one sentence each."""
+    recognised: bool = True
+    """Whether the scene may show the reference's ground: False if enough of both was seen, and neither do any blocks
+    agree on a place nor do the colours correlate, as under clouds and haze."""
+    identical: bool = False
+    """Whether all values of the sample are the reference's own, so that both are one scene."""
 
     def grid(self, grid: Grid) -> Grid:
         """Return where a scene is read so that its content falls on a grid."""
@@ -68,6 +74,7 @@ class Fit:
             "shift_m": [round(shift.cols * 10, 2), round(-shift.rows * 10, 2)] if shift else None,
             "shift_blocks": [shift.agreeing, shift.blocks] if shift else None,
             "shift_applied": self.applied,
+            "recognised": self.recognised,
             "lines": {band: asdict(line) for band, line in self.lines.items()},
         }
 
@@ -95,7 +102,8 @@ def fit_scene(reference: Stack, stack: Stack) -> Fit:
     if not lines:
         what = f"the colours of {stack.scene.name} cannot be brought to those of {reference.scene.name}"
         notes = (*notes, f"{what}, since the two have too little unchanged ground in common; they are left as they are")
-    return Fit(shift, applied, lines, notes)
+    recognised = bool(shift or lines) or not _enough_seen(pairs)
+    return Fit(shift, applied, lines, notes, recognised, _identical(pairs))
 
 
 def shared_window(reference: Stack, stack: Stack) -> Window:
@@ -141,6 +149,25 @@ def _read(reference: Stack, stack: Stack, bands: list[str], window: Window) -> _
     return reference.read_raw(bands, window), stack.read_raw(bands, window)
 
 
+def _seen(pair: _Pair) -> NDArray[np.bool_]:
+    """Return which pixels of a block are known in both scenes: (rows, cols) bool."""
+    known: NDArray[np.bool_] = np.logical_and.reduce(np.isfinite(np.concatenate(pair)))
+    return known
+
+
+def _enough_seen(pairs: list[_Pair]) -> bool:
+    """Whether so much is known in both scenes that ground which they share would have been recognised."""
+    judged = sum(_seen(pair).mean() >= 0.5 and min(pair[0].shape[1:]) >= _SIDES[1] for pair in pairs)
+    return bool(judged >= max(_FEW, len(pairs) / 2))
+
+
+def _identical(pairs: list[_Pair]) -> bool:
+    """Whether two scenes have the very same values wherever both are known, and there is such ground."""
+    known = [_seen(pair) for pair in pairs]
+    same = (np.array_equal(one[:, k], other[:, k]) for (one, other), k in zip(pairs, known, strict=True))
+    return any(k.any() for k in known) and all(same)
+
+
 def _shift(
     pairs: list[_Pair], visible: list[int], name: str, beside: str
 ) -> tuple[Shift | None, bool, tuple[str, ...]]:
@@ -149,8 +176,8 @@ def _shift(
     found = [shift for shift in measured if shift is not None]
     shift = agreed(found)
     if shift is None:
-        note = f"how far {name} lies beside {beside} cannot be told ({len(found)} of {len(pairs)} blocks gave a shift "
-        return None, False, (note + "and they disagree), so it is taken as it lies",)
+        why = f"{len(found)} of {len(pairs)} blocks gave a shift{' and they disagree' if len(found) > 1 else ''}"
+        return None, False, (f"how far {name} lies beside {beside} cannot be told ({why}), so it is taken as it lies",)
     if shift.pixels > IMPLAUSIBLE:
         note = f"{name} seems to lie {shift.pixels:.1f} pixels beside {beside}, which no two products of Sentinel-2 do"
         return shift, False, (f"{note}; this is not taken off, so look whether both show the same ground",)
@@ -166,7 +193,7 @@ def _lines(pairs: list[_Pair], bands: list[str], shift: Shift | None) -> dict[st
     for one, other in pairs:
         if shift:
             other = np.stack([ndimage.shift(b, (-shift.rows, -shift.cols), order=1, cval=np.nan) for b in other])
-        known = np.isfinite(one).all(axis=0) & np.isfinite(other).all(axis=0)
+        known = _seen((one, other))
         step = max(1, known.size * len(pairs) // _PIXELS)
         ones.append(one[:, known][:, ::step])
         others.append(other[:, known][:, ::step])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,7 +29,7 @@ from l4s_geo.output.identity import Files
 from l4s_geo.sources.detect import open_scene
 from l4s_geo.sources.names import file_of
 from l4s_geo.sources.scene import Scene
-from l4s_geo.stack.assumed import assumptions_of
+from l4s_geo.stack.assumed import assumptions_of, remarks_of
 from l4s_geo.stack.input_files import input_files
 from l4s_geo.stack.open import Inputs, fingerprint, gdal_settings, open_stack
 from l4s_geo.stack.stack import Stack
@@ -105,11 +105,22 @@ class Sides:
         lines = []
         for side, scenes in (("After", self.after_scenes), ("Before", self.before_scenes)):
             lines += [f"{side}: {_described(o)}" for o in scenes]
-            lines += [f"Note: {note}" for o in scenes for note in o.fit.notes]
+            lines += [f"Note: {note}" for o in scenes for note in self._notes(o)]
         if self.before:
             words = {"rdndvi": "rdNDVI", "greenness": "visible greenness, since a side has no near infrared"}
             lines.append(f"Change: by {words[self.index]}")
         return lines
+
+    def _notes(self, observed: Observed) -> list[str]:
+        """Return what a user should know of a scene: how it fits and, beside the first one's, how it was understood."""
+        name, notes = observed.stack.scene.name, list(observed.fit.notes)
+        if not observed.counts:
+            notes.append(f"{name} is not compared, since none of the ground is recognised in it")
+        first = self.after_scenes[0]
+        if observed is not first:
+            known = remarks_of(first.stack)
+            notes += [f"{name}: {remark}" for remark in remarks_of(observed.stack) if remark not in known]
+        return notes
 
     def facts(self) -> dict[str, Any]:
         """Return what the provenance says of the scenes, JSON-serialisable."""
@@ -145,6 +156,7 @@ def open_sides(inputs: Inputs, dates: Dates) -> Iterator[Sides]:
         after = [Observed(ground), *(_fitted(files, ground, inputs, scene) for scene in dates.also)]
         before = [_fitted(files, ground, inputs, scene) for scene in dates.before]
         _check_different([*after, *before])
+        before = _recognised(before, ground) if not dates.also else before
         side = Composite(after, ground, dates.composite) if dates.also else ground
         earlier = Composite(before, ground, dates.composite) if before else None
         sides = Sides(side, earlier, tuple(after), tuple(before))
@@ -155,9 +167,26 @@ def open_sides(inputs: Inputs, dates: Dates) -> Iterator[Sides]:
 def _fitted(files: ExitStack, ground: Stack, inputs: Inputs, scene: SceneLike) -> Observed:
     """Open a further scene so that it fits the reference."""
     own = replace(inputs, scene=scene, dem=None, slope=None, aoi=None)
-    with open_stack(own, ground.grid) as nominal:
+    with _units_named(scene), open_stack(own, ground.grid) as nominal:
         fit = Fit() if _files(nominal) == _files(ground) else fit_scene(ground, nominal)
     return Observed(files.enter_context(open_stack(own, fit.grid(ground.grid))), fit)
+
+
+@contextmanager
+def _units_named(scene: SceneLike) -> Iterator[None]:
+    """Say of which further scene the values cannot be understood, and what to do where the others' can."""
+    try:
+        yield
+    except SceneError as error:
+        what, vague = str(error), "The scene's spectral values"
+        if not what.startswith(vague):
+            raise
+        name = next(iter(scene.values())) if isinstance(scene, Mapping) else scene
+        told = what.removeprefix(vague).rstrip(".")
+        raise SceneError(
+            f"The spectral values of {os.fspath(name)}{told}; --units holds for all scenes, so where they differ, "
+            "state the scale in the file (gdal_edit.py -scale, what a value is multiplied by to become a reflectance)."
+        ) from error
 
 
 def _grid(inputs: Inputs, also: Sequence[SceneLike]) -> Grid:
@@ -194,13 +223,40 @@ def _check_different(scenes: Sequence[Observed]) -> None:
         seen.add(files)
 
 
+def _recognised(before: Sequence[Observed], ground: Stack) -> list[Observed]:
+    """Leave out earlier scenes that show nothing of the reference's ground: to them, all of it would look new.
+
+    Raises:
+        SceneError: none shows any, or one holds the very values of the reference.
+    """
+    for observed in before:
+        if observed.fit.identical:
+            raise SceneError(
+                f"The earlier scene {observed.stack.scene.name} holds the very values of {ground.scene.name}, so both "
+                "are one scene; give one of another date."
+            )
+    if before and not any(observed.fit.recognised for observed in before):
+        names = ", ".join(observed.stack.scene.name for observed in before)
+        raise SceneError(
+            f"Nothing of the ground of {ground.scene.name} is recognised in the earlier scene {names}: neither edges "
+            "nor colours agree, as under clouds or haze or at another place; give clearer scenes of one place, or mask "
+            "clouds (--clouds, --mask)."
+        )
+    return [observed if observed.fit.recognised else replace(observed, counts=False) for observed in before]
+
+
 def _check_order(sides: Sides, strict: bool) -> None:
     """Compare the dates of the two sides; a contradiction is an error if they are to be strict, or else a remark.
 
     Raises:
         SceneError: see above.
     """
-    first, last = sides.date_after, sides.date_before
+    unknown = [o.stack.scene.name for o in (*sides.after_scenes, *sides.before_scenes) if not _time(o.stack.scene)]
+    if strict and unknown:
+        sides.after.remarks.append(f"--strict-dates says nothing of {', '.join(unknown)}, whose date is unknown")
+    # A known date of a side contradicts the other side's, whatever the unknown ones are.
+    first = min(_known_times(sides.after_scenes), default="")
+    last = max(_known_times(sides.before_scenes), default="")
     if not (first and last) or last < first:
         return
     found = f"the earlier scenes reach to {last} and the later ones begin at {first}"
@@ -214,8 +270,13 @@ def _check_order(sides: Sides, strict: bool) -> None:
 
 def _times(scenes: Sequence[Observed]) -> list[str]:
     """Return the times of scenes; none at all if one is unknown."""
-    times = [_time(o.stack.scene) for o in scenes]
-    return times if all(times) else []
+    times = _known_times(scenes)
+    return times if len(times) == len(scenes) else []
+
+
+def _known_times(scenes: Sequence[Observed]) -> list[str]:
+    """Return the times of those scenes whose time is known."""
+    return [time for o in scenes if (time := _time(o.stack.scene))]
 
 
 def _time(scene: Scene) -> str:

@@ -77,3 +77,35 @@ def test_what_does_not_fit_is_left_as_it_is(opened) -> None:
     assert not found.applied
     assert found.lines == {}
     assert len(found.notes) == 2
+    assert not found.recognised
+
+
+def test_a_veil_under_which_nothing_shows_is_not_the_ground(opened) -> None:
+    """Clouds too thin and too dark for their colours to be a cloud's."""
+    reference = opened("a.tif", ground())
+    veil = 1300 + 150 * ndimage.gaussian_filter(np.random.default_rng(3).normal(size=(5, 300, 320)), (0, 8, 8)) * 20
+    assert not fit_scene(reference, opened("b.tif", veil, reference.grid)).recognised
+
+
+@pytest.mark.parametrize("share", [0.4, 0.8])
+def test_ground_between_clouds_is_recognised(opened, share) -> None:
+    """What is seen between clouds agrees on one place, however little it is."""
+    reference = opened("a.tif", ground())
+    dn = ground() * 0.8 + 60
+    dn[:, :, round(320 * (1 - share)) :] = 5000
+    found = fit_scene(reference, opened("b.tif", dn, reference.grid))
+    assert found.recognised
+
+
+def test_too_little_shared_ground_says_nothing_against_a_scene(opened) -> None:
+    """A neighbouring tile that shares a strip of water is not taken for clouds."""
+    reference = opened("a.tif", ground())
+    flat = np.full((5, 300, 320), 700.0)
+    strip = opened("b.tif", flat, reference.grid, transform=TRANSFORM @ Affine.translation(290, 0))
+    assert fit_scene(reference, strip).recognised
+
+
+def test_the_very_values_of_a_scene_are_that_scene(opened) -> None:
+    reference = opened("a.tif", ground())
+    assert fit_scene(reference, opened("b.tif", ground(), reference.grid)).identical
+    assert not fit_scene(reference, opened("c.tif", ground() + 1, reference.grid)).identical

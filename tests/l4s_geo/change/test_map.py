@@ -10,6 +10,7 @@ import numpy as np
 import pyogrio
 import pytest
 import rasterio
+import rasterio.shutil
 from affine import Affine
 from click.testing import CliRunner
 from pandas.testing import assert_frame_equal
@@ -172,9 +173,8 @@ def test_what_is_masked_on_either_side_is_not_mapped(after, write_before, bundle
     cloud = np.full(SHAPE, 4, np.uint8)
     cloud[NEW] = 9
     scl = write_raster("SCL.tif", cloud)
-    bands = {
-        name: write_raster(f"{name}.tif", band.astype(np.uint16)) for name, band in zip(NAMES, ground(OLD), strict=True)
-    }
+    dn = ground(OLD, seed=2).astype(np.uint16)
+    bands = {name: write_raster(f"{name}.tif", band) for name, band in zip(NAMES, dn, strict=True)}
     assert len(l4s_geo.map_scene(after, before={**bands, "SCL": scl}, bundle=bundle)) == 0
     every = write_raster("all.tif", np.full(SHAPE, 9, np.uint8))
     with pytest.raises(SceneError, match="No pixel of the scene after can be compared"):
@@ -264,6 +264,62 @@ def test_the_same_scene_twice_is_refused(after, write_before, bundle) -> None:
     before = write_before()
     with pytest.raises(SceneError, match="The scene before is given twice"):
         l4s_geo.map_scene(after, before=[before, before], bundle=bundle)
+
+
+@pytest.mark.parametrize("driver", ["copy", "VRT", "COG"])
+def test_the_same_values_under_another_name_are_refused(after, bundle, tmp_path, driver) -> None:
+    twin = tmp_path / ("twin.vrt" if driver == "VRT" else "twin.tif")
+    if driver == "copy":
+        twin.write_bytes(after.read_bytes())
+    else:
+        rasterio.shutil.copy(after, twin, driver=driver)
+    with pytest.raises(SceneError, match="The earlier scene twin holds the very values of after"):
+        l4s_geo.map_scene(after, before=twin, bundle=bundle)
+
+
+@pytest.mark.parametrize("what", ["one value", "turned", "veil"])
+def test_an_earlier_scene_that_shows_none_of_the_ground_is_refused(after, write_raster, bundle, what) -> None:
+    veil = 1300 + 3000 * ndimage.gaussian_filter(np.random.default_rng(5).normal(size=(4, *SHAPE)), (0, 8, 8))
+    turned = ground(OLD, seed=2)[:, ::-1, ::-1]
+    dn = {"one value": np.full((4, *SHAPE), 700), "turned": turned, "veil": veil}[what]
+    before = write_raster("before.tif", dn.clip(1, 9999).astype(np.uint16), names=NAMES)
+    with pytest.raises(SceneError, match="Nothing of the ground of after is recognised in the earlier scene before"):
+        l4s_geo.map_scene(after, before=before, bundle=bundle)
+
+
+def test_an_earlier_scene_that_shows_none_of_the_ground_does_not_count(
+    after, write_before, write_raster, bundle
+) -> None:
+    alone = l4s_geo.map_scene(after, before=write_before(), bundle=bundle)
+    grey = write_raster("grey.tif", np.full((4, *SHAPE), 1300, np.uint16), names=NAMES)
+    said: list[str] = []
+    found = l4s_geo.map_scene(
+        after, before=[grey, write_before("b.tif")], composite="median", bundle=bundle, reporter=Listener(said)
+    )
+    assert_frame_equal(found.drop(columns="created"), alone.drop(columns="created"))
+    assert found.n_before.tolist() == [1]
+    assert any("grey is not compared, since none of the ground is recognised in it" in line for line in said)
+
+
+def test_what_is_noticed_of_earlier_scenes_is_said(after, write_raster, bundle) -> None:
+    before = write_raster("before.tif", (ground(OLD, seed=2) + 1000).astype(np.uint16), names=NAMES)
+    said: list[str] = []
+    l4s_geo.map_scene(after, before=before, bundle=bundle, reporter=Listener(said))
+    (note,) = [line for line in said if "as where 1000 is added" in line]
+    assert note.startswith("Note: before: ")
+
+
+def test_values_that_cannot_be_understood_are_those_of_a_named_scene(after, write_raster, bundle) -> None:
+    percent = (ground(OLD, seed=2) / 350 + 9).astype(np.float32)
+    before = write_raster("before.tif", percent, names=NAMES)
+    with pytest.raises(
+        SceneError, match=r"The spectral values of .*before\.tif .* may be reflectance in percent"
+    ) as told:
+        l4s_geo.map_scene(after, before=before, bundle=bundle)
+    assert "--units holds for all scenes" in str(told.value)
+    with rasterio.open(before, "r+") as dataset:  # what the message says
+        dataset.scales = (0.01,) * 4
+    assert len(l4s_geo.map_scene(after, before=before, bundle=bundle)) == 1
 
 
 def test_a_bundle_without_a_model_of_newness_is_refused(after, write_before, red_bundle, tmp_path) -> None:
@@ -364,3 +420,21 @@ def test_an_earlier_scene_that_is_later_is_said_or_refused(write_dated, bundle) 
     assert any("the earlier scenes reach to 2018-10-01" in line for line in said)
     with pytest.raises(SceneError, match="By their dates, the earlier scenes reach to 2018-10-01"):
         l4s_geo.map_scene(after, before=before, bundle=bundle, strict_dates=True)
+
+
+@pytest.mark.parametrize("unknown", ["before", "after"])
+def test_a_known_date_contradicts_the_other_side_though_another_is_unknown(
+    write_dated, write_raster, bundle, unknown
+) -> None:
+    before = [write_dated("b", "2018-10-01T01:00:00Z", ground(OLD, seed=2))]
+    after = [write_dated("a", "2018-09-20T01:00:00Z", ground(OLD, NEW))]
+    more = write_raster("more.tif", ground(OLD, seed=7).astype(np.uint16), names=NAMES)
+    (before if unknown == "before" else after).append(more)
+    with pytest.raises(SceneError, match="the earlier scenes reach to 2018-10-01"):
+        l4s_geo.map_scene(after, before=before, bundle=bundle, strict_dates=True)
+
+
+def test_unknown_dates_are_said_where_the_order_is_to_be_strict(after, write_before, bundle) -> None:
+    said: list[str] = []
+    l4s_geo.map_scene(after, before=write_before(), bundle=bundle, strict_dates=True, reporter=Listener(said))
+    assert any("--strict-dates says nothing of after, before, whose date is unknown" in line for line in said)

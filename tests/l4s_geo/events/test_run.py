@@ -345,8 +345,8 @@ def test_earlier_scenes_let_only_new_landslides_be_mapped(tmp_path, red_bundle):
     from support import add_newness
 
     bundle = add_newness(red_bundle, tmp_path / "red-new")
-    write_three(tmp_path)
-    write_scene(tmp_path / "before" / "S2A_54TWN_20180801.tif", bodies=BODIES[:1], seed=11)
+    write_three(tmp_path, fields=True)
+    write_scene(tmp_path / "before" / "S2A_54TWN_20180801.tif", bodies=BODIES[:1], seed=11, fields=True)
     ran = map_event(write_event(tmp_path, bundle, "scenes: {before: before, after: after}"))
     assert not ran.failed
     merged = merged_of(ran)

@@ -90,10 +90,15 @@ def test_maps_like_the_function(worker, scene, red_bundle):
     assert hidden(scene.parent) == []
 
 
-def test_an_earlier_scene_is_compared(worker, write_raster, scene, red_bundle, tmp_path):
+def test_an_earlier_scene_is_compared(worker, write_raster, red_bundle, tmp_path):
     bundle = add_newness(red_bundle, tmp_path / "comparing")
-    ground = np.random.default_rng(0).integers(860, 940, (3, 200, 200)).astype(np.uint16)
-    before, change = write_raster("before.tif", ground, names=("B4", "B3", "B2")), tmp_path / "change.tif"
+    random = np.random.default_rng(0)
+    fields = 700 + np.kron(random.integers(0, 400, (3, 20, 20)), np.ones((1, 10, 10), int))
+    after = fields.copy()
+    after[:, 60:80, 60:90] = 3000
+    days = (("after.tif", after), ("before.tif", fields + random.integers(-9, 9, fields.shape)))
+    scene, before = (write_raster(name, dn.astype(np.uint16), names=("B4", "B3", "B2")) for name, dn in days)
+    change = tmp_path / "change.tif"
     out = tmp_path / "new.gpkg"
     request = {"scene": str(scene), "bundle": str(bundle), "before": [str(before)]}
     worker.ask("check", **request)
