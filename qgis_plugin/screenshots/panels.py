@@ -72,8 +72,8 @@ class Session:
         """Begin a review."""
         dock = self.panels.review()
         dock.ask = lambda question: True
-        dock._layers.setLayer(self.inventory)
-        dock._probability.setLayer(self.probability)
+        dock.panel.layers.setLayer(self.inventory)
+        dock.panel.probability.setLayer(self.probability)
         dock.begin()
         self.dock = dock
 
@@ -130,7 +130,7 @@ class Session:
         """Press a key of the panel."""
         for kind in (QEvent.Type.KeyPress, QEvent.Type.KeyRelease):
             event = QKeyEvent(kind, Qt.Key.Key_unknown, Qt.KeyboardModifier.NoModifier, key)
-            QgsApplication.sendEvent(self.dock._panel, event)
+            QgsApplication.sendEvent(self.dock.panel.keys, event)
 
     def mouse(self, kind, x, y):
         """Use the mouse on the map."""

@@ -10,6 +10,7 @@ import importlib
 import json
 import os
 import sys
+import time
 from pathlib import Path
 from types import ModuleType
 
@@ -90,12 +91,21 @@ def main() -> None:
 
     from l4s_landslides import managed, notice
     from l4s_landslides.engine import Engine
+    from l4s_landslides.live import LiveEngine
     from l4s_landslides.worker import Worker
 
     feedback = _Feedback()
     with Worker(Engine(sys.executable, "the test"), feedback) as worker:
         facts = worker.request("environment", {})
         was_running = worker.running()
+    live, answers = LiveEngine(), []
+    live.failed.connect(answers.append)
+    live.ask("facts", "environment", {}, lambda answer: answers.append(answer["engine"]))
+    deadline = time.monotonic() + 60
+    while not answers and time.monotonic() < deadline:
+        application.processEvents()
+        time.sleep(0.01)
+    live.stop()
     dialog = notice.Notice("The engine is not set up yet.")
     button = dialog.findChild(QtWidgets.QPushButton, "setup")
     QtCore.QTimer.singleShot(0, button.click)
@@ -103,6 +113,7 @@ def main() -> None:
         "modules": modules,
         "engine": facts["engine"],
         "was_running": was_running,
+        "live": answers,
         "ended": not worker.running(),
         "base": managed.base_python(sys.executable),
         "accepted": dialog.exec() == QtWidgets.QDialog.DialogCode.Accepted.value,

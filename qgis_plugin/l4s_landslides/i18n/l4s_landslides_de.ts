@@ -2039,5 +2039,9 @@ Kartieren Sie die Szene noch einmal mit dem neuen Bundle: Wählen Sie seinen Ord
    <source>The log messages panel has more (Landslide4Sense).</source>
    <translation>Mehr steht im Bedienfeld der Protokollmeldungen (Landslide4Sense).</translation>
   </message>
+  <message>
+   <source>What was drawn could not be written for the engine to {path} ({why}); free its disk.</source>
+   <translation>Das Gezeichnete ließ sich nicht für die Engine nach {path} schreiben ({why}); dort Platz schaffen.</translation>
+  </message>
  </context>
 </TS>
