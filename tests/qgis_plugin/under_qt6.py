@@ -37,6 +37,12 @@ class _Settings(QtCore.QSettings):
         super().__init__(str(Path(os.environ["HOME"]) / "qgis.ini"), QtCore.QSettings.Format.IniFormat)
 
 
+class _Application(metaclass=_AnyAttribute):
+    @staticmethod
+    def qgisSettingsDirPath() -> str:  # noqa: N802
+        return os.environ["HOME"]
+
+
 class _Feedback:
     def __init__(self, *_: object) -> None:
         self.lines: list[str] = []
@@ -76,6 +82,7 @@ def _pose_as_qgis() -> None:
     sys.modules["qgis.PyQt"] = qt
     core = sys.modules["qgis.core"]
     core.QgsSettings, core.QgsProcessingFeedback = _Settings, _Feedback
+    core.QgsApplication = _Application
     sys.modules["qgis"].core = core
 
 
