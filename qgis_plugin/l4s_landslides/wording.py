@@ -104,6 +104,8 @@ def _worded(part) -> str:
         return tr("“Band layers”: {band} from {file}").format(
             band=band, file=tr("its layer") if file == "FILE" else file
         )
+    if parameter == "scene" and not value:
+        return tr("“Scene” or “Band layers”")
     title = titles().get(parameter, parameter)
     value = "" if value == "FILE" else _values().get((parameter, value), value)
     return tr("“{title}: {value}”").format(title=title, value=value) if value else tr("“{}”").format(title)
