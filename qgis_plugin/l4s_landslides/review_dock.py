@@ -265,6 +265,7 @@ class ReviewDock(QgsDockWidget):
             return
         self.tell("")
         self._view.mark(self._review.layer, fid)
+        self._view.zoom(self._review.layer, fid)
 
     def _decide(self, decision: str) -> None:
         if self._review is None or self._fid is None:
@@ -291,6 +292,8 @@ class ReviewDock(QgsDockWidget):
         if not fids or self._review is None:
             return
         layer = self._review.layer
+        if self._fid in fids:
+            self._view.mark(layer, self._fid)
 
         def then(order: list, values: list) -> None:
             self._measured(layer, order, values)

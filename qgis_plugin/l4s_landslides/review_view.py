@@ -33,9 +33,8 @@ class LandslideView:
         self._band.reset(POLYGON)
 
     def mark(self, layer: QgsVectorLayer, fid: int) -> None:
-        """Mark a landslide, and show it with what is around it."""
+        """Mark a landslide."""
         self._band.setToGeometry(layer.getFeature(fid).geometry(), layer)
-        self.zoom(layer, fid)
 
     def zoom(self, layer: QgsVectorLayer, fid: int) -> None:
         """Show a landslide with what is around it."""

@@ -217,6 +217,7 @@ def test_an_edited_outline_is_a_decision_and_is_measured_by_the_engine(begun, in
     old = inventory.getFeature(fid)
     grown = old.geometry().buffer(30, 4)
     assert inventory.changeGeometry(fid, grown)  # as the vertex tool does
+    wait_until(begun, lambda: begun._view._band.asGeometry().equals(grown))
     wait_until(begun, lambda: begun.measuring.engine.is_idle and inventory.getFeature(fid)["area_m2"] != old["area_m2"])
     new = inventory.getFeature(fid)
     assert (new["review"], in_file(inventory)[1][0]) == ("edited", "edited")

@@ -67,12 +67,15 @@ def test_what_a_table_of_layers_cannot_say(problem, band_files):
     assert "Two layers" in problem("maplandslides", BAND_LAYERS=[red, "B4", green, "B04"])
     assert "choose the bands" in problem("maplandslides", BAND_LAYERS=[red, ""])
     assert "is no raster" in problem("maplandslides", BAND_LAYERS=["nowhere.tif", "B4"])
-    assert "given for B4 and for B3; give each band its own file" in problem(
-        "maplandslides", BAND_LAYERS=[red, "B4", red, "B3"]
-    )
     lacking = problem("maplandslides", BAND_LAYERS=[red, "B4", green, "B3"])
     assert "lacks B2" in lacking
     assert "“Band layers”: B2 from its layer" in lacking
+
+
+def test_a_layer_cannot_be_two_bands(problem, band_files):
+    red = str(band_files["B4"])
+    message = problem("maplandslides", BAND_LAYERS=[red, "B4", red, "B3"])
+    assert "given for B4 and for B3; give each band its own file" in message
 
 
 def test_a_folder_of_which_only_needed_bands_fit(run, samples, band_files, feedback):
