@@ -26,6 +26,7 @@ PARAMETERS: dict[str, tuple[str, str]] = {
     "bands": ("bands", r"[A-Z][A-Z0-9]*(?:,[A-Za-z0-9-]+)+(?:,…)?"),
     "batch": ("batch", ""),
     "before": ("before", ""),
+    "before-band": ("before", r"\S+=[A-Za-z.]*[A-Za-z]"),
     "before-days": ("before_days", ""),
     "bundle": ("bundle", r"(?!on\b)[\w{}.-]*\w"),
     "cloud": ("cloud", ""),

@@ -161,13 +161,14 @@ def open_band_files(files: Mapping[str, PathLike], name: str | None = None, stri
 
     Raises:
         SceneError: a file is missing, not a raster, not georeferenced, or of another extent.
-        BandError: a name is none of the 14 bands, or is given twice, or a file has several bands.
+        BandError: a name is none of the 14 bands, or is given twice, or a file has several bands or is two of them.
     """
     paths = {}
     for given, path in files.items():
         if (band := _named(given)) in paths:
             raise BandError(f"Band {band} is given twice; give one file for each band.")
         paths[band] = os.fspath(path)
+    _check_apart(paths)
     found: dict[str, tuple[BandRef, Units | None]] = {}
     grids: dict[str, Grid] = {}
     aside: dict[str, SceneError] = {}
@@ -201,6 +202,15 @@ def open_band_files(files: Mapping[str, PathLike], name: str | None = None, stri
         order=told,
         aside=aside,
     )
+
+
+def _check_apart(paths: Mapping[str, str]) -> None:
+    """Check that no file is given for two bands."""
+    bands: dict[str, str] = {}
+    for band, path in paths.items():
+        place = path if "://" in path or path.startswith("/vsi") else os.path.realpath(path)
+        if (other := bands.setdefault(place, band)) != band:
+            raise BandError(f"The file {shown(path)} is given for {other} and for {band}; give each band its own file.")
 
 
 def _reference(grids: Mapping[str, Grid]) -> str:

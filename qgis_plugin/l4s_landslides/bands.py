@@ -68,7 +68,7 @@ def drawn_names(layer: QgsRasterLayer) -> list[str]:
     """Return names of a layer's bands in order, of which those that it is drawn with in colour are B4, B3 and B2.
 
     Raises:
-        InputError: it is not drawn in three colours.
+        InputError: it is not drawn in three colours, or with bands that are others by their names.
     """
     renderer = layer.renderer()
     shown = ()
@@ -80,6 +80,14 @@ def drawn_names(layer: QgsRasterLayer) -> list[str]:
                 "The layer {} is not drawn with three different bands as red, green and blue; choose them in its "
                 "symbology (multiband color), or name its bands."
             ).format(layer.name())
+        )
+    said = [guess(layer.bandName(band).split(":", 1)[-1]) for band in shown]
+    if any(said) and said != list(_NATURAL):
+        raise InputError(
+            tr(
+                "The layer {name} is drawn with its bands {bands} as red, green and blue, which are not B4, B3, B2; "
+                "leave its bands to their names, or choose these three in its symbology."
+            ).format(name=layer.name(), bands=", ".join(band or "?" for band in said))
         )
     names = ["-"] * layer.bandCount()
     for band, name in zip(shown, _NATURAL):

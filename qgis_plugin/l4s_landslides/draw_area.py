@@ -16,7 +16,7 @@ from qgis.PyQt.QtCore import Qt, pyqtSignal
 from qgis.PyQt.QtGui import QColor
 from qgis.PyQt.QtWidgets import QPushButton
 
-from .map_enums import INFO, POLYGON, WARNING
+from .enums import INFO, POLYGON, WARNING
 from .texts import tr
 
 _COLOUR = QColor(255, 127, 0)

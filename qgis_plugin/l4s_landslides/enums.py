@@ -50,3 +50,18 @@ FIXED_RANGE_OF_RASTER = _first(
     "Qgis.RasterTemporalMode.FixedTemporalRange", "QgsRasterLayerTemporalProperties.TemporalMode.ModeFixedTemporalRange"
 )
 """How the times of a raster layer are told: one range for all of it."""
+POLYGON = core.QgsGeometry.fromRect(core.QgsRectangle(0, 0, 1, 1)).type()
+"""Kind of geometry: polygons."""
+POLYGON_LAYERS = _first("Qgis.LayerFilter.PolygonLayer", "QgsMapLayerProxyModel.Filter.PolygonLayer")
+"""What a list of layers offers: layers of polygons."""
+RASTER_LAYERS = _first("Qgis.LayerFilter.RasterLayer", "QgsMapLayerProxyModel.Filter.RasterLayer")
+"""What a list of layers offers: rasters."""
+NO_GEOMETRY = _first("Qgis.FeatureRequestFlag.NoGeometry", "QgsFeatureRequest.Flag.NoGeometry")
+"""Flag of a request for features: attributes alone."""
+NO_FORM = _first("Qgis.AttributeFormSuppression.On", "QgsEditFormConfig.FeatureFormSuppress.SuppressOn")
+"""No form is shown for a feature that has been drawn."""
+CHANGES = tuple(
+    _first(f"Qgis.VectorProviderCapability.{name}", f"QgsVectorDataProvider.Capability.{name}")
+    for name in ("ChangeAttributeValues", "ChangeGeometries", "AddFeatures")
+)
+"""What a file must allow so that a review can write into it."""

@@ -15,7 +15,8 @@ from qgis.PyQt.QtCore import QIODevice, QObject, QProcess, pyqtSignal
 from . import engine
 from .errors import EngineMissingError
 from .network import environment
-from .texts import tr
+from .texts import technical, tr
+from .wording import worded
 
 _GRACE_MS = 1500
 
@@ -117,7 +118,8 @@ class LiveEngine(QObject):
         elif kind in ("result", "error") and message.get("id") == self._number and self._flight is not None:
             asked, self._flight = self._flight, None
             if kind == "error":
-                self.failed.emit(str(message.get("message") or tr("The engine failed without a message.")))
+                technical(str(message.get("detail", "")))
+                self.failed.emit(worded(message, "message") or tr("The engine failed without a message."))
             elif asked.kind not in self._waiting:
                 asked.then(message.get("result") or {})
             self._send()

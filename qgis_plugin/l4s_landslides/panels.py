@@ -3,41 +3,30 @@
 from __future__ import annotations
 
 from qgis.PyQt.QtCore import Qt
-from qgis.PyQt.QtGui import QIcon
-from qgis.PyQt.QtWidgets import QAction
 
 from .draw_area import AreaDrawing
 from .review_dock import ReviewDock
-from .texts import ICON, tr
+from .texts import tr
 from .threshold_dock import ThresholdDock
 
 
 class Panels:
-    """The panels, and the entries of the menu that show them."""
+    """The panels and the map tool."""
 
-    def __init__(self, iface, menu: str) -> None:
+    def __init__(self, iface) -> None:
         self._iface = iface
-        self._menu = menu
         self._made = {}
-        self._actions = []
 
-    def add(self) -> None:
-        """Add the entries to the plugin's menu."""
-        for text, show in (
+    def entries(self) -> tuple:
+        """What the plugin's menu says of them, and what shows each."""
+        return (
             (tr("Review inventory"), self.review),
             (tr("Threshold by eye"), self.threshold),
             (tr("Draw the area of interest"), self.area),
-        ):
-            action = QAction(QIcon(str(ICON)), text, self._iface.mainWindow())
-            action.triggered.connect(lambda _=False, do=show: do())
-            self._iface.addPluginToMenu(self._menu, action)
-            self._actions.append(action)
+        )
 
     def remove(self) -> None:
         """Take everything back."""
-        for action in self._actions:
-            self._iface.removePluginMenu(self._menu, action)
-        self._actions.clear()
         for made in self._made.values():
             made.unload()
             if isinstance(made, (ReviewDock, ThresholdDock)):

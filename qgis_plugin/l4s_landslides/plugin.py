@@ -1,4 +1,4 @@
-"""The plugin: it adds the provider to Processing, its algorithms to menu and toolbar, and panels."""
+"""The plugin: it adds the provider to Processing, and algorithms and panels to menu and toolbar."""
 
 from __future__ import annotations
 
@@ -36,7 +36,12 @@ class LandslidesPlugin:
     def initGui(self):  # noqa: N802
         """Add the provider, the menu and the toolbar's button."""
         self.initProcessing()
+        from .panels import Panels  # with their widgets, which qgis_process does without
+
+        self._panels = Panels(self._iface)
         self._add(tr("Load sample scene"), lambda: sample.load(self._iface))
+        for text, show in self._panels.entries():
+            self._add(text, show)
         for algorithm in self._provider.algorithms():
             name = algorithm.name()
             self._add(f"{algorithm.displayName()}…", lambda name=name: _open(name))
@@ -49,10 +54,6 @@ class LandslidesPlugin:
         menu.addActions(self._actions)
         self._button.setMenu(menu)
         self._in_toolbar = self._iface.addToolBarWidget(self._button)
-        from .panels import Panels  # with their widgets, which qgis_process does without
-
-        self._panels = Panels(self._iface, _MENU)
-        self._panels.add()
 
     def unload(self):
         """Take everything back."""

@@ -19,8 +19,8 @@ from qgis.core import (
 )
 from qgis.PyQt.QtCore import QObject, QTimer, pyqtSignal
 
+from .enums import CHANGES, NO_FORM, NO_GEOMETRY, POLYGON
 from .errors import InputError
-from .map_enums import CHANGES, NO_FORM, NO_GEOMETRY, POLYGON
 from .results import file_of
 from .texts import tr
 
@@ -45,7 +45,12 @@ class Row:
     area: float
     """m²."""
     review: str
-    """A decision, or ""."""
+    """What the field says: a decision, "", or any other word."""
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether that is a decision."""
+        return self.review in DECISIONS
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,7 @@ class Filter:
     def takes(self, row: Row) -> bool:
         """Whether a landslide is one of them."""
         known = row.confidence if row.confidence in CLASSES else ""
-        return known in self.classes and self.least <= row.area <= self.most and not (self.open_only and row.review)
+        return known in self.classes and self.least <= row.area <= self.most and not (self.open_only and row.is_decided)
 
 
 @dataclass(frozen=True)

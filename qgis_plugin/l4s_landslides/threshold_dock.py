@@ -19,11 +19,11 @@ from qgis.PyQt.QtGui import QColor
 from qgis.PyQt.QtWidgets import QDoubleSpinBox, QFormLayout, QLabel, QPushButton, QSlider, QWidget
 
 from . import defaults
+from .enums import POLYGON, RASTER_LAYERS
 from .errors import InputError
 from .layers import raster_file
 from .live import LiveEngine
 from .made_from import facts_of
-from .map_enums import POLYGON, RASTER_LAYERS
 from .texts import tr
 
 _STEPS = 100

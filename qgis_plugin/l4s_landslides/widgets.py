@@ -98,7 +98,7 @@ class BandTable(QWidget):
         self.table.setRowCount(0)
         for layer, band in zip(table[::2], table[1::2]):
             known = QgsProject.instance().mapLayer(str(layer))
-            self.add(str(layer), known.name() if known else Path(str(layer)).name, str(band))
+            self.add(str(layer), known.name() if known else Path(str(layer)).name, guess(str(band)))
 
     def _band(self, row: int) -> str:
         return str(self.table.cellWidget(row, 1).currentData() or "")

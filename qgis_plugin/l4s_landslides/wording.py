@@ -104,6 +104,10 @@ def _worded(part) -> str:
         return tr("“Band layers”: {band} from {file}").format(
             band=band, file=tr("its layer") if file == "FILE" else file
         )
+    if parameter == "before":
+        value = ""  # earlier scenes are layers and files here, not one file a band
+    if parameter == "scene" and not value:
+        return tr("“Scene” or “Band layers”")
     title = titles().get(parameter, parameter)
     value = "" if value == "FILE" else _values().get((parameter, value), value)
     return tr("“{title}: {value}”").format(title=title, value=value) if value else tr("“{}”").format(title)

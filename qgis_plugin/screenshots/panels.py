@@ -7,6 +7,7 @@ and its probability raster.
 import json
 import os
 import traceback
+from itertools import chain
 from pathlib import Path
 
 from qgis.core import QgsApplication, QgsProject, QgsRasterLayer, QgsVectorLayer
@@ -23,8 +24,9 @@ class Session:
     """One run, step by step; each step leaves QGIS time to draw."""
 
     def __init__(self):
-        review = (self.open, self.review, self.decide, self.edit, self.show_review)
-        self.steps = iter((*review, self.threshold, self.show_threshold, self.area, self.corners, self.end))
+        review = (self.open, self.review, self.decide, self.edit, self.await_measures, self.show_review)
+        threshold = (self.threshold, self.await_polygons, self.show_threshold)
+        self.steps = iter((*review, *threshold, self.area, self.corners, self.end))
         self.window = iface.mainWindow()
         self.panels = plugins["l4s_landslides"]._panels
 
@@ -37,6 +39,11 @@ class Session:
             Path(SCENE["done"]).write_text("done")
         except Exception:
             Path(SCENE["done"]).write_text(traceback.format_exc())
+
+    def wait_for(self, engine):
+        """Have the next step wait until an engine has answered all that was asked."""
+        if not engine.is_idle:
+            self.steps = chain([lambda: self.wait_for(engine)], self.steps)
 
     def picture(self, name):
         """Save what is on the screen."""
@@ -72,8 +79,8 @@ class Session:
         """Begin a review."""
         dock = self.panels.review()
         dock.ask = lambda question: True
-        dock._layers.setLayer(self.inventory)
-        dock._probability.setLayer(self.probability)
+        dock.panel.layers.setLayer(self.inventory)
+        dock.panel.probability.setLayer(self.probability)
         dock.begin()
         self.dock = dock
 
@@ -87,7 +94,10 @@ class Session:
         fid = self.dock._fid
         grown = self.inventory.getFeature(fid).geometry().buffer(20, 3)
         self.inventory.changeGeometry(fid, grown)
-        return 8 * STEP_MS
+
+    def await_measures(self):
+        """Wait for the engine."""
+        self.wait_for(self.dock.measuring.engine)
 
     def show_review(self):
         """Take the picture."""
@@ -100,7 +110,10 @@ class Session:
         QgsProject.instance().layerTreeRoot().findLayer(self.inventory).setItemVisibilityChecked(False)
         iface.mapCanvas().setExtent(self.scene.extent())
         self.panels.threshold().set_threshold(0.25)
-        return 8 * STEP_MS
+
+    def await_polygons(self):
+        """Wait for the engine."""
+        self.wait_for(self.panels.threshold().engine)
 
     def show_threshold(self):
         """Take the picture."""
@@ -130,7 +143,7 @@ class Session:
         """Press a key of the panel."""
         for kind in (QEvent.Type.KeyPress, QEvent.Type.KeyRelease):
             event = QKeyEvent(kind, Qt.Key.Key_unknown, Qt.KeyboardModifier.NoModifier, key)
-            QgsApplication.sendEvent(self.dock._panel, event)
+            QgsApplication.sendEvent(self.dock.panel.keys, event)
 
     def mouse(self, kind, x, y):
         """Use the mouse on the map."""

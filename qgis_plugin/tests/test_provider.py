@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from l4s_landslides.enums import ADVANCED
@@ -50,7 +49,7 @@ def test_the_toolbox_has_groups(algorithm):
     assert {"comparereference", "makereport"} < groups[("check", "Check")]
 
 
-def test_menu_and_toolbar_have_all_algorithms(qgis_iface, monkeypatch, plugin):
+def test_menu_and_toolbar_have_all_algorithms_and_panels(qgis_iface, monkeypatch, plugin):
     from l4s_landslides import plugin as module
     from qgis.PyQt.QtWidgets import QMainWindow
 
@@ -61,19 +60,26 @@ def test_menu_and_toolbar_have_all_algorithms(qgis_iface, monkeypatch, plugin):
         monkeypatch.setattr(qgis_iface, name, lambda *_: None, raising=False)
     monkeypatch.setattr(qgis_iface, "addToolBarWidget", lambda button: button, raising=False)
     monkeypatch.setattr(module, "_open", opened.append)
-    panels = SimpleNamespace(add=lambda: None, remove=lambda: None)
-    monkeypatch.setattr("l4s_landslides.panels.Panels", lambda *_: panels)
+    docks, tools = [], []
+    monkeypatch.setattr(qgis_iface, "addDockWidget", lambda area, dock: docks.append(dock.windowTitle()), raising=False)
+    monkeypatch.setattr(qgis_iface, "removeDockWidget", lambda dock: docks.remove(dock.windowTitle()), raising=False)
+    monkeypatch.setattr(qgis_iface.mapCanvas(), "setMapTool", tools.append, raising=False)
     monkeypatch.setattr(module.LandslidesPlugin, "initProcessing", lambda self: setattr(self, "_provider", provider))
     provider = QgsApplication.processingRegistry().providerById("landslide4sense")
     loaded = module.LandslidesPlugin(qgis_iface)
     loaded.initGui()
-    assert len(loaded._button.menu().actions()) == len(added) == len(NAMES) + 2
+    assert loaded._button.menu().actions() == added
+    first, *panels = [action.text() for action in added[:4]]
+    assert first == "Load sample scene"
+    assert panels == ["Review inventory", "Threshold by eye", "Draw the area of interest"]
     for action in added[1:-1]:
         action.trigger()
-    assert set(opened) == NAMES
+    assert sorted(opened) == sorted(NAMES)
+    assert docks == panels[:2]
+    assert len(tools) == 1
     loaded._provider = None
     loaded.unload()
-    assert loaded._actions == []
+    assert loaded._actions == docks == []
 
 
 def test_the_sample_scene_is_ready_at_once(qgis_iface, monkeypatch, problem):

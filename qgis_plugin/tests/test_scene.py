@@ -72,6 +72,12 @@ def test_what_a_table_of_layers_cannot_say(problem, band_files):
     assert "“Band layers”: B2 from its layer" in lacking
 
 
+def test_a_layer_cannot_be_two_bands(problem, band_files):
+    red = str(band_files["B4"])
+    message = problem("maplandslides", BAND_LAYERS=[red, "B4", red, "B3"])
+    assert "given for B4 and for B3; give each band its own file" in message
+
+
 def test_a_folder_of_which_only_needed_bands_fit(run, samples, band_files, feedback):
     folder = band_files["B4"].parent
     for band, path in band_files.items():
@@ -92,6 +98,27 @@ def test_a_layer_as_it_is_drawn(run, samples, reversed_layer, problem):
     grey = QgsMultiBandColorRenderer(reversed_layer.dataProvider(), 1, 1, 1)
     reversed_layer.setRenderer(grey)
     assert "not drawn with three different bands" in problem("maplandslides", **given, AS_DRAWN=True)
+
+
+def test_a_layer_that_is_drawn_in_other_bands_than_its_names_say(samples, problem):
+    layer = QgsRasterLayer(str(samples / "valley.tif"), "valley")
+    QgsProject.instance().addMapLayer(layer)
+    layer.setRenderer(QgsMultiBandColorRenderer(layer.dataProvider(), 8, 4, 3))
+    message = problem("maplandslides", INPUT=layer.id(), AS_DRAWN=True)
+    assert "is drawn with its bands B8, B4, B3 as red, green and blue" in message
+    layer.setRenderer(QgsMultiBandColorRenderer(layer.dataProvider(), 4, 3, 2))
+    assert problem("maplandslides", INPUT=layer.id(), AS_DRAWN=True) == ""
+
+
+def test_a_band_layer_that_was_guessed_wrong_is_asked_about(problem, band_files, monkeypatch):
+    asked = []
+    monkeypatch.setattr("l4s_landslides.notice.agreed", lambda question: bool(asked.append(question)))
+    red, green, blue = (str(band_files[band]) for band in ("B4", "B3", "B2"))
+    message = problem("maplandslides", BAND_LAYERS=[blue, "B4", green, "B3", red, "B2"])
+    assert "B2 and B4 seem to have changed places" in message
+    assert "“Band layers”" in message
+    assert len(asked) == 1
+    assert problem("maplandslides", BAND_LAYERS=[red, "B4", green, "B3", blue, "B2"]) == ""
 
 
 def test_bands_in_a_wrong_order_are_asked_about(problem, run, samples, reversed_layer, monkeypatch, feedback):
@@ -147,6 +174,8 @@ def test_the_table_guesses_and_lets_correct(band_files, qgis_app):
     assert table.value() == kept
     table.remove()
     assert table.value() == kept[:2]
+    table.set_value(["a.tif", "B04", "b.tif", "red"])  # as scripts and models may say it
+    assert table.value() == ["a.tif", "B4", "b.tif", "B4"]
 
 
 def pairs(table: list) -> list[tuple]:

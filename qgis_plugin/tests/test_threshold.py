@@ -59,7 +59,7 @@ def dock(qgis_iface, raster):
     made.close()
 
 
-def settle(dock, seconds: float = 30.0) -> None:
+def settle(dock, seconds: float = 120.0) -> None:
     """Wait until the polygons of the last move are on the map."""
     deadline = time.monotonic() + seconds
     while dock._timer.isActive() or not dock.engine.is_idle or not dock._label.text():

@@ -44,6 +44,9 @@ def test_titles_are_those_of_the_dialogs(algorithm):
 def test_sentences():
     units = {"parameter": "units", "value": ""}
     assert sentence(["or say with ", units, " what."]) == "or say with “Units of the scene's values” what."
+    assert sentence([{"parameter": "scene", "value": ""}]) == "“Scene” or “Band layers”"
+    band = {"parameter": "before", "value": "B8=FILE"}
+    assert sentence(["(", band, ")"]) == "(“Earlier scenes, to map only what is new”)"
     device = {"parameter": "device", "value": "cpu"}
     assert sentence(["use ", device]) == "use “Device: CPU”"
     edit = {"program": "gdal_edit.py", "arguments": "-a_nodata 0 scene.tif"}

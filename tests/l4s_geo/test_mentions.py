@@ -77,6 +77,7 @@ def _keywords(function: object) -> list[str]:
         ("say --units dn if they are that", [Option("units", "dn")]),
         ("give --offset -1000, or leave --crf on out.", [Option("offset", "-1000"), Option("crf", "on")]),
         ("(--band B4=FILE --band B3=FILE)", [Option("scene", "B4=FILE"), Option("scene", "B3=FILE")]),
+        ("(--before-band B8=FILE)", [Option("before", "B8=FILE")]),
         ("like --band 'B4=NETCDF:a b.nc:B4'.", [Option("scene", "'B4=NETCDF:a b.nc:B4'")]),
         ("name them (--bands B2,B3,B4,…; - leaves one aside)", [Option("bands", "B2,B3,B4,…")]),
         ("use --device cuda on a machine", [Option("device", "cuda")]),

@@ -89,6 +89,7 @@ def test_the_plugin_says_that_it_runs_in_qgis_4():
 def test_the_modules_work_under_qt_6(tmp_path):
     pytest.importorskip("PyQt6", reason="PyQt6 is not installed (extra dev)")
     variables = {**os.environ, "QT_QPA_PLATFORM": "offscreen", "HOME": str(tmp_path), "XDG_RUNTIME_DIR": str(tmp_path)}
+    variables["L4S_PYTHON"] = sys.executable
     program = Path(__file__).with_name("under_qt6.py")
     done = subprocess.run([sys.executable, str(program)], env=variables, capture_output=True, text=True, check=False)
     if "libEGL" in done.stderr or "libGL" in done.stderr:
@@ -98,6 +99,7 @@ def test_the_modules_work_under_qt_6(tmp_path):
     assert len(found["modules"]) > 25
     assert found["engine"] == version("l4s-geo")
     assert found["was_running"]
+    assert found["live"] == [found["engine"]]
     assert found["ended"]
     assert found["accepted"]
     assert found["base"] == sys.executable

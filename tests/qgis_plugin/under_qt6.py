@@ -10,6 +10,7 @@ import importlib
 import json
 import os
 import sys
+import time
 from pathlib import Path
 from types import ModuleType
 
@@ -34,6 +35,12 @@ class _AnyAttribute(type):
 class _Settings(QtCore.QSettings):
     def __init__(self) -> None:
         super().__init__(str(Path(os.environ["HOME"]) / "qgis.ini"), QtCore.QSettings.Format.IniFormat)
+
+
+class _Application(metaclass=_AnyAttribute):
+    @staticmethod
+    def qgisSettingsDirPath() -> str:  # noqa: N802
+        return os.environ["HOME"]
 
 
 class _Feedback:
@@ -75,6 +82,7 @@ def _pose_as_qgis() -> None:
     sys.modules["qgis.PyQt"] = qt
     core = sys.modules["qgis.core"]
     core.QgsSettings, core.QgsProcessingFeedback = _Settings, _Feedback
+    core.QgsApplication = _Application
     sys.modules["qgis"].core = core
 
 
@@ -90,12 +98,21 @@ def main() -> None:
 
     from l4s_landslides import managed, notice
     from l4s_landslides.engine import Engine
+    from l4s_landslides.live import LiveEngine
     from l4s_landslides.worker import Worker
 
     feedback = _Feedback()
     with Worker(Engine(sys.executable, "the test"), feedback) as worker:
         facts = worker.request("environment", {})
         was_running = worker.running()
+    live, answers = LiveEngine(), []
+    live.failed.connect(answers.append)
+    live.ask("facts", "environment", {}, lambda answer: answers.append(answer["engine"]))
+    deadline = time.monotonic() + 60
+    while not answers and time.monotonic() < deadline:
+        application.processEvents()
+        time.sleep(0.01)
+    live.stop()
     dialog = notice.Notice("The engine is not set up yet.")
     button = dialog.findChild(QtWidgets.QPushButton, "setup")
     QtCore.QTimer.singleShot(0, button.click)
@@ -103,6 +120,7 @@ def main() -> None:
         "modules": modules,
         "engine": facts["engine"],
         "was_running": was_running,
+        "live": answers,
         "ended": not worker.running(),
         "base": managed.base_python(sys.executable),
         "accepted": dialog.exec() == QtWidgets.QDialog.DialogCode.Accepted.value,

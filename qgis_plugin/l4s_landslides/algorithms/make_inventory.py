@@ -12,9 +12,9 @@ from qgis.core import (
 
 from .. import defaults
 from ..base import LandslideAlgorithm, processing_errors
+from ..enums import NUMBER, POLYGONS
 from ..layers import raster_file
 from ..made_from import facts_of
-from ..map_enums import NUMBER, POLYGON_SOURCE
 from ..outputs import check_apart, check_replaceable, output_path
 from ..progress import Progress
 from ..scene_parameters import advanced
@@ -55,7 +55,7 @@ later date come out."""
             number("SIMPLIFY", smooth, NUMBER, defaults.SIMPLIFY, minValue=0),
         ):
             advanced(self, parameter)
-        polygons = POLYGON_SOURCE
+        polygons = POLYGONS
         self.addParameter(QgsProcessingParameterVectorDestination("OUTPUT", tr("Landslides"), polygons))
         self.addOutput(QgsProcessingOutputNumber("COUNT", tr("Number of landslides")))
         self.addOutput(QgsProcessingOutputNumber("AREA", tr("Area of all landslides, m²")))

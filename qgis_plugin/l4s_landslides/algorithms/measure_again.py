@@ -10,9 +10,9 @@ from qgis.core import (
 )
 
 from ..base import LandslideAlgorithm, processing_errors
+from ..enums import POLYGONS
 from ..layers import raster_file, vector_source
 from ..made_from import facts_of
-from ..map_enums import POLYGON_SOURCE
 from ..outputs import check_apart, check_replaceable, output_path
 from ..texts import tr
 
@@ -34,7 +34,7 @@ The panel <b>Review inventory</b> does this by itself for each polygon that is d
 
     def initAlgorithm(self, configuration=None):  # noqa: N802
         """Declare the parameters."""
-        polygons = [POLYGON_SOURCE]
+        polygons = [POLYGONS]
         self.addParameter(QgsProcessingParameterVectorLayer("INVENTORY", tr("Inventory"), polygons))
         for name, text in (("DEM", tr("DEM (elevations in metres)")), ("PROBABILITY", tr("Probability raster"))):
             self.addParameter(QgsProcessingParameterRasterLayer(name, text, optional=True))

@@ -2043,5 +2043,17 @@ Kartieren Sie die Szene noch einmal mit dem neuen Bundle: Wählen Sie seinen Ord
    <source>The log messages panel has more (Landslide4Sense).</source>
    <translation>Mehr steht im Bedienfeld der Protokollmeldungen (Landslide4Sense).</translation>
   </message>
+  <message>
+   <source>The layer {name} is drawn with its bands {bands} as red, green and blue, which are not B4, B3, B2; leave its bands to their names, or choose these three in its symbology.</source>
+   <translation>Der Layer {name} ist mit seinen Bändern {bands} als Rot, Grün und Blau gezeichnet, also nicht mit B4, B3, B2; lassen Sie seine Bänder bei ihren Namen, oder wählen Sie diese drei in seiner Darstellung.</translation>
+  </message>
+  <message>
+   <source>What was drawn could not be written for the engine to {path} ({why}); free its disk.</source>
+   <translation>Das Gezeichnete ließ sich nicht für die Engine nach {path} schreiben ({why}); schaffen Sie dort Platz.</translation>
+  </message>
+  <message>
+   <source>“Scene” or “Band layers”</source>
+   <translation>„Szene“ oder „Layer einzelner Bänder“</translation>
+  </message>
  </context>
 </TS>

@@ -550,6 +550,7 @@ def test_facts_beside_a_file_may_be_damaged(tmp_path):
 def test_the_commands_that_make_it_again_are_commands(made, tmp_path):
     dem = str(tmp_path / "it's a dem.tif")
     facts = facts_of(made.scene, dem=[dem], tta="flips", offset={"B2": -1000.0, "B3": -1000.0}, sensor="sentinel-2")
+    facts["event"] = {"event": "Iburi, 2018's", "event_date": "2018-09-06", "trigger": ""}
     text = map_command_of(facts, "i n.gpkg")
     program, *words_ = shlex.split(text)
     given = map_command.make_context(program, words_).params
@@ -557,6 +558,7 @@ def test_the_commands_that_make_it_again_are_commands(made, tmp_path):
     assert given["bands"] == ["B2", "B3", "B4"]
     assert (given["dem"], given["tta"], given["offset"], given["out"]) == ((dem,), "flips", -1000, "i n.gpkg")
     assert (given["threshold"], given["crf"], given["terrain_prior"]) == (0.366, "off", "off")
+    assert (given["event"], given["event_date"], given["trigger"]) == ("Iburi, 2018's", "2018-09-06", "")
     files = {band: f"{band}.tif#1" for band in ("B2", "B3", "B4")}
     program, *words_ = shlex.split(map_command_of({"bands": files}, "i.gpkg"))
     assert map_command.make_context(program, words_).params["files"] == {band: f"{band}.tif" for band in files}

@@ -255,6 +255,15 @@ def test_bands_of_another_crs_are_refused(write_raster) -> None:
         open_band_files(files)
 
 
+def test_a_file_given_for_two_bands_is_refused(write_raster, tmp_path) -> None:
+    path = write_raster("red.tif", digital_numbers(bands=1))
+    other = tmp_path / "other.tif"
+    other.symlink_to(path)
+    for same in (path, other):
+        with pytest.raises(BandError, match="is given for B4 and for B3; give each band its own file"):
+            open_band_files({"B4": path, "B3": same})
+
+
 def test_a_band_named_twice_is_refused(write_raster) -> None:
     with pytest.raises(BandError, match="more than one band named B4"):
         open_raster(write_raster("scene.tif", digital_numbers(bands=3), names=("B4", "B04", "B3")))
