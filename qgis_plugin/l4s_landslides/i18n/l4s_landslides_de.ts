@@ -1000,6 +1000,10 @@ Kartieren Sie die Szene noch einmal mit dem neuen Bundle: Wählen Sie seinen Ord
    <translation>Der Layer {} ist nicht mit drei verschiedenen Bändern als Rot, Grün und Blau gezeichnet; wählen Sie sie in seiner Darstellung (Multibandfarbe), oder benennen Sie seine Bänder.</translation>
   </message>
   <message>
+   <source>The layer {name} is drawn with its bands {bands} as red, green and blue, which are not B4, B3, B2; leave its bands to their names, or choose these three in its symbology.</source>
+   <translation>Der Layer {name} ist mit seinen Bändern {bands} als Rot, Grün und Blau gezeichnet, also nicht mit B4, B3, B2; lassen Sie seine Bänder bei ihren Namen, oder wählen Sie diese drei in seiner Darstellung.</translation>
+  </message>
+  <message>
    <source>The layer {layer} is said to be the unknown band {band}; expected one of {bands}.</source>
    <translation>Der Layer {layer} soll das unbekannte Band {band} sein; erwartet wurde eines von {bands}.</translation>
   </message>
@@ -1408,148 +1412,12 @@ Kartieren Sie die Szene noch einmal mit dem neuen Bundle: Wählen Sie seinen Ord
    <translation>Die Entscheidung ist nicht gespeichert ({}); geben Sie die Datei oder Speicherplatz frei und entscheiden Sie noch einmal.</translation>
   </message>
   <message>
-   <source>Field check: {doubtful}; drawn by hand: {added}</source>
-   <translation>Im Gelände prüfen: {doubtful}; von Hand gezeichnet: {added}</translation>
-  </message>
-  <message>
-   <source>high confidence</source>
-   <translation>hohe Zuverlässigkeit</translation>
-  </message>
-  <message>
-   <source>medium confidence</source>
-   <translation>mittlere Zuverlässigkeit</translation>
-  </message>
-  <message>
-   <source>low confidence</source>
-   <translation>geringe Zuverlässigkeit</translation>
-  </message>
-  <message>
-   <source>without confidence</source>
-   <translation>ohne Zuverlässigkeit</translation>
-  </message>
-  <message>
-   <source>High</source>
-   <translation>Hoch</translation>
-  </message>
-  <message>
-   <source>Medium</source>
-   <translation>Mittel</translation>
-  </message>
-  <message>
-   <source>Low</source>
-   <translation>Gering</translation>
-  </message>
-  <message>
-   <source>None</source>
-   <translation>Keine</translation>
-  </message>
-  <message>
-   <source>Confidence</source>
-   <translation>Zuverlässigkeit</translation>
-  </message>
-  <message>
-   <source>mapped</source>
-   <translation>kartiert</translation>
-  </message>
-  <message>
-   <source>right</source>
-   <translation>richtig</translation>
-  </message>
-  <message>
-   <source>wrong</source>
-   <translation>falsch</translation>
-  </message>
-  <message>
-   <source>precision</source>
-   <translation>Genauigkeit</translation>
-  </message>
-  <message>
-   <source>Begin</source>
-   <translation>Beginnen</translation>
-  </message>
-  <message>
-   <source>Comment; Enter saves it</source>
-   <translation>Kommentar; Enter speichert ihn</translation>
-  </message>
-  <message>
-   <source>Walk through</source>
-   <translation>Durchgehen</translation>
-  </message>
-  <message>
-   <source>High confidence</source>
-   <translation>Hohe Zuverlässigkeit</translation>
-  </message>
-  <message>
-   <source>Medium confidence</source>
-   <translation>Mittlere Zuverlässigkeit</translation>
-  </message>
-  <message>
-   <source>Low confidence</source>
-   <translation>Geringe Zuverlässigkeit</translation>
-  </message>
-  <message>
-   <source>Only what is not decided</source>
-   <translation>Nur, was nicht entschieden ist</translation>
-  </message>
-  <message>
-   <source>Go on after a decision</source>
-   <translation>Nach einer Entscheidung weitergehen</translation>
-  </message>
-  <message>
-   <source>Area from, m²</source>
-   <translation>Fläche ab, m²</translation>
-  </message>
-  <message>
-   <source>Area to, m²</source>
-   <translation>Fläche bis, m²</translation>
-  </message>
-  <message>
-   <source>Measure and teach</source>
-   <translation>Vermessen und lernen</translation>
-  </message>
-  <message>
-   <source>With it, the probability of outlines that were drawn is measured too.</source>
-   <translation>Mit ihm wird auch die Wahrscheinlichkeit gezeichneter Umrisse gemessen.</translation>
-  </message>
-  <message>
-   <source>accepted</source>
-   <translation>angenommen</translation>
-  </message>
-  <message>
-   <source>rejected</source>
-   <translation>abgelehnt</translation>
-  </message>
-  <message>
-   <source>field check</source>
-   <translation>im Gelände prüfen</translation>
-  </message>
-  <message>
-   <source>accepted with another outline</source>
-   <translation>angenommen mit anderem Umriss</translation>
-  </message>
-  <message>
-   <source>drawn by hand</source>
-   <translation>von Hand gezeichnet</translation>
-  </message>
-  <message>
-   <source>All</source>
-   <translation>Alle</translation>
-  </message>
-  <message>
    <source>The layer {name} gets the fields {fields}, in which the review is kept. Go on?</source>
    <translation>Der Layer {name} bekommt die Felder {fields}, in denen die Durchsicht steht. Fortfahren?</translation>
   </message>
   <message>
    <source>There is nothing to undo.</source>
    <translation>Es gibt nichts rückgängig zu machen.</translation>
-  </message>
-  <message>
-   <source>No inventory is being reviewed; choose one and begin.</source>
-   <translation>Kein Inventar wird durchgesehen; wählen Sie eines und beginnen Sie.</translation>
-  </message>
-  <message>
-   <source>No windows are suggested yet; run Teach with windows to suggest.</source>
-   <translation>Noch sind keine Fenster vorgeschlagen; führen Sie „Lernen“ mit vorzuschlagenden Fenstern aus.</translation>
   </message>
   <message>
    <source>Previous</source>
@@ -1604,12 +1472,8 @@ Kartieren Sie die Szene noch einmal mit dem neuen Bundle: Wählen Sie seinen Ord
    <translation>Nächstes Fenster</translation>
   </message>
   <message>
-   <source>Begin anew</source>
-   <translation>Neu beginnen</translation>
-  </message>
-  <message>
-   <source>&lt;b&gt;No. {number}&lt;/b&gt;, {confidence}, {area} m²: {decision}</source>
-   <translation>&lt;b&gt;Nr. {number}&lt;/b&gt;, {confidence}, {area} m²: {decision}</translation>
+   <source>No inventory is being reviewed; choose one and begin.</source>
+   <translation>Kein Inventar wird durchgesehen; wählen Sie eines und beginnen Sie.</translation>
   </message>
   <message>
    <source>The field review says {}, which is no decision; these landslides count as not decided.</source>
@@ -1620,8 +1484,64 @@ Kartieren Sie die Szene noch einmal mit dem neuen Bundle: Wählen Sie seinen Ord
    <translation>Es gibt keine andere Rutschung, die die Filter durchlassen.</translation>
   </message>
   <message>
-   <source>Without confidence</source>
-   <translation>Ohne Zuverlässigkeit</translation>
+   <source>All landslides that the filters take are decided.</source>
+   <translation>Alle Rutschungen, die die Filter durchlassen, sind entschieden.</translation>
+  </message>
+  <message>
+   <source>What was drawn could not be written for the engine to {path} ({why}); free its disk.</source>
+   <translation>Das Gezeichnete ließ sich nicht für die Engine nach {path} schreiben ({why}); schaffen Sie dort Platz.</translation>
+  </message>
+  <message>
+   <source>Begin</source>
+   <translation>Beginnen</translation>
+  </message>
+  <message>
+   <source>Comment; Enter saves it</source>
+   <translation>Kommentar; Enter speichert ihn</translation>
+  </message>
+  <message>
+   <source>Measure and teach</source>
+   <translation>Vermessen und lernen</translation>
+  </message>
+  <message>
+   <source>With it, the probability of outlines that were drawn is measured too.</source>
+   <translation>Mit ihm wird auch die Wahrscheinlichkeit gezeichneter Umrisse gemessen.</translation>
+  </message>
+  <message>
+   <source>Walk through</source>
+   <translation>Durchgehen</translation>
+  </message>
+  <message>
+   <source>High confidence</source>
+   <translation>Hohe Zuverlässigkeit</translation>
+  </message>
+  <message>
+   <source>Medium confidence</source>
+   <translation>Mittlere Zuverlässigkeit</translation>
+  </message>
+  <message>
+   <source>Low confidence</source>
+   <translation>Geringe Zuverlässigkeit</translation>
+  </message>
+  <message>
+   <source>Only what is not decided</source>
+   <translation>Nur, was nicht entschieden ist</translation>
+  </message>
+  <message>
+   <source>Go on after a decision</source>
+   <translation>Nach einer Entscheidung weitergehen</translation>
+  </message>
+  <message>
+   <source>Area from, m²</source>
+   <translation>Fläche ab, m²</translation>
+  </message>
+  <message>
+   <source>Area to, m²</source>
+   <translation>Fläche bis, m²</translation>
+  </message>
+  <message>
+   <source>Begin anew</source>
+   <translation>Neu beginnen</translation>
   </message>
   <message>
    <source>any</source>
@@ -1636,16 +1556,8 @@ Kartieren Sie die Szene noch einmal mit dem neuen Bundle: Wählen Sie seinen Ord
    <translation>{chosen} von {all} Rutschungen</translation>
   </message>
   <message>
-   <source>All landslides that the filters take are decided.</source>
-   <translation>Alle Rutschungen, die die Filter durchlassen, sind entschieden.</translation>
-  </message>
-  <message>
-   <source>Taught: {}. Map again uses it; W shows the suggested windows.</source>
-   <translation>Gelernt: {}. „Neu kartieren“ verwendet es; W zeigt die vorgeschlagenen Fenster.</translation>
-  </message>
-  <message>
-   <source>not decided</source>
-   <translation>nicht entschieden</translation>
+   <source>Without confidence</source>
+   <translation>Ohne Zuverlässigkeit</translation>
   </message>
   <message>
    <source>Accepted</source>
@@ -1666,6 +1578,102 @@ Kartieren Sie die Szene noch einmal mit dem neuen Bundle: Wählen Sie seinen Ord
   <message>
    <source>Not decided</source>
    <translation>Nicht entschieden</translation>
+  </message>
+  <message>
+   <source>No windows are suggested yet; run Teach with windows to suggest.</source>
+   <translation>Noch sind keine Fenster vorgeschlagen; führen Sie „Lernen“ mit vorzuschlagenden Fenstern aus.</translation>
+  </message>
+  <message>
+   <source>Taught: {}. Map again uses it; W shows the suggested windows.</source>
+   <translation>Gelernt: {}. „Neu kartieren“ verwendet es; W zeigt die vorgeschlagenen Fenster.</translation>
+  </message>
+  <message>
+   <source>Field check: {doubtful}; drawn by hand: {added}</source>
+   <translation>Im Gelände prüfen: {doubtful}; von Hand gezeichnet: {added}</translation>
+  </message>
+  <message>
+   <source>high confidence</source>
+   <translation>hohe Zuverlässigkeit</translation>
+  </message>
+  <message>
+   <source>medium confidence</source>
+   <translation>mittlere Zuverlässigkeit</translation>
+  </message>
+  <message>
+   <source>low confidence</source>
+   <translation>geringe Zuverlässigkeit</translation>
+  </message>
+  <message>
+   <source>accepted</source>
+   <translation>angenommen</translation>
+  </message>
+  <message>
+   <source>rejected</source>
+   <translation>abgelehnt</translation>
+  </message>
+  <message>
+   <source>field check</source>
+   <translation>im Gelände prüfen</translation>
+  </message>
+  <message>
+   <source>accepted with another outline</source>
+   <translation>angenommen mit anderem Umriss</translation>
+  </message>
+  <message>
+   <source>drawn by hand</source>
+   <translation>von Hand gezeichnet</translation>
+  </message>
+  <message>
+   <source>High</source>
+   <translation>Hoch</translation>
+  </message>
+  <message>
+   <source>Medium</source>
+   <translation>Mittel</translation>
+  </message>
+  <message>
+   <source>Low</source>
+   <translation>Gering</translation>
+  </message>
+  <message>
+   <source>None</source>
+   <translation>Keine</translation>
+  </message>
+  <message>
+   <source>Confidence</source>
+   <translation>Zuverlässigkeit</translation>
+  </message>
+  <message>
+   <source>mapped</source>
+   <translation>kartiert</translation>
+  </message>
+  <message>
+   <source>right</source>
+   <translation>richtig</translation>
+  </message>
+  <message>
+   <source>wrong</source>
+   <translation>falsch</translation>
+  </message>
+  <message>
+   <source>precision</source>
+   <translation>Genauigkeit</translation>
+  </message>
+  <message>
+   <source>&lt;b&gt;No. {number}&lt;/b&gt;, {confidence}, {area} m²: {decision}</source>
+   <translation>&lt;b&gt;Nr. {number}&lt;/b&gt;, {confidence}, {area} m²: {decision}</translation>
+  </message>
+  <message>
+   <source>All</source>
+   <translation>Alle</translation>
+  </message>
+  <message>
+   <source>without confidence</source>
+   <translation>ohne Zuverlässigkeit</translation>
+  </message>
+  <message>
+   <source>not decided</source>
+   <translation>nicht entschieden</translation>
   </message>
   <message>
    <source>Sample scene</source>
@@ -1956,6 +1964,10 @@ Kartieren Sie die Szene noch einmal mit dem neuen Bundle: Wählen Sie seinen Ord
    <translation>Nach der Hangneigung gewichten</translation>
   </message>
   <message>
+   <source>“Scene” or “Band layers”</source>
+   <translation>„Szene“ oder „Layer einzelner Bänder“</translation>
+  </message>
+  <message>
    <source>Vector → Data Management Tools → Assign Projection</source>
    <translation>Vektor → Datenmanagement-Werkzeuge → Projektion zuweisen</translation>
   </message>
@@ -2042,18 +2054,6 @@ Kartieren Sie die Szene noch einmal mit dem neuen Bundle: Wählen Sie seinen Ord
   <message>
    <source>The log messages panel has more (Landslide4Sense).</source>
    <translation>Mehr steht im Bedienfeld der Protokollmeldungen (Landslide4Sense).</translation>
-  </message>
-  <message>
-   <source>The layer {name} is drawn with its bands {bands} as red, green and blue, which are not B4, B3, B2; leave its bands to their names, or choose these three in its symbology.</source>
-   <translation>Der Layer {name} ist mit seinen Bändern {bands} als Rot, Grün und Blau gezeichnet, also nicht mit B4, B3, B2; lassen Sie seine Bänder bei ihren Namen, oder wählen Sie diese drei in seiner Darstellung.</translation>
-  </message>
-  <message>
-   <source>What was drawn could not be written for the engine to {path} ({why}); free its disk.</source>
-   <translation>Das Gezeichnete ließ sich nicht für die Engine nach {path} schreiben ({why}); schaffen Sie dort Platz.</translation>
-  </message>
-  <message>
-   <source>“Scene” or “Band layers”</source>
-   <translation>„Szene“ oder „Layer einzelner Bänder“</translation>
   </message>
  </context>
 </TS>
