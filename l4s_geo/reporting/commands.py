@@ -50,8 +50,9 @@ def map_command(facts: Mapping[str, Any], inventory: str) -> str | None:
         words += ["--offset", _plain(offset)]
     for name in ("crf", "terrain_prior"):
         words += [f"--{name.replace('_', '-')}", "on" if facts.get(name) else "off"]
-    event = facts.get("event")
-    for name in ("event", "event_date", "trigger") if isinstance(event, Mapping) else ():
+    happened = facts.get("event")
+    event: Mapping[str, Any] = happened if isinstance(happened, Mapping) else {}
+    for name in ("event", "event_date", "trigger"):
         words += [f"--{name.replace('_', '-')}", plain_text(event[name])] if event.get(name) else []
     return shlex.join([*words, "--out", inventory])
 
