@@ -136,10 +136,11 @@ def test_the_baseline_is_read_from_the_products_name_if_nowhere_else(tmp_path):
 
 
 def test_other_scales_become_digital_numbers(tmp_path):
-    write_cog(tmp_path / "a.tif", 1, 10)
+    for name in ("a.tif", "b.tif"):
+        write_cog(tmp_path / name, 1, 10)
     assets = {
         "first": {"href": "a.tif", "bands": [{"eo:common_name": "red", "raster:scale": 2e-05, "raster:offset": -0.2}]},
-        "second": {"href": "a.tif", "eo:bands": [{"common_name": "swir16"}], "raster:bands": [{"scale": 1}]},
+        "second": {"href": "b.tif", "eo:bands": [{"common_name": "swir16"}], "raster:bands": [{"scale": 1}]},
     }
     scene = open_stac(write_item(tmp_path / "item.json", item_of("x", "c", {}, assets)))
     assert {b: (r.scale, r.offset) for b, r in scene.bands.items()} == {"B4": (0.2, -2000.0), "B11": (10000.0, 0.0)}
