@@ -4,8 +4,8 @@ Landslides of different units that overlap, or that meet where one unit's ground
 *cluster*. In a cluster the units are ranked: one whose landslides nothing cuts off (no edge, no mask) before others,
 then the higher class of confidence, then the fewer days from the event, then the higher probability. The first one's
 outlines stand. Those of the next are added as far as its scenes show ground that the first's do not, and so on; pieces
-that meet across such a border become one landslide. Ground that a better observation shows clearly is thus never
-outlined by another.
+that meet across such a border become one landslide. Where a better observation has found something of a landslide, no
+other outlines it on the ground that this one shows; what it has found beside it takes nothing away.
 
 What one unit found and others that see the same ground did not is kept; the attributes `n_seen` and `n_found` tell.
 
@@ -159,7 +159,7 @@ class _Merging:
         for place, unit in enumerate(ranked):
             better = [piece for _, piece in pieces]  # also what somebody drew beyond the ground that a unit saw
             for index in group[self.unit[group] == unit]:
-                rest = self._unseen(self.shapes[index], ranked[:place], better)
+                rest = self._unseen(self.shapes[index], self._judges(index, group, ranked[:place]), better)
                 whole = rest is self.shapes[index]
                 parts = [rest] if whole else [part for part in _polygons(rest) if part.area >= _SLIVER]
                 pieces += [(int(index), part) for part in parts]
@@ -189,6 +189,15 @@ class _Merging:
             -round(float(sure), 6),
             unit,
         )
+
+    def _judges(self, index: int, group: NDArray[np.int64], units: Sequence[int]) -> list[int]:
+        """Return those of some units that found something of a landslide: they have the say in what it is.
+
+        A unit that has found no more than what lies beside it has not seen it, and does not take it away.
+        """
+        overlap = shapely.area(shapely.intersection(self.shapes[group], self.shapes[index])) > _TOUCH
+        found = set(self.unit[group[overlap]].tolist())
+        return [unit for unit in units if unit in found]
 
     def _unseen(
         self, shape: shapely.Geometry, units: Iterable[int], outlined: Sequence[shapely.Geometry]

@@ -329,13 +329,16 @@ def merged_by_pixels(units: list[Found]) -> list[np.ndarray]:
 
     found = []
     for cluster in connected(len(every), same):
-        pieces, known = [], np.zeros((N, N), bool)
-        for u in sorted({every[i][0] for i in cluster}, key=lambda u: rank(u, cluster)):
+        pieces: list[tuple] = []
+        order = sorted({every[i][0] for i in cluster}, key=lambda u: rank(u, cluster))
+        for u in order:
+            before, better = order[: order.index(u)], list(pieces)
             for i in (i for i in cluster if every[i][0] == u):
+                judges = [v for v in before if any((pixels[i] & pixels[j]).any() for j in cluster if every[j][0] == v)]
+                known = np.any([np.zeros((N, N), bool), *(units[v][2] for v in judges), *(p for _, p, _ in better)], 0)
                 labels, count = ndimage.label(pixels[i] & ~known)
                 whole = not (pixels[i] & known).any()
                 pieces += [(u, labels == label, whole) for label in range(1, count + 1)]
-            known |= units[u][2]
         for group in connected(len(pieces), partial(meeting, pieces)):
             area = np.any([pieces[i][1] for i in group], axis=0)
             if pieces[min(group)][2] or area.sum() * 100 >= units[0][0].min_area:
