@@ -1940,6 +1940,10 @@ Kartieren Sie die Szene noch einmal mit dem neuen Bundle: Wählen Sie seinen Ord
    <translation>Maske</translation>
   </message>
   <message>
+   <source>Level-2A classes that are not mapped</source>
+   <translation>Level-2A-Klassen, die nicht kartiert werden</translation>
+  </message>
+  <message>
    <source>Offset of the digital numbers</source>
    <translation>Versatz der digitalen Werte</translation>
   </message>
