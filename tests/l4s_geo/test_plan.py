@@ -50,7 +50,7 @@ def bundle(red_bundle: Path, tmp_path: Path):
 
 def stack(*, terrain: bool = False, bands: tuple[str, ...] = RGB) -> SimpleNamespace:
     """As much of a stack as a plan asks for."""
-    scene = SimpleNamespace(name="s", acquisition=SimpleNamespace(level=""))
+    scene = SimpleNamespace(name="s", acquisition=SimpleNamespace(level=""), aside={})
     return SimpleNamespace(scene=scene, bands=bands, has_terrain=terrain)
 
 
@@ -71,6 +71,7 @@ def options() -> dict[str, object]:
         "vectorize",
         "threshold",
         "prior",
+        "event",
         *OF_EVENTS,
     )
     return {name: field for name, field in found.items() if name not in decided}

@@ -49,7 +49,7 @@ def test_what_is_not_new_is_grey_where_dates_are_compared() -> None:
 
 
 def test_the_form_of_a_merged_inventory_shows_the_event() -> None:
-    pages = ET.fromstring(inventory_style(change=True, event=True)).findall(
+    pages = ET.fromstring(inventory_style(change=True, event=EVENT_DTYPES)).findall(
         "attributeEditorForm/attributeEditorContainer"
     )
     assert [page.get("name") for page in pages] == list(GROUPS)
