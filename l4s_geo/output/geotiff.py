@@ -60,7 +60,7 @@ def check_whole(path: Path, sparse: bool = False) -> None:
         with rasterio.open(path) as dataset:
             levels = [{}, *({"overview_level": level} for level in range(len(dataset.overviews(1))))]
         places = [place for level in levels for place in _places(path, level)]
-    except RasterioError as error:
+    except (RasterioError, SystemError) as error:  # the latter where GDAL fails without a reason
         raise OSError(f"GDAL could not write {path.name} to its end ({error})") from error
     size = path.stat().st_size
     if any(not sparse if place is None else place > size for place in places):

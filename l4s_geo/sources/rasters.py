@@ -138,7 +138,7 @@ def _dataset(path: str, what: str, error: type[L4SError]) -> Any:
         try:
             with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN=beside, **settings):
                 return DatasetReader(signed(name, error), driver=drivers)
-        except RasterioError as cause:
+        except (RasterioError, SystemError) as cause:  # the latter where GDAL fails without a reason
             if is_network(path) and further and http.wait_as_asked(name):
                 continue
             expected = f"a GeoTIFF, JPEG 2000, VRT or another plain raster{_hint(path)}"

@@ -114,7 +114,7 @@ def _is_whole(path: Path) -> bool:
         with rasterio.open(path) as dataset:
             for _, window in dataset.block_windows(1):
                 dataset.read(window=window)
-    except RasterioError:
+    except (RasterioError, SystemError):  # the latter where GDAL fails and another thread has cleared its reason
         return False
     return True
 
