@@ -19,7 +19,7 @@ import rasterio
 
 from support import TRANSFORM, UTM
 
-TIMEOUT_S = 60
+TIMEOUT_S = 240
 
 
 class Driver:

@@ -379,7 +379,7 @@ def test_a_bundle_is_taught(worker, tmp_path):
     outlines.to_file(tmp_path / "labels.gpkg")
     gpd.GeoDataFrame(geometry=[looked], crs=outlines.crs).to_file(tmp_path / "area.gpkg")
     files = {"labels": str(tmp_path / "labels.gpkg"), "area": str(tmp_path / "area.gpkg"), "out": str(tmp_path / "v2")}
-    files |= {"bundle": "rgb-fast", "aoi": "421000,3086500,423560,3089060"}
+    files |= {"bundle": "rgb-fast"}
     worker.ask("teach", scene=str(scene), **files, suggest=2, suggestions=str(tmp_path / "next.gpkg"))
     result = worker.answer()["result"]
     assert result["bundle"] == result["outputs"]["out"] == str(tmp_path / "v2")
